@@ -1,0 +1,98 @@
+using System.Collections.Immutable;
+using Akka.Actor;
+using EFedLLM.Transformer.Checkpoints;
+
+namespace EFedLLM.Actors.Protocol;
+
+/// <summary>A range a device has loaded and serves.</summary>
+/// <param name="Model">The model.</param>
+/// <param name="Range">The units.</param>
+/// <param name="Shard">The LayerShard actor.</param>
+/// <param name="WeightBytes">Bytes of weights held.</param>
+public sealed record LoadedRange(ModelId Model, LayerRange Range, IActorRef Shard, long WeightBytes);
+
+/// <summary>What a device says of itself, in distributed data under its id. Claims: verified by what it serves.</summary>
+/// <param name="Device">The device.</param>
+/// <param name="Name">A name for people.</param>
+/// <param name="Node">Its cluster address.</param>
+/// <param name="Host">Its layer host actor.</param>
+/// <param name="MemoryBytes">Memory it gives to weights and caches.</param>
+/// <param name="BytesPerSecond">Measured speed: bytes of weights it reads through its kernels per second.</param>
+/// <param name="Models">Models whose files it has.</param>
+/// <param name="Loaded">Ranges it serves now.</param>
+/// <param name="Leaving">Whether it is draining.</param>
+/// <param name="Revision">Grows with each announcement of the device; starts at its start time, so it survives restarts.</param>
+public sealed record DeviceAnnouncement(
+    DeviceId Device,
+    string Name,
+    Address Node,
+    IActorRef Host,
+    long MemoryBytes,
+    double BytesPerSecond,
+    ImmutableArray<ModelId> Models,
+    ImmutableArray<LoadedRange> Loaded,
+    bool Leaving,
+    long Revision) : IEvent
+{
+    /// <inheritdoc/>
+    public bool Equals(DeviceAnnouncement? other) => other is not null && Device == other.Device && Name == other.Name && Node.Equals(other.Node)
+        && Host.Equals(other.Host) && MemoryBytes == other.MemoryBytes && BytesPerSecond.Equals(other.BytesPerSecond)
+        && Models.AsSpan().SequenceEqual(other.Models.AsSpan()) && Loaded.AsSpan().SequenceEqual(other.Loaded.AsSpan())
+        && Leaving == other.Leaving && Revision == other.Revision;
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Device, Revision);
+}
+
+/// <summary>A model the cluster is asked to serve; published by gateways.</summary>
+/// <param name="Model">The model.</param>
+/// <param name="Name">Its name for people and clients.</param>
+/// <param name="HiddenSize">Width of the residual stream.</param>
+/// <param name="UnitBytes">Weight bytes of each unit in order (embedding, layers, head).</param>
+/// <param name="UnitReadBytes">Weight bytes one token reads of each unit (one row of the embedding).</param>
+/// <param name="UnitCacheBytes">KV bytes per position of each unit.</param>
+/// <param name="ContextLength">Most positions of a session.</param>
+/// <param name="BitsPerWeight">For people.</param>
+public sealed record ServedModel(
+    ModelId Model,
+    string Name,
+    int HiddenSize,
+    ImmutableArray<long> UnitBytes,
+    ImmutableArray<long> UnitReadBytes,
+    ImmutableArray<long> UnitCacheBytes,
+    int ContextLength,
+    double BitsPerWeight) : IEvent
+{
+    /// <summary>Number of transformer layers.</summary>
+    public int Layers => UnitBytes.Length - 2;
+
+    /// <inheritdoc/>
+    public bool Equals(ServedModel? other) => other is not null && Model == other.Model && Name == other.Name && HiddenSize == other.HiddenSize
+        && UnitBytes.AsSpan().SequenceEqual(other.UnitBytes.AsSpan()) && UnitReadBytes.AsSpan().SequenceEqual(other.UnitReadBytes.AsSpan())
+        && UnitCacheBytes.AsSpan().SequenceEqual(other.UnitCacheBytes.AsSpan()) && ContextLength == other.ContextLength
+        && BitsPerWeight.Equals(other.BitsPerWeight);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Model, Name);
+}
+
+/// <summary>What one device is to hold.</summary>
+/// <param name="Device">The device.</param>
+/// <param name="Range">The units.</param>
+/// <param name="Reason">Why, for people.</param>
+public sealed record Assignment(DeviceId Device, LayerRange Range, string Reason);
+
+/// <summary>Who is to hold what of one model; published by the placement singleton in distributed data.</summary>
+/// <param name="Model">The model.</param>
+/// <param name="Version">Grows with each plan.</param>
+/// <param name="Assignments">At most one range per device; together they cover the model when <paramref name="Problem"/> is null.</param>
+/// <param name="Problem">Why no cover is possible, for people; null when there is one.</param>
+public sealed record PlacementPlan(ModelId Model, long Version, ImmutableArray<Assignment> Assignments, string? Problem) : IEvent
+{
+    /// <inheritdoc/>
+    public bool Equals(PlacementPlan? other) => other is not null && Model == other.Model && Version == other.Version
+        && Problem == other.Problem && Assignments.AsSpan().SequenceEqual(other.Assignments.AsSpan());
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Model, Version);
+}

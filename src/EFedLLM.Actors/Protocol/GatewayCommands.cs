@@ -1,0 +1,34 @@
+using System.Collections.Immutable;
+using EFedLLM.Transformer.Generation;
+using EFedLLM.Transformer.Tokenizers;
+
+namespace EFedLLM.Actors.Protocol;
+
+/// <summary>What a prompt consists of: exactly one of the three is set.</summary>
+/// <param name="Text">Plain text, encoded as it is.</param>
+/// <param name="Messages">A chat, rendered with the model's chat template.</param>
+/// <param name="Tokens">Token ids, used as they are.</param>
+public sealed record PromptInput(string? Text = null, ImmutableArray<ChatMessage>? Messages = null, ImmutableArray<int>? Tokens = null)
+{
+    /// <inheritdoc/>
+    public bool Equals(PromptInput? other) => other is not null && Text == other.Text && Same(Messages, other.Messages) && Same(Tokens, other.Tokens);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Text, Messages?.Length, Tokens?.Length);
+
+    private static bool Same<T>(ImmutableArray<T>? a, ImmutableArray<T>? b) => a is null ? b is null : b is not null && a.Value.SequenceEqual(b.Value);
+}
+
+/// <summary>
+/// To the GatewayActor: generate. The sender gets <see cref="GenerationStarted"/>, then one <see cref="TokenGenerated"/>
+/// per token in order, then one <see cref="GenerationFinished"/>; or at any point one <see cref="GenerationFailed"/>, after which nothing follows.
+/// </summary>
+/// <param name="Id">Chosen by the sender; comes back with every answer.</param>
+/// <param name="Input">The prompt.</param>
+/// <param name="Settings">How to generate.</param>
+/// <param name="Model">A model's name or id, or null for the cluster's.</param>
+public sealed record Prompt(PromptId Id, PromptInput Input, GenerationSettings Settings, string? Model = null) : ICommand;
+
+/// <summary>To the GatewayActor, from the prompt's sender: stop generating.</summary>
+/// <param name="Id">The prompt.</param>
+public sealed record CancelGeneration(PromptId Id) : ICommand;

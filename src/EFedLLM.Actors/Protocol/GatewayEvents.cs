@@ -1,0 +1,100 @@
+using System.Collections.Immutable;
+using EFedLLM.Transformer.Checkpoints;
+using EFedLLM.Transformer.Generation;
+using EFedLLM.Transformer.Sampling;
+
+namespace EFedLLM.Actors.Protocol;
+
+/// <summary>One hop of a route, for people.</summary>
+/// <param name="Device">The device.</param>
+/// <param name="Address">Its node's address.</param>
+/// <param name="Range">The units it computes.</param>
+public sealed record HopDescription(DeviceId Device, string Address, LayerRange Range);
+
+/// <summary>The session runs.</summary>
+/// <param name="Id">The prompt.</param>
+/// <param name="Session">The session.</param>
+/// <param name="Model">The model.</param>
+/// <param name="ModelName">Its name.</param>
+/// <param name="PromptTokens">The prompt's token ids.</param>
+/// <param name="Route">The hops in order.</param>
+public sealed record GenerationStarted(PromptId Id, SessionId Session, ModelId Model, string ModelName, ImmutableArray<int> PromptTokens, ImmutableArray<HopDescription> Route) : IEvent
+{
+    /// <inheritdoc/>
+    public bool Equals(GenerationStarted? other) => other is not null && Id == other.Id && Session == other.Session && Model == other.Model
+        && ModelName == other.ModelName && PromptTokens.AsSpan().SequenceEqual(other.PromptTokens.AsSpan()) && Route.AsSpan().SequenceEqual(other.Route.AsSpan());
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Id, Session, Model);
+}
+
+/// <summary>A token came out.</summary>
+/// <param name="Id">The prompt.</param>
+/// <param name="Index">Its number, from 0.</param>
+/// <param name="Choice">The token.</param>
+/// <param name="Text">The text that became certain with it; may be empty, and may belong to earlier tokens.</param>
+public sealed record TokenGenerated(PromptId Id, int Index, TokenChoice Choice, string Text) : IEvent
+{
+    /// <inheritdoc/>
+    public bool Equals(TokenGenerated? other) => other is not null && Id == other.Id && Index == other.Index && Text == other.Text
+        && Choice.Id == other.Choice.Id && Choice.Logprob.Equals(other.Choice.Logprob) && Choice.Top.AsSpan().SequenceEqual(other.Choice.Top.AsSpan());
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Id, Index, Text);
+}
+
+/// <summary>How long a generation took.</summary>
+/// <param name="PromptTokens">Tokens of the prompt.</param>
+/// <param name="GeneratedTokens">Tokens generated.</param>
+/// <param name="QueueMilliseconds">From the prompt's arrival to its first step.</param>
+/// <param name="PrefillMilliseconds">From the first step to the first token.</param>
+/// <param name="DecodeMilliseconds">From the first to the last token.</param>
+/// <param name="HopComputeMilliseconds">Compute time of each hop, all steps together.</param>
+public sealed record GenerationTiming(int PromptTokens, int GeneratedTokens, double QueueMilliseconds, double PrefillMilliseconds, double DecodeMilliseconds, ImmutableArray<double> HopComputeMilliseconds)
+{
+    /// <inheritdoc/>
+    public bool Equals(GenerationTiming? other) => other is not null && PromptTokens == other.PromptTokens && GeneratedTokens == other.GeneratedTokens
+        && QueueMilliseconds.Equals(other.QueueMilliseconds) && PrefillMilliseconds.Equals(other.PrefillMilliseconds)
+        && DecodeMilliseconds.Equals(other.DecodeMilliseconds) && HopComputeMilliseconds.AsSpan().SequenceEqual(other.HopComputeMilliseconds.AsSpan());
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(PromptTokens, GeneratedTokens, PrefillMilliseconds, DecodeMilliseconds);
+}
+
+/// <summary>The generation ended as it should.</summary>
+/// <param name="Id">The prompt.</param>
+/// <param name="Reason">Why it ended.</param>
+/// <param name="Text">Text held back until now (after the last <see cref="TokenGenerated"/>).</param>
+/// <param name="Timing">How long it took.</param>
+public sealed record GenerationFinished(PromptId Id, FinishReason Reason, string Text, GenerationTiming Timing) : IEvent;
+
+/// <summary>Why a generation failed.</summary>
+public enum GenerationError
+{
+    /// <summary>The request breaks a limit or makes no sense; asking again the same way is useless.</summary>
+    Invalid = 1,
+
+    /// <summary>The prompt and answer do not fit the model's context.</summary>
+    TooLong = 2,
+
+    /// <summary>The cluster has no such model.</summary>
+    UnknownModel = 3,
+
+    /// <summary>The gateway or a shard is full; ask again later.</summary>
+    Overloaded = 4,
+
+    /// <summary>No set of devices covers the model at present.</summary>
+    NoRoute = 5,
+
+    /// <summary>A hop died or failed during the generation.</summary>
+    HopLost = 6,
+
+    /// <summary>Something unexpected; the log has more.</summary>
+    Internal = 7,
+}
+
+/// <summary>The generation failed; nothing follows.</summary>
+/// <param name="Id">The prompt.</param>
+/// <param name="Error">What kind of failure.</param>
+/// <param name="Message">For people: what happened and what to do.</param>
+public sealed record GenerationFailed(PromptId Id, GenerationError Error, string Message) : IEvent;

@@ -1,0 +1,94 @@
+using System.Collections.Immutable;
+using EFedLLM.Transformer.Checkpoints;
+
+namespace EFedLLM.Actors.Protocol;
+
+/// <summary>What a device did in a session.</summary>
+public enum WorkOutcome
+{
+    /// <summary>It computed its part.</summary>
+    Served = 1,
+
+    /// <summary>It did not answer in time, or died.</summary>
+    TimedOut = 2,
+
+    /// <summary>It answered that it failed, or answered nonsense.</summary>
+    Failed = 3,
+}
+
+/// <summary>To the ledger: what a device did. Answered by <see cref="WorkRecorded"/> once it is on disk.</summary>
+/// <param name="Id">Counts once.</param>
+/// <param name="Device">The device.</param>
+/// <param name="Session">The session.</param>
+/// <param name="Model">The model.</param>
+/// <param name="Range">The units it computed.</param>
+/// <param name="Outcome">What it did.</param>
+/// <param name="Tokens">Positions it computed.</param>
+/// <param name="At">When, by the reporter's clock.</param>
+public sealed record RecordWork(ReportId Id, DeviceId Device, SessionId Session, ModelId Model, LayerRange Range, WorkOutcome Outcome, int Tokens, DateTimeOffset At) : ICommand;
+
+/// <summary>The ledger has it on disk (now or before).</summary>
+/// <param name="Id">The report.</param>
+/// <param name="Device">The device.</param>
+public sealed record WorkRecorded(ReportId Id, DeviceId Device) : IEvent;
+
+/// <summary>To the ledger: what is known of a device. Answered by <see cref="DeviceRecord"/>.</summary>
+/// <param name="Device">The device.</param>
+public sealed record GetDeviceRecord(DeviceId Device) : IQuery;
+
+/// <summary>What the ledger knows of a device.</summary>
+/// <param name="Device">The device.</param>
+/// <param name="FirstSeen">Time of the first entry, or null when there is none.</param>
+/// <param name="LastSeen">Time of the last entry, or null.</param>
+/// <param name="Sessions">Sessions it served to their end.</param>
+/// <param name="Tokens">Positions it computed in them.</param>
+/// <param name="LayerTokens">Positions times units: the work, from which rewards are computed.</param>
+/// <param name="TimeOuts">Sessions it lost by not answering.</param>
+/// <param name="Failures">Sessions it lost by failing.</param>
+/// <param name="Reward">Credit earned.</param>
+/// <param name="Penalty">Credit lost.</param>
+/// <param name="Recent">The latest entries, newest first, at most 50.</param>
+public sealed record DeviceRecord(
+    DeviceId Device,
+    DateTimeOffset? FirstSeen,
+    DateTimeOffset? LastSeen,
+    long Sessions,
+    long Tokens,
+    long LayerTokens,
+    long TimeOuts,
+    long Failures,
+    double Reward,
+    double Penalty,
+    ImmutableArray<LedgerEntry> Recent) : IEvent
+{
+    /// <inheritdoc/>
+    public bool Equals(DeviceRecord? other) => other is not null && Device == other.Device && FirstSeen == other.FirstSeen && LastSeen == other.LastSeen
+        && Sessions == other.Sessions && Tokens == other.Tokens && LayerTokens == other.LayerTokens && TimeOuts == other.TimeOuts
+        && Failures == other.Failures && Reward.Equals(other.Reward) && Penalty.Equals(other.Penalty)
+        && Recent.AsSpan().SequenceEqual(other.Recent.AsSpan());
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Device, Sessions, Tokens);
+}
+
+/// <summary>One entry of a device's history.</summary>
+/// <param name="Session">The session.</param>
+/// <param name="Outcome">What the device did.</param>
+/// <param name="Tokens">Positions it computed.</param>
+/// <param name="Range">The units.</param>
+/// <param name="At">When.</param>
+public sealed record LedgerEntry(SessionId Session, WorkOutcome Outcome, int Tokens, LayerRange Range, DateTimeOffset At);
+
+/// <summary>To the ledger: which devices it knows. Answered by <see cref="LedgerDevices"/>.</summary>
+public sealed record ListLedgerDevices : IQuery;
+
+/// <summary>The devices the ledger knows, in order of their ids.</summary>
+/// <param name="Devices">The devices.</param>
+public sealed record LedgerDevices(ImmutableArray<DeviceId> Devices) : IEvent
+{
+    /// <inheritdoc/>
+    public bool Equals(LedgerDevices? other) => other is not null && Devices.AsSpan().SequenceEqual(other.Devices.AsSpan());
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => Devices.Length;
+}

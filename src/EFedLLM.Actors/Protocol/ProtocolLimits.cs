@@ -1,0 +1,47 @@
+namespace EFedLLM.Actors.Protocol;
+
+/// <summary>Bounds on everything that arrives from another process. A message beyond one is refused before anything is allocated for it.</summary>
+public static class ProtocolLimits
+{
+    /// <summary>Most bytes of activations in one message, so that heartbeats never wait long behind one; a single row may be larger, up to <see cref="RowBytes"/>.</summary>
+    public const int ActivationBytes = 48 * 1024;
+
+    /// <summary>Most bytes of one row of activations (a hidden size of 32768).</summary>
+    public const int RowBytes = 128 * 1024;
+
+    /// <summary>Unacknowledged <see cref="FeedHidden"/> messages a hop may have towards the next.</summary>
+    public const int HiddenCredit = 4;
+
+    /// <summary>Most tokens in one <see cref="FeedTokens"/>.</summary>
+    public const int TokensPerFeed = 512;
+
+    /// <summary>Most hops in a route.</summary>
+    public const int Hops = 256;
+
+    /// <summary>Most tokens of a prompt or a session.</summary>
+    public const int SessionTokens = 1 << 20;
+
+    /// <summary>Most characters of a prompt's text, all messages together.</summary>
+    public const int PromptCharacters = 4 << 20;
+
+    /// <summary>Most messages of a chat.</summary>
+    public const int ChatMessages = 4096;
+
+    /// <summary>Most stop texts, and most characters of one.</summary>
+    public const int StopTexts = 16;
+
+    /// <summary>Most characters of one stop text.</summary>
+    public const int StopCharacters = 256;
+
+    /// <summary>Most log-probabilities reported with a token.</summary>
+    public const int TopLogprobs = 20;
+
+    /// <summary>Most characters of any text meant for people.</summary>
+    public const int TextCharacters = 4096;
+
+    /// <summary>Most loaded ranges or held models one device announces.</summary>
+    public const int AnnouncedRanges = 64;
+
+    /// <summary>Most devices in one plan.</summary>
+    public const int Devices = 100_000;
+}

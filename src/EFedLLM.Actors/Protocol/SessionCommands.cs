@@ -1,0 +1,71 @@
+using System.Collections.Immutable;
+using Akka.Actor;
+using EFedLLM.Transformer.Sampling;
+
+namespace EFedLLM.Actors.Protocol;
+
+/// <summary>A message of one session: belongs to one epoch of its route.</summary>
+public interface ISessionMessage : IProtocolMessage
+{
+    /// <summary>The session.</summary>
+    SessionId Session { get; }
+
+    /// <summary>The epoch of its route, from 1; a repaired route is the next one. A shard ignores older ones.</summary>
+    int Epoch { get; }
+}
+
+/// <summary>Pipeline to every hop: prepare to compute a session. Answered by <see cref="SessionOpened"/> or <see cref="SessionRefused"/>.</summary>
+/// <param name="Session">The session.</param>
+/// <param name="Epoch">The epoch of the route.</param>
+/// <param name="Route">The whole route, so that a hop can forward straight to the next.</param>
+/// <param name="HopIndex">The receiver's place in the route.</param>
+/// <param name="TokenLimit">Most positions the session will use; the hop reserves that much KV memory.</param>
+/// <param name="Sampling">How the head draws tokens.</param>
+/// <param name="Pipeline">The session's pipeline actor.</param>
+public sealed record OpenSession(SessionId Session, int Epoch, Route Route, int HopIndex, int TokenLimit, SamplingSettings Sampling, IActorRef Pipeline) : ISessionMessage, ICommand;
+
+/// <summary>Pipeline to the first hop: compute these tokens.</summary>
+/// <param name="Session">The session.</param>
+/// <param name="Epoch">The epoch of the route.</param>
+/// <param name="Position">Position of the first token; must equal the hop's KV length.</param>
+/// <param name="Tokens">At least one token id.</param>
+/// <param name="Sample">Whether the head draws the token that follows the last one.</param>
+public sealed record FeedTokens(SessionId Session, int Epoch, int Position, ImmutableArray<int> Tokens, bool Sample) : ISessionMessage, ICommand
+{
+    /// <inheritdoc/>
+    public bool Equals(FeedTokens? other) => other is not null && Session == other.Session && Epoch == other.Epoch && Position == other.Position
+        && Sample == other.Sample && Tokens.AsSpan().SequenceEqual(other.Tokens.AsSpan());
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Session, Epoch, Position, Tokens.Length, Sample);
+}
+
+/// <summary>Hop to the next hop: compute on from these activations. At most <see cref="ProtocolLimits.ActivationBytes"/> of them; more travel as several messages.</summary>
+/// <param name="Session">The session.</param>
+/// <param name="Epoch">The epoch of the route.</param>
+/// <param name="Position">Position of the first row; must equal the hop's KV length.</param>
+/// <param name="Rows">Number of positions.</param>
+/// <param name="Sample">Whether the head draws the token that follows the last row.</param>
+/// <param name="Hidden">The residual stream, [Rows, hidden]. Never written to after the message is made.</param>
+/// <param name="HopMicroseconds">Compute time each hop so far spent on this step.</param>
+public sealed record FeedHidden(SessionId Session, int Epoch, int Position, int Rows, bool Sample, ReadOnlyMemory<float> Hidden, ImmutableArray<int> HopMicroseconds) : ISessionMessage, ICommand
+{
+    /// <inheritdoc/>
+    public bool Equals(FeedHidden? other) => other is not null && Session == other.Session && Epoch == other.Epoch && Position == other.Position
+        && Rows == other.Rows && Sample == other.Sample && Hidden.Span.SequenceEqual(other.Hidden.Span)
+        && HopMicroseconds.AsSpan().SequenceEqual(other.HopMicroseconds.AsSpan());
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Session, Epoch, Position, Rows, Sample);
+}
+
+/// <summary>Hop to the previous hop: credit for one <see cref="FeedHidden"/> taken from the transport.</summary>
+/// <param name="Session">The session.</param>
+/// <param name="Epoch">The epoch of the route.</param>
+/// <param name="Position">The message's position.</param>
+public sealed record HiddenReceived(SessionId Session, int Epoch, int Position) : ISessionMessage, IEvent;
+
+/// <summary>Pipeline to every hop: forget the session.</summary>
+/// <param name="Session">The session.</param>
+/// <param name="Epoch">The latest epoch.</param>
+public sealed record CloseSession(SessionId Session, int Epoch) : ISessionMessage, ICommand;

@@ -1,0 +1,82 @@
+using System.Collections.Immutable;
+using EFedLLM.Transformer.Sampling;
+
+namespace EFedLLM.Actors.Protocol;
+
+/// <summary>Hop to pipeline: ready for the session's first step.</summary>
+/// <param name="Session">The session.</param>
+/// <param name="Epoch">The epoch of the route.</param>
+/// <param name="HopIndex">The hop.</param>
+public sealed record SessionOpened(SessionId Session, int Epoch, int HopIndex) : ISessionMessage, IEvent;
+
+/// <summary>Why a hop refuses a session.</summary>
+public enum RefusalReason
+{
+    /// <summary>The hop has no KV memory or session place left; another moment may do.</summary>
+    Full = 1,
+
+    /// <summary>The hop does not hold this model or range.</summary>
+    WrongRange = 2,
+
+    /// <summary>The hop is shutting down.</summary>
+    Leaving = 3,
+
+    /// <summary>The request breaks a limit or makes no sense.</summary>
+    Invalid = 4,
+}
+
+/// <summary>Hop to pipeline: cannot take the session.</summary>
+/// <param name="Session">The session.</param>
+/// <param name="Epoch">The epoch of the route.</param>
+/// <param name="HopIndex">The hop.</param>
+/// <param name="Reason">Why.</param>
+/// <param name="Message">For people.</param>
+public sealed record SessionRefused(SessionId Session, int Epoch, int HopIndex, RefusalReason Reason, string Message) : ISessionMessage, IEvent;
+
+/// <summary>Head to pipeline: positions without a draw are computed through the whole route (a part of the prompt).</summary>
+/// <param name="Session">The session.</param>
+/// <param name="Epoch">The epoch of the route.</param>
+/// <param name="Position">First position.</param>
+/// <param name="Rows">Number of positions.</param>
+/// <param name="HopMicroseconds">Compute time of each hop.</param>
+public sealed record RowsComputed(SessionId Session, int Epoch, int Position, int Rows, ImmutableArray<int> HopMicroseconds) : ISessionMessage, IEvent
+{
+    /// <inheritdoc/>
+    public bool Equals(RowsComputed? other) => other is not null && Session == other.Session && Epoch == other.Epoch && Position == other.Position
+        && Rows == other.Rows && HopMicroseconds.AsSpan().SequenceEqual(other.HopMicroseconds.AsSpan());
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Session, Epoch, Position, Rows);
+}
+
+/// <summary>Head to pipeline: a token was drawn.</summary>
+/// <param name="Session">The session.</param>
+/// <param name="Epoch">The epoch of the route.</param>
+/// <param name="Position">The position the token takes: one past the last computed row.</param>
+/// <param name="Choice">The token.</param>
+/// <param name="HopMicroseconds">Compute time of each hop.</param>
+public sealed record TokenSampled(SessionId Session, int Epoch, int Position, TokenChoice Choice, ImmutableArray<int> HopMicroseconds) : ISessionMessage, IEvent
+{
+    /// <inheritdoc/>
+    public bool Equals(TokenSampled? other) => other is not null && Session == other.Session && Epoch == other.Epoch && Position == other.Position
+        && Choice.Id == other.Choice.Id && Choice.Logprob.Equals(other.Choice.Logprob) && Choice.Top.AsSpan().SequenceEqual(other.Choice.Top.AsSpan())
+        && HopMicroseconds.AsSpan().SequenceEqual(other.HopMicroseconds.AsSpan());
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Session, Epoch, Position, Choice.Id);
+}
+
+/// <summary>Hop to pipeline: a step was not accepted because its position does not follow what the hop has.</summary>
+/// <param name="Session">The session.</param>
+/// <param name="Epoch">The hop's current epoch.</param>
+/// <param name="HopIndex">The hop.</param>
+/// <param name="Position">The refused step's position.</param>
+/// <param name="KvLength">Positions the hop has: the only position it will accept.</param>
+public sealed record StepRejected(SessionId Session, int Epoch, int HopIndex, int Position, int KvLength) : ISessionMessage, IEvent;
+
+/// <summary>Hop to pipeline: computing failed, for example because an activation was not finite. The session cannot go on there.</summary>
+/// <param name="Session">The session.</param>
+/// <param name="Epoch">The epoch of the route.</param>
+/// <param name="HopIndex">The hop.</param>
+/// <param name="Message">For people.</param>
+public sealed record StepFailed(SessionId Session, int Epoch, int HopIndex, string Message) : ISessionMessage, IEvent;
