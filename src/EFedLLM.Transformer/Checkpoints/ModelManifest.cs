@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Security.Cryptography;
 
 namespace EFedLLM.Transformer.Checkpoints;
 
@@ -13,6 +14,11 @@ public sealed record ModelManifest
 
     /// <summary>The value of <see cref="Version"/>.</summary>
     public const int CurrentVersion = 1;
+
+    private const int MatricesPerLayer = 7;
+
+    /// <summary>Name of the file.</summary>
+    public const string FileName = "manifest.json";
 
     /// <summary>Always <see cref="FormatName"/>.</summary>
     public string Format { get; init; } = FormatName;
@@ -49,50 +55,47 @@ public sealed record ModelManifest
 
     /// <summary>Measured quality, or null.</summary>
     public QualityNote? Quality { get; init; }
+
+    /// <summary>Bytes of all weight files, headers and alignment included.</summary>
+    public long TotalBytes => Files.Sum(file => file.Bytes);
+
+    /// <summary>Reads a manifest and checks every field, so that its numbers may be relied on.</summary>
+    /// <param name="json">The bytes of <c>manifest.json</c>.</param>
+    /// <exception cref="InvalidDataException">It is malformed or out of bounds; the message names the field.</exception>
+    public static ModelManifest Parse(ReadOnlySpan<byte> json)
+    {
+        var manifest = ManifestJson.Read(json);
+        ManifestRules.Check(manifest);
+        return manifest;
+    }
+
+    /// <summary>The identity of the model whose <c>manifest.json</c> has these bytes.</summary>
+    public static ModelId IdOf(ReadOnlySpan<byte> json) => new(Convert.ToHexStringLower(SHA256.HashData(json)));
+
+    /// <summary>The bytes of <c>manifest.json</c>: always the same for equal manifests.</summary>
+    /// <exception cref="InvalidDataException">A field is out of bounds.</exception>
+    public byte[] ToJson()
+    {
+        ManifestRules.Check(this);
+        return ManifestJson.Write(this);
+    }
+
+    /// <summary>The forms of a unit's matrices, in execution order.</summary>
+    public ImmutableArray<MatrixForm> MatricesOf(int unit)
+    {
+        var (first, count) = unit == 0 ? (0, 1)
+            : unit <= Shape.Layers ? (1 + (unit - 1) * MatricesPerLayer, MatricesPerLayer)
+            : (1 + Shape.Layers * MatricesPerLayer, 1);
+        return Matrices.Slice(first, count);
+    }
+
+    /// <summary>The tensors of a unit's file, in the order of their data.</summary>
+    public ImmutableArray<ManifestTensor> Tensors(int unit) => ManifestLayout.Tensors(Shape, unit, MatricesOf(unit));
+
+    /// <summary>Bytes of weights that computing one token reads from a unit: one row of the embedding, all of any other unit.</summary>
+    public long UnitReadBytes(int unit)
+    {
+        var bytes = Tensors(unit).Sum(tensor => tensor.Bytes);
+        return unit == 0 ? bytes / Shape.VocabularySize : bytes;
+    }
 }
-
-/// <summary>What the arithmetic quantises besides weights.</summary>
-/// <param name="ActivationBits">16 or 8: the width activations are quantised to before an integer product.</param>
-/// <param name="KeyValueCache">The element type of the KV cache: <c>float32</c>.</param>
-public sealed record ArithmeticSettings(int ActivationBits, string KeyValueCache);
-
-/// <summary>One weight file.</summary>
-/// <param name="Unit">The unit (see <see cref="LayerRange"/>).</param>
-/// <param name="Name">File name inside the folder, without any path.</param>
-/// <param name="Bytes">Length.</param>
-/// <param name="Sha256">Hash of the whole file, lower-case hexadecimal.</param>
-public sealed record WeightFile(int Unit, string Name, long Bytes, string Sha256);
-
-/// <summary>A file copied unchanged from the checkpoint.</summary>
-/// <param name="Name">File name inside the folder, without any path.</param>
-/// <param name="Bytes">Length.</param>
-/// <param name="Sha256">Hash of the whole file, lower-case hexadecimal.</param>
-public sealed record CompanionFile(string Name, long Bytes, string Sha256);
-
-/// <summary>How one matrix is held: y = B·x + U·(V·x).</summary>
-/// <param name="Unit">The unit it belongs to.</param>
-/// <param name="Name">Its name inside the unit, for example <c>self_attn.q_proj</c>.</param>
-/// <param name="Outputs">Rows of the matrix.</param>
-/// <param name="Inputs">Columns of the matrix.</param>
-/// <param name="Base">Form of B, or null when B is absent.</param>
-/// <param name="Rank">Rank of U·V; 0 when absent.</param>
-/// <param name="Factors">Form of U and V, or null when the rank is 0.</param>
-/// <param name="Bytes">Bytes of weights, scales and padding included.</param>
-public sealed record MatrixForm(int Unit, string Name, int Outputs, int Inputs, GroupForm? Base, int Rank, GroupForm? Factors, long Bytes);
-
-/// <summary>Group-wise integer quantisation along the input.</summary>
-/// <param name="Bits">Bits of one weight: 8.</param>
-/// <param name="Group">Inputs that share a scale: 32 or 64.</param>
-public sealed record GroupForm(int Bits, int Group);
-
-/// <summary>What a model was calibrated on.</summary>
-/// <param name="Sha256">Hash of the text.</param>
-/// <param name="Tokens">Tokens used.</param>
-public sealed record CalibrationNote(string Sha256, long Tokens);
-
-/// <summary>Measured quality against the uncompressed model.</summary>
-/// <param name="TextSha256">Hash of the text measured on.</param>
-/// <param name="Tokens">Tokens scored.</param>
-/// <param name="Perplexity">Of the compressed model.</param>
-/// <param name="ReferencePerplexity">Of the uncompressed model.</param>
-public sealed record QualityNote(string TextSha256, long Tokens, double Perplexity, double ReferencePerplexity);

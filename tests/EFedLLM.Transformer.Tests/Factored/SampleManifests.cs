@@ -1,0 +1,60 @@
+using System.Collections.Immutable;
+using EFedLLM.Transformer.Checkpoints;
+
+namespace EFedLLM.Transformer.Tests.Factored;
+
+/// <summary>Valid manifests without files behind them, for tests that then break them.</summary>
+internal static class SampleManifests
+{
+    public static ModelShape Shape { get; } = new()
+    {
+        Architecture = "Qwen3ForCausalLM",
+        VocabularySize = 50,
+        HiddenSize = 40,
+        IntermediateSize = 72,
+        Layers = 2,
+        Heads = 4,
+        KeyValueHeads = 2,
+        HeadSize = 16,
+        ContextLength = 128,
+        NormEpsilon = 1e-5f,
+        Rope = new RopeSettings(500000, new RopeScaling(RopeScalingKind.Llama3, 8)),
+        TiedEmbeddings = true,
+        QueryKeyValueBias = true,
+        QueryKeyNorm = true,
+        SlidingWindow = 64,
+        BeginToken = 1,
+        EndTokens = [2, 3],
+    };
+
+    public static ModelManifest Create(ModelShape? shape = null, int rank = 3, int group = 32)
+    {
+        shape ??= Shape;
+        var form = new GroupForm(8, group);
+        var matrices = ImmutableArray.CreateBuilder<MatrixForm>();
+        var files = ImmutableArray.CreateBuilder<WeightFile>();
+        for (var unit = 0; unit < shape.Units; unit++)
+        {
+            var own = ManifestLayout.Sites(shape, unit).Select(site => unit == 0
+                ? ManifestLayout.Form(unit, site, new GroupForm(8, 32), 0, null)
+                : ManifestLayout.Form(unit, site, site.Name == "mlp.up_proj" ? null : form, site.Name.StartsWith("mlp", StringComparison.Ordinal) ? rank : 0, site.Name.StartsWith("mlp", StringComparison.Ordinal) ? form : null)).ToList();
+            matrices.AddRange(own);
+            var bytes = ManifestLayout.Tensors(shape, unit, own).Sum(tensor => tensor.Bytes) + 512;
+            files.Add(new WeightFile(unit, ManifestLayout.FileName(unit, shape.Layers), bytes, new string((char)('a' + unit % 6), 64)));
+        }
+
+        return new ModelManifest
+        {
+            Name = "sample",
+            Shape = shape,
+            Arithmetic = new ArithmeticSettings(16, "float32"),
+            Profile = "svd",
+            Files = files.ToImmutable(),
+            Companions = [new CompanionFile("tokenizer.json", 10, new string('0', 64))],
+            Matrices = matrices.ToImmutable(),
+            BitsPerWeight = files.Sum(file => file.Bytes) * 8.0 / ManifestLayout.Parameters(shape),
+            Calibration = new CalibrationNote(new string('1', 64), 4096),
+            Quality = new QualityNote(new string('2', 64), 4096, 2.5, 2.25),
+        };
+    }
+}
