@@ -1,0 +1,15 @@
+using System.Text.Json.Serialization;
+
+namespace EFedLLM.Node.Api;
+
+/// <summary>How the native interface is written: camelCase, one line an object. Both sides use it.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(GenerateRequest))]
+[JsonSerializable(typeof(GenerateEvent))]
+[JsonSerializable(typeof(ClusterFacts))]
+[JsonSerializable(typeof(LedgerFacts))]
+[JsonSerializable(typeof(LedgerDevice))]
+internal sealed partial class ApiJson : JsonSerializerContext;

@@ -1,0 +1,16 @@
+namespace EFedLLM.Node.Api;
+
+/// <summary>The facts behind <c>/efedllm/v1/cluster</c> and <c>/efedllm/v1/ledger</c>, as a gateway node gathers them.</summary>
+internal interface IClusterApi
+{
+    /// <summary>The cluster as this node sees it.</summary>
+    Task<ClusterFacts> ReadClusterAsync(CancellationToken cancellation);
+
+    /// <summary>Every device of the ledger.</summary>
+    /// <exception cref="TimeoutException">The ledger does not answer.</exception>
+    Task<LedgerFacts> ReadLedgerAsync(CancellationToken cancellation);
+
+    /// <summary>One device of the ledger, by its id or the beginning of it; null where the ledger knows none.</summary>
+    /// <exception cref="TimeoutException">The ledger does not answer.</exception>
+    Task<LedgerDevice?> ReadLedgerAsync(string device, CancellationToken cancellation);
+}
