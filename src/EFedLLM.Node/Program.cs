@@ -1,1 +1,3 @@
-return 0;
+using EFedLLM.Node.CommandLine;
+
+return await EfedllmCommand.RunAsync(args);

@@ -1,0 +1,53 @@
+namespace EFedLLM.Node.Hosting;
+
+/// <summary>Everything that decides what one node is and does.</summary>
+internal sealed record NodeOptions
+{
+    /// <summary>Its name for people.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>What it does; names of <see cref="NodeRoles"/>.</summary>
+    public required IReadOnlyList<string> Roles { get; init; }
+
+    /// <summary>Folder for its key, ledger and log; only one process may use it at a time.</summary>
+    public required string DataFolder { get; init; }
+
+    /// <summary>Address it listens on for the cluster.</summary>
+    public string Host { get; init; } = "127.0.0.1";
+
+    /// <summary>Port it listens on for the cluster; 0 is any free one.</summary>
+    public int Port { get; init; }
+
+    /// <summary>Addresses of anchors, <c>host:port</c>; empty is only possible for an anchor, which then founds a cluster.</summary>
+    public IReadOnlyList<string> Seeds { get; init; } = [];
+
+    /// <summary>Folder of the factored model that it holds or answers for.</summary>
+    public string? ModelFolder { get; init; }
+
+    /// <summary>The chat template's name; null is the model folder's own.</summary>
+    public string? ChatTemplate { get; init; }
+
+    /// <summary>Memory it gives to weights and caches.</summary>
+    public long MemoryBytes { get; init; } = 2L << 30;
+
+    /// <summary>Compute threads of a device.</summary>
+    public int Threads { get; init; } = 1;
+
+    /// <summary>How many devices the first placement waits for, so that a cluster that starts is planned once and not once a device.</summary>
+    public int ExpectedDevices { get; init; } = 1;
+
+    /// <summary>Port of the HTTP interface; 0 is any free one, null is none.</summary>
+    public int? HttpPort { get; init; }
+
+    /// <summary>Folder with this node's certificate and key and the authority's certificate; null is no TLS.</summary>
+    public string? CertificateFolder { get; init; }
+
+    /// <summary>Whether it is a child of another process of this program, and ends with it.</summary>
+    public bool Supervised { get; init; }
+
+    /// <summary>Whether its log goes to standard error too.</summary>
+    public bool Verbose { get; init; }
+
+    /// <summary>Whether it does that.</summary>
+    public bool Has(string role) => Roles.Contains(role, StringComparer.Ordinal);
+}

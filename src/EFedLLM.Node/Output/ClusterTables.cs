@@ -1,0 +1,109 @@
+using System.Globalization;
+using EFedLLM.Node.Api;
+using Spectre.Console;
+
+namespace EFedLLM.Node.Output;
+
+/// <summary>A cluster's facts as tables.</summary>
+internal static class ClusterTables
+{
+    /// <summary>Everything.</summary>
+    public static void Show(ClusterFacts facts)
+    {
+        Heading("members");
+        Members(facts);
+        Heading("devices");
+        Shards(facts);
+        Heading("models");
+        Models(facts);
+    }
+
+    /// <summary>The nodes.</summary>
+    public static void Members(ClusterFacts facts)
+    {
+        var table = Tables.Create("address", "roles", "status", "version", "");
+        foreach (var member in facts.Members)
+        {
+            table.Row(
+                Address(member.Address),
+                string.Join(", ", member.Roles),
+                member.Reachable ? member.Status : $"{member.Status}, unreachable",
+                member.Version,
+                member.Address == facts.Leader ? "leader" : "");
+        }
+
+        table.Print();
+        Console.Out.WriteLine($"  Count: {Say.Count(facts.Members.Count, "node")}");
+    }
+
+    /// <summary>The devices with what they hold.</summary>
+    public static void Shards(ClusterFacts facts)
+    {
+        var table = Tables.Create("device", "name", "address", "holds", ">weights", ">memory", ">bits", ">rank");
+        foreach (var device in facts.Devices)
+        {
+            for (var index = 0; index < Math.Max(1, device.Shards.Count); index++)
+            {
+                var first = index == 0;
+                var shard = index < device.Shards.Count ? device.Shards[index] : null;
+                table.Row(
+                    first ? AnswerLines.Short(device.Id) : "",
+                    first ? device.Name + (device.Leaving ? " (leaving)" : "") : "",
+                    first ? Address(device.Address) : "",
+                    Holds(shard, facts),
+                    shard is null ? "" : Say.Bytes(shard.WeightBytes),
+                    first ? Say.Bytes(device.MemoryBytes) : "",
+                    Bits(shard?.Bits),
+                    Rank(shard));
+            }
+        }
+
+        table.Print();
+    }
+
+    /// <summary>The models.</summary>
+    public static void Models(ClusterFacts facts)
+    {
+        var table = Tables.Create("model", "id", ">layers", ">weights", ">bits", ">context", "state");
+        foreach (var model in facts.Models)
+        {
+            table.Row(
+                model.Name,
+                AnswerLines.Short(model.Id),
+                model.Layers.ToString(CultureInfo.InvariantCulture),
+                Say.Bytes(model.WeightBytes),
+                Bits(model.BitsPerWeight),
+                model.ContextLength.ToString(CultureInfo.InvariantCulture),
+                model.Ready ? "ready" : model.Problem ?? "not ready");
+        }
+
+        table.Print();
+    }
+
+    /// <summary>An address without what all addresses of the cluster share: <c>127.0.0.1:4053</c>.</summary>
+    public static string Address(string address)
+    {
+        var at = address.IndexOf('@', StringComparison.Ordinal);
+        return at < 0 ? address : address[(at + 1)..];
+    }
+
+    /// <summary>Bits as a table shows them.</summary>
+    public static string Bits(double? bits) => bits?.ToString("0.00", CultureInfo.InvariantCulture) ?? "";
+
+    private static string Rank(ShardFacts? shard) => shard switch
+    {
+        null => "",
+        { HighestRank: 0 } => "-",
+        { LowestRank: var low, HighestRank: var high } when low == high => low.ToString(CultureInfo.InvariantCulture),
+        _ => string.Create(CultureInfo.InvariantCulture, $"{shard.LowestRank}-{shard.HighestRank}"),
+    };
+
+    private static string Holds(ShardFacts? shard, ClusterFacts facts) =>
+        shard is null ? "nothing yet" : facts.Models.Count > 1 ? $"{shard.Model}: {shard.Units}" : shard.Units;
+
+    private static void Heading(string text)
+    {
+        Console.Out.WriteLine();
+        Screen.Out.Write(new Text($"{text}\n", new Style(decoration: Decoration.Bold)));
+    }
+}

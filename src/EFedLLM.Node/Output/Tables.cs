@@ -1,0 +1,39 @@
+using Spectre.Console;
+
+namespace EFedLLM.Node.Output;
+
+/// <summary>Tables as this program prints them: no frame, a dim heading, two spaces between columns.</summary>
+internal static class Tables
+{
+    /// <summary>An empty table. A heading that begins with <c>&gt;</c> is of a column of numbers.</summary>
+    public static Table Create(params ReadOnlySpan<string> headings)
+    {
+        var table = new Table { Border = TableBorder.None, ShowRowSeparators = false };
+        foreach (var heading in headings)
+        {
+            var numbers = heading.StartsWith('>');
+            var column = new TableColumn(new Text(numbers ? heading[1..] : heading, new Style(Color.Grey))) { NoWrap = true, Padding = new Padding(0, 0, 2, 0) };
+            table.AddColumn(numbers ? column.RightAligned() : column);
+        }
+
+        return table;
+    }
+
+    /// <summary>Adds a row of plain text.</summary>
+    public static void Row(this Table table, params ReadOnlySpan<string> cells)
+    {
+        var texts = new Text[cells.Length];
+        for (var i = 0; i < cells.Length; i++)
+        {
+            texts[i] = new Text(cells[i]);
+        }
+
+        table.AddRow(texts);
+    }
+
+    /// <summary>Prints a table to standard output, indented by two.</summary>
+    public static void Print(this Table table)
+    {
+        Screen.Out.Write(new Padder(table, new Padding(2, 0, 0, 0)));
+    }
+}

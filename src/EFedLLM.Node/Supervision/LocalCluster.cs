@@ -1,0 +1,158 @@
+using System.Globalization;
+using EFedLLM.Node.Api;
+using EFedLLM.Node.Client;
+using EFedLLM.Node.CommandLine;
+using EFedLLM.Node.Hosting;
+
+namespace EFedLLM.Node.Supervision;
+
+/// <summary>A cluster of child processes: one node that is gateway, ledger, verifier and anchor, and the devices.</summary>
+internal sealed class LocalCluster : IAsyncDisposable
+{
+    private static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(8);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(50);
+
+    private readonly List<ChildNode> _children;
+
+    private LocalCluster(List<ChildNode> children) => _children = children;
+
+    /// <summary>The nodes, the anchor first.</summary>
+    public IReadOnlyList<ChildNode> Nodes => _children;
+
+    /// <summary>Base address of the gateway's HTTP interface.</summary>
+    public Uri Gateway { get; private set; } = null!;
+
+    /// <summary>Address that further devices join.</summary>
+    public string Seed { get; private set; } = "";
+
+    /// <summary>Starts all processes at once and waits until each is ready.</summary>
+    /// <exception cref="UserErrorException">One cannot start; the message says which and why. None is left behind.</exception>
+    public static async Task<LocalCluster> StartAsync(ClusterSettings settings, CancellationToken cancellation)
+    {
+        var seed = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{FreePort.Find()}");
+        var cluster = new LocalCluster([]) { Seed = seed };
+        try
+        {
+            foreach (var options in Plan(settings, seed))
+            {
+                cluster._children.Add(ChildNode.Start(options));
+            }
+
+            var all = Task.WhenAll(cluster._children.Select(child => child.Ready));
+            var first = await Task.WhenAny(all, cluster.FirstFailureAsync()).WaitAsync(cancellation);
+            await first;
+            var ready = await all;
+            cluster.Gateway = new Uri(ready[0].Http ?? throw new UserErrorException("The first node has no HTTP interface."));
+            return cluster;
+        }
+        catch
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Waits until every device serves what the plan gives it and the model can be asked.</summary>
+    /// <exception cref="UserErrorException">A process ended, or the cluster is not ready in time.</exception>
+    public async Task<ClusterFacts> WaitUntilPlacedAsync(int devices, TimeSpan limit, CancellationToken cancellation)
+    {
+        await using var client = new GatewayHttpClient(Gateway);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        patience.CancelAfter(limit);
+        using var timer = new PeriodicTimer(PollInterval);
+        var ended = WaitForAnyExitAsync(patience.Token);
+        ClusterFacts? facts = null;
+        try
+        {
+            do
+            {
+                if (ended.IsCompletedSuccessfully)
+                {
+                    throw new UserErrorException($"{(await ended).Options.Name} ended while the layers were being placed.");
+                }
+
+                facts = await client.ReadClusterAsync(patience.Token);
+            }
+            while (!IsPlaced(facts, devices) && await timer.WaitForNextTickAsync(patience.Token));
+            return facts;
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            var problem = facts?.Models.Select(model => model.Problem).FirstOrDefault(problem => problem is not null);
+            throw new UserErrorException($"The cluster was not ready within {limit.TotalSeconds:0} s: {problem ?? "devices are missing"}");
+        }
+    }
+
+    /// <summary>Waits until one of the processes has ended and returns it.</summary>
+    public async Task<ChildNode> WaitForAnyExitAsync(CancellationToken cancellation)
+    {
+        var exits = _children.ToDictionary(child => child.WaitForExitAsync(cancellation));
+        var first = await Task.WhenAny(exits.Keys);
+        await first;
+        return exits[first];
+    }
+
+    /// <summary>Ends all processes and waits until none is left.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await Task.WhenAll(_children.Select(child => child.StopAsync(StopGrace)));
+        foreach (var child in _children)
+        {
+            await child.DisposeAsync();
+        }
+    }
+
+    /// <summary>Whether the plan is carried out: enough devices, each assigned range served, the model ready.</summary>
+    internal static bool IsPlaced(ClusterFacts facts, int devices) =>
+        facts.Devices.Count >= devices
+        && facts.Models.Count > 0
+        && facts.Models.All(model => model.Ready && model.Assignments.Count > 0 && model.Assignments.All(assignment =>
+            facts.Devices.Any(device => device.Id == assignment.Device
+                && device.Shards.Any(shard => shard.Model == model.Name && shard.First == assignment.First && shard.End == assignment.End))));
+
+    private async Task FirstFailureAsync()
+    {
+        var waiting = _children.Select(child => child.Ready).ToList();
+        while (waiting.Count > 0)
+        {
+            var next = await Task.WhenAny(waiting);
+            waiting.Remove(next);
+            await next;
+        }
+    }
+
+    private static IEnumerable<NodeOptions> Plan(ClusterSettings settings, string seed)
+    {
+        var address = HostPort.Parse(seed, "seed");
+        var anchor = new NodeOptions
+        {
+            Name = "anchor",
+            Roles = NodeRoles.FirstNode,
+            DataFolder = Path.Combine(settings.DataFolder, "anchor"),
+            Port = address.Port,
+            ModelFolder = settings.ModelFolder,
+            ChatTemplate = settings.ChatTemplate,
+            HttpPort = settings.HttpPort,
+            ExpectedDevices = settings.Devices,
+            Supervised = true,
+            Verbose = settings.Verbose,
+        };
+        yield return anchor;
+        for (var number = 1; number <= settings.Devices; number++)
+        {
+            var name = string.Create(CultureInfo.InvariantCulture, $"device-{number}");
+            yield return anchor with
+            {
+                Name = name,
+                Roles = [NodeRoles.Device],
+                DataFolder = Path.Combine(settings.DataFolder, name),
+                Port = 0,
+                Seeds = [seed],
+                HttpPort = null,
+                ChatTemplate = null,
+                MemoryBytes = settings.MemoryBytes,
+                Threads = settings.Threads,
+            };
+        }
+    }
+}

@@ -1,0 +1,45 @@
+using EFedLLM.Node.Api;
+using EFedLLM.Node.Supervision;
+
+namespace EFedLLM.Node.Tests.CommandLine;
+
+public class LocalClusterTests
+{
+    [Fact]
+    public void A_cluster_is_placed_when_every_device_serves_what_the_plan_gives_it() => Assert.True(LocalCluster.IsPlaced(Facts(), 2));
+
+    [Fact]
+    public void It_is_not_while_a_device_is_missing() => Assert.False(LocalCluster.IsPlaced(Facts(), 3));
+
+    [Fact]
+    public void It_is_not_while_a_range_is_not_loaded()
+    {
+        var facts = Facts();
+        Assert.False(LocalCluster.IsPlaced(facts with { Devices = [facts.Devices[0], facts.Devices[1] with { Shards = [] }] }, 2));
+    }
+
+    [Fact]
+    public void It_is_not_while_an_old_range_is_loaded()
+    {
+        var facts = Facts();
+        var old = facts.Devices[1] with { Shards = [facts.Devices[1].Shards[0] with { First = 3 }] };
+        Assert.False(LocalCluster.IsPlaced(facts with { Devices = [facts.Devices[0], old] }, 2));
+    }
+
+    [Fact]
+    public void It_is_not_without_a_plan_or_a_model()
+    {
+        var facts = Facts();
+        Assert.False(LocalCluster.IsPlaced(facts with { Models = [facts.Models[0] with { Assignments = [] }] }, 2));
+        Assert.False(LocalCluster.IsPlaced(facts with { Models = [facts.Models[0] with { Ready = false }] }, 2));
+        Assert.False(LocalCluster.IsPlaced(facts with { Models = [] }, 2));
+    }
+
+    private static ClusterFacts Facts() => new(
+        "node", "node", [],
+        [Device("one", 0, 4), Device("two", 4, 8)],
+        [new ModelFacts("id", "model", 6, 128, 512, 1000, 8.5, true, null, 1, [new("one", 0, 4, "", ""), new("two", 4, 8, "", "")])]);
+
+    private static DeviceFacts Device(string id, int first, int end) =>
+        new(id, id, "address", 1000, 0, false, [new ShardFacts("model", first, end, "", 500, 8.5, 0, 0)]);
+}
