@@ -8,6 +8,7 @@ namespace EFedLLM.Node.Api;
     NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(GenerateRequest))]
+[JsonSerializable(typeof(IReadOnlyList<EFedLLM.Node.Bench.BenchSample>))]
 [JsonSerializable(typeof(EFedLLM.Node.Supervision.UpReport))]
 [JsonSerializable(typeof(LeaderResult))]
 [JsonSerializable(typeof(IReadOnlyList<MemberFacts>))]

@@ -1,0 +1,28 @@
+namespace EFedLLM.Node.Bench;
+
+/// <summary>One measurement.</summary>
+/// <param name="Where">In process, or the number of devices.</param>
+/// <param name="Phase"><c>prefill</c> or <c>decode</c>.</param>
+/// <param name="Threads">Compute threads of each device.</param>
+/// <param name="Devices">Device processes; 0 is in this process.</param>
+/// <param name="Tokens">Tokens of one repetition.</param>
+/// <param name="TokensPerSecond">Median over the repetitions.</param>
+/// <param name="Deviation">Half of the spread between the quartiles, as a share of the median.</param>
+/// <param name="WeightBytesPerToken">Bytes of weights read per token.</param>
+/// <param name="GigabytesPerSecond">Weight bytes read per second, in 10^9.</param>
+/// <param name="HopMedianMilliseconds">Median time of a hop without its computing; null in process.</param>
+/// <param name="HopP99Milliseconds">99th percentile of it; null in process.</param>
+/// <param name="AllocatedBytesPerToken">Bytes allocated per token in this process; null over devices.</param>
+internal sealed record BenchSample(
+    string Where,
+    string Phase,
+    int Threads,
+    int Devices,
+    int Tokens,
+    double TokensPerSecond,
+    double Deviation,
+    double WeightBytesPerToken,
+    double GigabytesPerSecond,
+    double? HopMedianMilliseconds,
+    double? HopP99Milliseconds,
+    double? AllocatedBytesPerToken);

@@ -1,0 +1,17 @@
+namespace EFedLLM.Node.Bench;
+
+/// <summary>How long and how often is measured.</summary>
+internal sealed record BenchSettings
+{
+    /// <summary>Tokens of the prompt.</summary>
+    public int PromptTokens { get; init; } = 128;
+
+    /// <summary>Tokens generated.</summary>
+    public int DecodeTokens { get; init; } = 64;
+
+    /// <summary>Prompt tokens computed in one step.</summary>
+    public int Chunk { get; init; } = 512;
+
+    /// <summary>Repetitions that count; one more goes before them.</summary>
+    public int Repetitions { get; init; } = 5;
+}

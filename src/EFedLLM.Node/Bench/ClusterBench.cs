@@ -1,0 +1,111 @@
+using System.Diagnostics;
+using EFedLLM.Node.Api;
+using EFedLLM.Node.Client;
+using EFedLLM.Node.CommandLine;
+using EFedLLM.Node.Supervision;
+using EFedLLM.Transformer.Checkpoints;
+
+namespace EFedLLM.Node.Bench;
+
+/// <summary>Measures a model over device processes on this machine's loopback, through the gateway's HTTP interface as any client would.</summary>
+internal static class ClusterBench
+{
+    private static readonly TimeSpan PlacementLimit = TimeSpan.FromMinutes(5);
+
+    /// <summary>Measures prefill and decode.</summary>
+    /// <param name="model">The model, its folder and its bytes.</param>
+    /// <param name="devices">Number of device processes.</param>
+    /// <param name="dataFolder">An empty folder for the nodes' data.</param>
+    /// <param name="settings">How long and how often.</param>
+    /// <param name="cancellation">Ends the cluster.</param>
+    /// <exception cref="UserErrorException">The cluster does not come up or an answer fails.</exception>
+    public static async Task<IReadOnlyList<BenchSample>> RunAsync(
+        FactoredModel model, int devices, string dataFolder, BenchSettings settings, CancellationToken cancellation)
+    {
+        var plan = new ClusterSettings { ModelFolder = model.Folder, DataFolder = dataFolder, Devices = devices, MemoryBytes = MemoryOf(model) };
+        await using var cluster = await LocalCluster.StartAsync(plan, cancellation);
+        await cluster.WaitUntilPlacedAsync(devices, PlacementLimit, cancellation);
+        await using var gateway = new GatewayHttpClient(cluster.Gateway);
+        var request = new GenerateRequest
+        {
+            Tokens = [.. Enumerable.Range(0, settings.PromptTokens).Select(i => i * 7 % model.Shape.VocabularySize)],
+            MaxTokens = settings.DecodeTokens + 1,
+            IgnoreEos = true,
+        };
+        var prefill = new List<double>();
+        var decode = new List<double>();
+        var hops = new List<double>();
+        for (var repetition = 0; repetition <= settings.Repetitions; repetition++)
+        {
+            var (timing, intervals, count) = await AskAsync(gateway, request, cancellation);
+            if (repetition > 0)
+            {
+                prefill.Add(timing.PromptTokens * 1000 / timing.PrefillMilliseconds);
+                decode.Add(timing.TokensPerSecond);
+                hops.AddRange(HopTimes(timing, intervals, count));
+            }
+        }
+
+        var shape = model.Shape;
+        double bytes = Enumerable.Range(0, shape.Units).Sum(model.Manifest.UnitReadBytes);
+        var steps = (settings.PromptTokens + settings.Chunk - 1) / settings.Chunk;
+        return
+        [
+            Sample("prefill", devices, settings.PromptTokens, prefill, bytes * steps / settings.PromptTokens, null),
+            Sample("decode", devices, settings.DecodeTokens, decode, bytes, hops),
+        ];
+    }
+
+    private static async Task<(AnswerTiming Timing, List<double> Intervals, int Hops)> AskAsync(GatewayHttpClient gateway, GenerateRequest request, CancellationToken cancellation)
+    {
+        var intervals = new List<double>();
+        var hops = 1;
+        long last = 0;
+        await foreach (var next in gateway.GenerateAsync(request, cancellation))
+        {
+            switch (next)
+            {
+                case StartedEvent started:
+                    hops = started.Route.Count;
+                    break;
+                case TokenEvent:
+                    var now = Stopwatch.GetTimestamp();
+                    if (last != 0)
+                    {
+                        intervals.Add(Stopwatch.GetElapsedTime(last, now).TotalMilliseconds);
+                    }
+
+                    last = now;
+                    break;
+                case FinishedEvent finished:
+                    return (finished.Timing, intervals, hops);
+                case FailedEvent failed:
+                    throw new UserErrorException(failed.Message);
+            }
+        }
+
+        throw new UserErrorException("The answer ended before it was complete.");
+    }
+
+    /// <summary>
+    /// Time that a token spends between devices, a hop: the interval between two tokens less the mean computing of a token,
+    /// shared out over the hops. Computing during prefill is taken to be all of the prefill's time.
+    /// </summary>
+    internal static IEnumerable<double> HopTimes(AnswerTiming timing, IReadOnlyList<double> intervals, int hops)
+    {
+        var steps = Math.Max(1, timing.GeneratedTokens - 1);
+        var compute = Math.Max(0, timing.HopComputeMilliseconds.Sum() - timing.PrefillMilliseconds) / steps;
+        return intervals.Select(interval => Math.Max(0, interval - compute) / hops);
+    }
+
+    private static BenchSample Sample(string phase, int devices, int tokens, List<double> rates, double bytes, List<double>? hops)
+    {
+        var rate = Statistics.Quantile(rates, 0.5);
+        return new BenchSample(
+            devices == 1 ? "1 device" : $"{devices} devices", phase, 1, devices, tokens, rate, Statistics.Deviation(rates), bytes, rate * bytes / 1e9,
+            hops is null ? null : Statistics.Quantile(hops, 0.5), hops is null ? null : Statistics.Quantile(hops, 0.99), null);
+    }
+
+    /// <summary>Enough for all of the model on each device and its caches, so that memory never decides the plan.</summary>
+    private static long MemoryOf(FactoredModel model) => model.Manifest.TotalBytes + (512L << 20);
+}
