@@ -27,7 +27,16 @@ public sealed record PromptInput(string? Text = null, ImmutableArray<ChatMessage
 /// <param name="Input">The prompt.</param>
 /// <param name="Settings">How to generate.</param>
 /// <param name="Model">A model's name or id, or null for the cluster's.</param>
-public sealed record Prompt(PromptId Id, PromptInput Input, GenerationSettings Settings, string? Model = null) : ICommand;
+public sealed record Prompt(PromptId Id, PromptInput Input, GenerationSettings Settings, string? Model = null) : ICommand
+{
+    /// <inheritdoc/>
+    public bool Equals(Prompt? other) => other is not null && Id == other.Id && Input == other.Input && Model == other.Model
+        && Settings.Stop.AsSpan().SequenceEqual(other.Settings.Stop.AsSpan())
+        && (Settings with { Stop = [] }) == (other.Settings with { Stop = [] });
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Id, Model);
+}
 
 /// <summary>To the GatewayActor, from the prompt's sender: stop generating.</summary>
 /// <param name="Id">The prompt.</param>

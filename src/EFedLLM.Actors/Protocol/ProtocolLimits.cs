@@ -18,6 +18,9 @@ public static class ProtocolLimits
     /// <summary>Most hops in a route.</summary>
     public const int Hops = 256;
 
+    /// <summary>Most units (embedding, layers, head) of a model.</summary>
+    public const int Units = 4096;
+
     /// <summary>Most tokens of a prompt or a session.</summary>
     public const int SessionTokens = 1 << 20;
 
@@ -27,7 +30,7 @@ public static class ProtocolLimits
     /// <summary>Most messages of a chat.</summary>
     public const int ChatMessages = 4096;
 
-    /// <summary>Most stop texts, and most characters of one.</summary>
+    /// <summary>Most stop texts.</summary>
     public const int StopTexts = 16;
 
     /// <summary>Most characters of one stop text.</summary>
@@ -36,7 +39,7 @@ public static class ProtocolLimits
     /// <summary>Most log-probabilities reported with a token.</summary>
     public const int TopLogprobs = 20;
 
-    /// <summary>Most characters of any text meant for people.</summary>
+    /// <summary>Most characters of any text meant for people. A longer reason or error is cut when it is sent.</summary>
     public const int TextCharacters = 4096;
 
     /// <summary>Most loaded ranges or held models one device announces.</summary>

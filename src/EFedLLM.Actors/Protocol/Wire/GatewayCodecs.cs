@@ -1,0 +1,223 @@
+using System.Collections.Immutable;
+using EFedLLM.Transformer.Generation;
+using EFedLLM.Transformer.Tokenizers;
+using Form = EFedLLM.Actors.Protocol.Wire.Forms;
+
+namespace EFedLLM.Actors.Protocol.Wire;
+
+/// <summary>
+/// Messages between a gateway and whoever asks it. Of a prompt only sizes and finite numbers are demanded here: whether its
+/// settings make sense is for the gateway, which answers with a reason where a dropped message would answer nothing.
+/// </summary>
+internal static class GatewayCodecs
+{
+    private const int Small = 1024;
+    private const int WithText = 16 * 1024;
+    private const int WithPrompt = (4 * ProtocolLimits.PromptCharacters) + (1 << 20);
+
+    /// <summary>How each travels.</summary>
+    public static ImmutableArray<WireCodec> All { get; } =
+    [
+        WireCodec.Of<Prompt, Form.Prompt>("pr", WithPrompt, Form.Prompt.Parser, Write, Read),
+        WireCodec.Of<CancelGeneration, Form.CancelGeneration>("cg", Small, Form.CancelGeneration.Parser, Write, Read),
+        WireCodec.Of<GenerationStarted, Form.GenerationStarted>("gs", WithPrompt, Form.GenerationStarted.Parser, Write, Read),
+        WireCodec.Of<TokenGenerated, Form.TokenGenerated>("tg", WithText, Form.TokenGenerated.Parser, Write, Read),
+        WireCodec.Of<GenerationFinished, Form.GenerationFinished>("gf", WithText, Form.GenerationFinished.Parser, Write, Read),
+        WireCodec.Of<GenerationFailed, Form.GenerationFailed>("gx", WithText, Form.GenerationFailed.Parser, Write, Read),
+    ];
+
+    private static Form.Prompt Write(Prompt message, ActorPaths _)
+    {
+        var form = new Form.Prompt
+        {
+            Id = Values.Write(message.Id.Value),
+            Sampling = Values.Write(message.Settings.Sampling),
+            MaxTokens = message.Settings.MaxTokens,
+            IgnoreEndTokens = message.Settings.IgnoreEndTokens,
+        };
+        Values.Write(form.Stop, message.Settings.Stop);
+        if (message.Model is not null)
+        {
+            form.Model = message.Model;
+        }
+
+        switch (message.Input)
+        {
+            case { Text: { } text, Messages: null, Tokens: null }:
+                form.Text = text;
+                break;
+            case { Text: null, Messages: { } messages, Tokens: null }:
+                form.Chat = new Form.ChatInput();
+                foreach (var turn in messages.AsSpan())
+                {
+                    form.Chat.Messages.Add(new Form.ChatMessage { Role = turn.Role, Content = turn.Content });
+                }
+
+                break;
+            case { Text: null, Messages: null, Tokens: { } tokens }:
+                form.Tokens = new Form.TokenInput();
+                Values.Write(form.Tokens.Tokens, tokens);
+                break;
+            default:
+                throw new ArgumentException("A prompt's input is exactly one of text, messages and tokens.", nameof(message));
+        }
+
+        return form;
+    }
+
+    private static Prompt Read(Form.Prompt form, ActorPaths _)
+    {
+        Require.Count(form.Stop.Count, ProtocolLimits.StopTexts, "stop");
+        var settings = new GenerationSettings
+        {
+            Sampling = Values.AnySampling(form.Sampling),
+            MaxTokens = form.MaxTokens,
+            Stop = [.. form.Stop.Select(text => Require.Text(text, ProtocolLimits.StopCharacters, "stop"))],
+            IgnoreEndTokens = form.IgnoreEndTokens,
+        };
+        return new Prompt(
+            new PromptId(Values.Uuid(form.Id, "id")),
+            ReadInput(form),
+            settings,
+            form.HasModel ? Require.Text(form.Model, ProtocolLimits.TextCharacters, "model") : null);
+    }
+
+    private static PromptInput ReadInput(Form.Prompt form)
+    {
+        switch (form.InputCase)
+        {
+            case Form.Prompt.InputOneofCase.Text:
+                return new PromptInput(Text: Require.Text(form.Text, ProtocolLimits.PromptCharacters, "text"));
+            case Form.Prompt.InputOneofCase.Tokens:
+                return new PromptInput(Tokens: Values.Tokens(form.Tokens.Tokens, ProtocolLimits.SessionTokens, "tokens"));
+            case Form.Prompt.InputOneofCase.Chat:
+                Require.Count(form.Chat.Messages.Count, ProtocolLimits.ChatMessages, "messages");
+                var left = ProtocolLimits.PromptCharacters;
+                var messages = ImmutableArray.CreateBuilder<ChatMessage>(form.Chat.Messages.Count);
+                foreach (var turn in form.Chat.Messages)
+                {
+                    Require.Text(turn.Role, ProtocolLimits.TextCharacters, "role");
+                    left -= Require.Text(turn.Content, left, "chat").Length;
+                    messages.Add(new ChatMessage(turn.Role, turn.Content));
+                }
+
+                return new PromptInput(Messages: messages.MoveToImmutable());
+            default:
+                throw new MalformedMessageException("input is missing.");
+        }
+    }
+
+    private static Form.CancelGeneration Write(CancelGeneration message, ActorPaths _) => new() { Id = Values.Write(message.Id.Value) };
+
+    private static CancelGeneration Read(Form.CancelGeneration form, ActorPaths _) => new(Id(form.Id));
+
+    private static Form.GenerationStarted Write(GenerationStarted message, ActorPaths _)
+    {
+        var form = new Form.GenerationStarted
+        {
+            Id = Values.Write(message.Id.Value),
+            Session = Values.Write(message.Session),
+            Model = Values.Write(message.Model),
+            ModelName = message.ModelName,
+        };
+        Values.Write(form.PromptTokens, message.PromptTokens);
+        foreach (var hop in message.Route.AsSpan())
+        {
+            form.Route.Add(new Form.HopDescription { Device = Values.Write(hop.Device), Address = hop.Address, Range = Values.Write(hop.Range) });
+        }
+
+        return form;
+    }
+
+    private static GenerationStarted Read(Form.GenerationStarted form, ActorPaths _)
+    {
+        Require.Count(form.Route.Count, ProtocolLimits.Hops, "route");
+        return new GenerationStarted(
+            Id(form.Id),
+            Values.Session(form.Session),
+            Values.Model(form.Model),
+            Require.Text(form.ModelName, ProtocolLimits.TextCharacters, "model_name"),
+            Values.Tokens(form.PromptTokens, ProtocolLimits.SessionTokens, "prompt_tokens"),
+            [.. form.Route.Select(hop => new HopDescription(
+                Values.Device(hop.Device, "device"),
+                Require.Text(hop.Address, ProtocolLimits.TextCharacters, "address"),
+                Values.Range(hop.Range)))]);
+    }
+
+    private static Form.TokenGenerated Write(TokenGenerated message, ActorPaths _) => new()
+    {
+        Id = Values.Write(message.Id.Value),
+        Index = message.Index,
+        Choice = Values.Write(message.Choice),
+        Text = message.Text,
+    };
+
+    private static TokenGenerated Read(Form.TokenGenerated form, ActorPaths _) => new(
+        Id(form.Id),
+        Values.Position(form.Index, "index"),
+        Values.Choice(form.Choice),
+        Require.Text(form.Text, ProtocolLimits.TextCharacters, "text"));
+
+    private static Form.GenerationFinished Write(GenerationFinished message, ActorPaths _)
+    {
+        var timing = new Form.GenerationTiming
+        {
+            PromptTokens = message.Timing.PromptTokens,
+            GeneratedTokens = message.Timing.GeneratedTokens,
+            QueueMilliseconds = message.Timing.QueueMilliseconds,
+            PrefillMilliseconds = message.Timing.PrefillMilliseconds,
+            DecodeMilliseconds = message.Timing.DecodeMilliseconds,
+        };
+        Values.Write(timing.HopComputeMilliseconds, message.Timing.HopComputeMilliseconds);
+        return new Form.GenerationFinished
+        {
+            Id = Values.Write(message.Id.Value),
+            Reason = message.Reason switch
+            {
+                FinishReason.Stop => 1,
+                FinishReason.Length => 2,
+                FinishReason.Cancelled => 3,
+                _ => throw new ArgumentException($"The finish reason {message.Reason} has no number on the wire.", nameof(message)),
+            },
+            Text = message.Text,
+            Timing = timing,
+        };
+    }
+
+    private static GenerationFinished Read(Form.GenerationFinished form, ActorPaths _)
+    {
+        var timing = Require.Present(form.Timing, "timing");
+        Require.Count(timing.HopComputeMilliseconds.Count, ProtocolLimits.Hops, "hop_compute_milliseconds");
+        return new GenerationFinished(
+            Id(form.Id),
+            form.Reason switch
+            {
+                1 => FinishReason.Stop,
+                2 => FinishReason.Length,
+                3 => FinishReason.Cancelled,
+                _ => throw new MalformedMessageException($"reason is {form.Reason}, which means nothing."),
+            },
+            Require.Text(form.Text, ProtocolLimits.TextCharacters, "text"),
+            new GenerationTiming(
+                Values.Position(timing.PromptTokens, "prompt_tokens"),
+                Values.Position(timing.GeneratedTokens, "generated_tokens"),
+                Require.NotNegative(timing.QueueMilliseconds, "queue_milliseconds"),
+                Require.NotNegative(timing.PrefillMilliseconds, "prefill_milliseconds"),
+                Require.NotNegative(timing.DecodeMilliseconds, "decode_milliseconds"),
+                [.. timing.HopComputeMilliseconds.Select(time => Require.NotNegative(time, "hop_compute_milliseconds"))]));
+    }
+
+    private static Form.GenerationFailed Write(GenerationFailed message, ActorPaths _) => new()
+    {
+        Id = Values.Write(message.Id.Value),
+        Error = (int)message.Error,
+        Message = Values.Clip(message.Message),
+    };
+
+    private static GenerationFailed Read(Form.GenerationFailed form, ActorPaths _) => new(
+        Id(form.Id),
+        Require.Defined<GenerationError>(form.Error, "error"),
+        Require.Text(form.Message, ProtocolLimits.TextCharacters, "message"));
+
+    private static PromptId Id(Form.Id128? form) => new(Values.Uuid(form, "id"));
+}

@@ -1,0 +1,139 @@
+using System.Collections.Immutable;
+using Form = EFedLLM.Actors.Protocol.Wire.Forms;
+
+namespace EFedLLM.Actors.Protocol.Wire;
+
+/// <summary>Messages to and from the ledger.</summary>
+internal static class LedgerCodecs
+{
+    private const int Small = 1024;
+    private const int RecentEntries = 50;
+
+    /// <summary>How each travels.</summary>
+    public static ImmutableArray<WireCodec> All { get; } =
+    [
+        WireCodec.Of<RecordWork, Form.RecordWork>("rw", Small, Form.RecordWork.Parser, Write, Read),
+        WireCodec.Of<WorkRecorded, Form.WorkRecorded>("wr", Small, Form.WorkRecorded.Parser, Write, Read),
+        WireCodec.Of<GetDeviceRecord, Form.GetDeviceRecord>("gr", Small, Form.GetDeviceRecord.Parser, Write, Read),
+        WireCodec.Of<DeviceRecord, Form.DeviceRecord>("dr", 16 * 1024, Form.DeviceRecord.Parser, Write, Read),
+        WireCodec.Of<ListLedgerDevices, Form.ListLedgerDevices>("ll", Small, Form.ListLedgerDevices.Parser, (_, _) => new Form.ListLedgerDevices(), (_, _) => new ListLedgerDevices()),
+        WireCodec.Of<LedgerDevices, Form.LedgerDevices>("ld", ProtocolLimits.Devices * 32, Form.LedgerDevices.Parser, Write, Read),
+    ];
+
+    private static Form.RecordWork Write(RecordWork message, ActorPaths _) => new()
+    {
+        Id = Write(message.Id),
+        Device = Values.Write(message.Device),
+        Session = Values.Write(message.Session),
+        Model = Values.Write(message.Model),
+        Range = Values.Write(message.Range),
+        Outcome = (int)message.Outcome,
+        Tokens = message.Tokens,
+        At = message.At.UtcTicks,
+    };
+
+    private static RecordWork Read(Form.RecordWork form, ActorPaths _) => new(
+        Read(form.Id),
+        Values.Device(form.Device, "device"),
+        Values.Session(form.Session),
+        Values.Model(form.Model),
+        Values.Range(form.Range),
+        Require.Defined<WorkOutcome>(form.Outcome, "outcome"),
+        Values.Position(form.Tokens, "tokens"),
+        Values.Moment(form.At, "at"));
+
+    private static Form.WorkRecorded Write(WorkRecorded message, ActorPaths _) => new() { Id = Write(message.Id), Device = Values.Write(message.Device) };
+
+    private static WorkRecorded Read(Form.WorkRecorded form, ActorPaths _) => new(Read(form.Id), Values.Device(form.Device, "device"));
+
+    private static Form.GetDeviceRecord Write(GetDeviceRecord message, ActorPaths _) => new() { Device = Values.Write(message.Device) };
+
+    private static GetDeviceRecord Read(Form.GetDeviceRecord form, ActorPaths _) => new(Values.Device(form.Device, "device"));
+
+    private static Form.DeviceRecord Write(DeviceRecord message, ActorPaths _)
+    {
+        var form = new Form.DeviceRecord
+        {
+            Device = Values.Write(message.Device),
+            Sessions = message.Sessions,
+            Tokens = message.Tokens,
+            LayerTokens = message.LayerTokens,
+            TimeOuts = message.TimeOuts,
+            Failures = message.Failures,
+            Reward = message.Reward,
+            Penalty = message.Penalty,
+        };
+        if (message.FirstSeen is { } first)
+        {
+            form.FirstSeen = first.UtcTicks;
+        }
+
+        if (message.LastSeen is { } last)
+        {
+            form.LastSeen = last.UtcTicks;
+        }
+
+        foreach (var entry in message.Recent.AsSpan())
+        {
+            form.Recent.Add(new Form.LedgerEntry
+            {
+                Session = Values.Write(entry.Session),
+                Outcome = (int)entry.Outcome,
+                Tokens = entry.Tokens,
+                Range = Values.Write(entry.Range),
+                At = entry.At.UtcTicks,
+            });
+        }
+
+        return form;
+    }
+
+    private static DeviceRecord Read(Form.DeviceRecord form, ActorPaths _)
+    {
+        Require.Count(form.Recent.Count, RecentEntries, "recent");
+        return new DeviceRecord(
+            Values.Device(form.Device, "device"),
+            form.HasFirstSeen ? Values.Moment(form.FirstSeen, "first_seen") : null,
+            form.HasLastSeen ? Values.Moment(form.LastSeen, "last_seen") : null,
+            Require.AtLeast(form.Sessions, 0, "sessions"),
+            Require.AtLeast(form.Tokens, 0, "tokens"),
+            Require.AtLeast(form.LayerTokens, 0, "layer_tokens"),
+            Require.AtLeast(form.TimeOuts, 0, "time_outs"),
+            Require.AtLeast(form.Failures, 0, "failures"),
+            Require.NotNegative(form.Reward, "reward"),
+            Require.NotNegative(form.Penalty, "penalty"),
+            [.. form.Recent.Select(Read)]);
+    }
+
+    private static LedgerEntry Read(Form.LedgerEntry form) => new(
+        Values.Session(form.Session),
+        Require.Defined<WorkOutcome>(form.Outcome, "outcome"),
+        Values.Position(form.Tokens, "tokens"),
+        Values.Range(form.Range),
+        Values.Moment(form.At, "at"));
+
+    private static Form.LedgerDevices Write(LedgerDevices message, ActorPaths _)
+    {
+        var form = new Form.LedgerDevices();
+        foreach (var device in message.Devices.AsSpan())
+        {
+            form.Devices.Add(Values.Write(device));
+        }
+
+        return form;
+    }
+
+    private static LedgerDevices Read(Form.LedgerDevices form, ActorPaths _)
+    {
+        Require.Count(form.Devices.Count, ProtocolLimits.Devices, "devices");
+        return new LedgerDevices([.. form.Devices.Select(device => Values.Device(device, "devices"))]);
+    }
+
+    private static Form.ReportId Write(ReportId id) => new() { Reporter = Values.Write(id.Reporter), Sequence = id.Sequence };
+
+    private static ReportId Read(Form.ReportId? form)
+    {
+        var id = Require.Present(form, "id");
+        return new ReportId(Values.Uuid(id.Reporter, "reporter"), Require.AtLeast(id.Sequence, 1, "sequence"));
+    }
+}

@@ -1,0 +1,179 @@
+using System.Collections.Immutable;
+using Form = EFedLLM.Actors.Protocol.Wire.Forms;
+
+namespace EFedLLM.Actors.Protocol.Wire;
+
+/// <summary>Messages of one session.</summary>
+internal static class SessionCodecs
+{
+    private const int Small = 4 * 1024;
+    private const int WithText = 16 * 1024;
+    private const int WithRoute = ProtocolLimits.Hops * 4 * 1024;
+
+    /// <summary>How each travels.</summary>
+    public static ImmutableArray<WireCodec> All { get; } =
+    [
+        HiddenFraming.Codec,
+        WireCodec.Of<OpenSession, Form.OpenSession>("os", WithRoute, Form.OpenSession.Parser, Write, Read),
+        WireCodec.Of<FeedTokens, Form.FeedTokens>("ft", Small, Form.FeedTokens.Parser, Write, Read),
+        WireCodec.Of<HiddenReceived, Form.HiddenReceived>("hr", Small, Form.HiddenReceived.Parser, Write, Read),
+        WireCodec.Of<CloseSession, Form.CloseSession>("cs", Small, Form.CloseSession.Parser, Write, Read),
+        WireCodec.Of<SessionOpened, Form.SessionOpened>("so", Small, Form.SessionOpened.Parser, Write, Read),
+        WireCodec.Of<SessionRefused, Form.SessionRefused>("sr", WithText, Form.SessionRefused.Parser, Write, Read),
+        WireCodec.Of<RowsComputed, Form.RowsComputed>("rc", Small, Form.RowsComputed.Parser, Write, Read),
+        WireCodec.Of<TokenSampled, Form.TokenSampled>("ts", Small, Form.TokenSampled.Parser, Write, Read),
+        WireCodec.Of<StepRejected, Form.StepRejected>("sj", Small, Form.StepRejected.Parser, Write, Read),
+        WireCodec.Of<StepFailed, Form.StepFailed>("sf", WithText, Form.StepFailed.Parser, Write, Read),
+    ];
+
+    private static Form.OpenSession Write(OpenSession message, ActorPaths paths)
+    {
+        var form = new Form.OpenSession
+        {
+            Session = Values.Write(message.Session),
+            Epoch = message.Epoch,
+            Model = Values.Write(message.Route.Model),
+            HopIndex = message.HopIndex,
+            TokenLimit = message.TokenLimit,
+            Sampling = Values.Write(message.Sampling),
+            Pipeline = paths.Write(message.Pipeline),
+        };
+        foreach (var hop in message.Route.Hops.AsSpan())
+        {
+            form.Hops.Add(new Form.Hop { Device = Values.Write(hop.Device), Range = Values.Write(hop.Range), Shard = paths.Write(hop.Shard) });
+        }
+
+        return form;
+    }
+
+    private static OpenSession Read(Form.OpenSession form, ActorPaths paths) => new(
+        Values.Session(form.Session),
+        Values.Epoch(form.Epoch),
+        new Route(Values.Model(form.Model), Hops(form, paths)),
+        Require.Within(form.HopIndex, 0, form.Hops.Count - 1, "hop_index"),
+        Require.Within(form.TokenLimit, 1, ProtocolLimits.SessionTokens, "token_limit"),
+        Values.Sampling(form.Sampling),
+        paths.Read(form.Pipeline, "pipeline"));
+
+    private static ImmutableArray<Hop> Hops(Form.OpenSession form, ActorPaths paths)
+    {
+        Require.Within(form.Hops.Count, 1, ProtocolLimits.Hops, "number of hops");
+        var hops = ImmutableArray.CreateBuilder<Hop>(form.Hops.Count);
+        var next = 0;
+        foreach (var hop in form.Hops)
+        {
+            var range = Values.Range(hop.Range);
+            if (range.First != next)
+            {
+                throw new MalformedMessageException($"hop {hops.Count} starts at unit {range.First}; the one before ends at {next}.");
+            }
+
+            next = range.End;
+            hops.Add(new Hop(Values.Device(hop.Device, "device"), range, paths.Read(hop.Shard, "shard")));
+        }
+
+        return hops.MoveToImmutable();
+    }
+
+    private static Form.FeedTokens Write(FeedTokens message, ActorPaths _)
+    {
+        var form = new Form.FeedTokens { Session = Values.Write(message.Session), Epoch = message.Epoch, Position = message.Position, Sample = message.Sample };
+        Values.Write(form.Tokens, message.Tokens);
+        return form;
+    }
+
+    private static FeedTokens Read(Form.FeedTokens form, ActorPaths _)
+    {
+        var position = Values.Position(form.Position);
+        var tokens = Values.Tokens(form.Tokens, ProtocolLimits.TokensPerFeed, "tokens");
+        Require.Within(tokens.Length, 1, ProtocolLimits.SessionTokens - position, "number of tokens");
+        return new FeedTokens(Values.Session(form.Session), Values.Epoch(form.Epoch), position, tokens, form.Sample);
+    }
+
+    private static Form.HiddenReceived Write(HiddenReceived message, ActorPaths _)
+        => new() { Session = Values.Write(message.Session), Epoch = message.Epoch, Position = message.Position };
+
+    private static HiddenReceived Read(Form.HiddenReceived form, ActorPaths _) => new(Values.Session(form.Session), Values.Epoch(form.Epoch), Values.Position(form.Position));
+
+    private static Form.CloseSession Write(CloseSession message, ActorPaths _) => new() { Session = Values.Write(message.Session), Epoch = message.Epoch };
+
+    private static CloseSession Read(Form.CloseSession form, ActorPaths _) => new(Values.Session(form.Session), Values.Epoch(form.Epoch));
+
+    private static Form.SessionOpened Write(SessionOpened message, ActorPaths _)
+        => new() { Session = Values.Write(message.Session), Epoch = message.Epoch, HopIndex = message.HopIndex };
+
+    private static SessionOpened Read(Form.SessionOpened form, ActorPaths _) => new(Values.Session(form.Session), Values.Epoch(form.Epoch), Values.HopIndex(form.HopIndex));
+
+    private static Form.SessionRefused Write(SessionRefused message, ActorPaths _) => new()
+    {
+        Session = Values.Write(message.Session),
+        Epoch = message.Epoch,
+        HopIndex = message.HopIndex,
+        Reason = (int)message.Reason,
+        Message = Values.Clip(message.Message),
+    };
+
+    private static SessionRefused Read(Form.SessionRefused form, ActorPaths _) => new(
+        Values.Session(form.Session),
+        Values.Epoch(form.Epoch),
+        Values.HopIndex(form.HopIndex),
+        Require.Defined<RefusalReason>(form.Reason, "reason"),
+        Require.Text(form.Message, ProtocolLimits.TextCharacters, "message"));
+
+    private static Form.RowsComputed Write(RowsComputed message, ActorPaths _)
+    {
+        var form = new Form.RowsComputed { Session = Values.Write(message.Session), Epoch = message.Epoch, Position = message.Position, Rows = message.Rows };
+        Values.Write(form.HopMicroseconds, message.HopMicroseconds);
+        return form;
+    }
+
+    private static RowsComputed Read(Form.RowsComputed form, ActorPaths _)
+    {
+        var position = Values.Position(form.Position);
+        return new RowsComputed(
+            Values.Session(form.Session),
+            Values.Epoch(form.Epoch),
+            position,
+            Require.Within(form.Rows, 1, ProtocolLimits.SessionTokens - position, "rows"),
+            Values.HopMicroseconds(form.HopMicroseconds));
+    }
+
+    private static Form.TokenSampled Write(TokenSampled message, ActorPaths _)
+    {
+        var form = new Form.TokenSampled
+        {
+            Session = Values.Write(message.Session),
+            Epoch = message.Epoch,
+            Position = message.Position,
+            Choice = Values.Write(message.Choice),
+        };
+        Values.Write(form.HopMicroseconds, message.HopMicroseconds);
+        return form;
+    }
+
+    private static TokenSampled Read(Form.TokenSampled form, ActorPaths _) => new(
+        Values.Session(form.Session), Values.Epoch(form.Epoch), Values.Position(form.Position), Values.Choice(form.Choice), Values.HopMicroseconds(form.HopMicroseconds));
+
+    private static Form.StepRejected Write(StepRejected message, ActorPaths _) => new()
+    {
+        Session = Values.Write(message.Session),
+        Epoch = message.Epoch,
+        HopIndex = message.HopIndex,
+        Position = message.Position,
+        KvLength = message.KvLength,
+    };
+
+    private static StepRejected Read(Form.StepRejected form, ActorPaths _) => new(
+        Values.Session(form.Session), Values.Epoch(form.Epoch), Values.HopIndex(form.HopIndex), Values.Position(form.Position), Values.Position(form.KvLength, "kv_length"));
+
+    private static Form.StepFailed Write(StepFailed message, ActorPaths _) => new()
+    {
+        Session = Values.Write(message.Session),
+        Epoch = message.Epoch,
+        HopIndex = message.HopIndex,
+        Message = Values.Clip(message.Message),
+    };
+
+    private static StepFailed Read(Form.StepFailed form, ActorPaths _) => new(
+        Values.Session(form.Session), Values.Epoch(form.Epoch), Values.HopIndex(form.HopIndex), Require.Text(form.Message, ProtocolLimits.TextCharacters, "message"));
+}

@@ -1,0 +1,237 @@
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Protocol.Wire;
+using Google.Protobuf;
+using Xunit.Abstractions;
+using Form = EFedLLM.Actors.Protocol.Wire.Forms;
+
+namespace EFedLLM.Actors.Tests.Protocol.Wire;
+
+public sealed class MalformedMessageTests(WireFixture fixture, ITestOutputHelper output) : IClassFixture<WireFixture>
+{
+    [Theory]
+    [MemberData(nameof(WireFixture.MessageTypes), MemberType = typeof(WireFixture))]
+    public void Bytes_cut_off_anywhere_are_a_message_or_are_refused(string typeName)
+    {
+        var type = WireFixture.TypeOf(typeName);
+        for (uint seed = 1; seed <= 5; seed++)
+        {
+            var message = fixture.Samples.One(type, seed);
+            var bytes = fixture.Serializer.ToBinary(message);
+            for (var length = 0; length < bytes.Length; length++)
+            {
+                ReadOrRefuse(bytes[..length], fixture.Serializer.Manifest(message), $"{type.Name}, sample {seed}, {length} of {bytes.Length} bytes");
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(WireFixture.MessageTypes), MemberType = typeof(WireFixture))]
+    public void Bytes_with_random_damage_are_a_message_or_are_refused(string typeName)
+    {
+        var type = WireFixture.TypeOf(typeName);
+        var seed = Environment.TickCount;
+        output.WriteLine($"seed {seed}");
+        var random = new Random(seed);
+        for (var round = 0; round < 2000; round++)
+        {
+            var message = fixture.Samples.One(type, (uint)(round % 20) + 1);
+            var bytes = fixture.Serializer.ToBinary(message);
+            for (var flips = random.Next(1, 9); flips > 0 && bytes.Length > 0; flips--)
+            {
+                bytes[random.Next(bytes.Length)] ^= (byte)(1 << random.Next(8));
+            }
+
+            ReadOrRefuse(bytes, fixture.Serializer.Manifest(message), $"{type.Name}, seed {seed}, round {round}");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(WireFixture.MessageTypes), MemberType = typeof(WireFixture))]
+    public void Random_bytes_are_a_message_or_are_refused(string typeName)
+    {
+        var type = WireFixture.TypeOf(typeName);
+        var manifest = fixture.Serializer.Manifest(fixture.Samples.One(type, 1));
+        var seed = Environment.TickCount;
+        output.WriteLine($"seed {seed}");
+        var random = new Random(seed);
+        for (var round = 0; round < 2000; round++)
+        {
+            var bytes = new byte[random.Next(200)];
+            random.NextBytes(bytes);
+            ReadOrRefuse(bytes, manifest, $"{type.Name}, seed {seed}, round {round}");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(WireFixture.MessageTypes), MemberType = typeof(WireFixture))]
+    public void A_huge_claimed_length_allocates_nothing(string typeName)
+    {
+        var type = WireFixture.TypeOf(typeName);
+        var manifest = fixture.Serializer.Manifest(fixture.Samples.One(type, 1));
+        for (var field = 1; field <= 12; field++)
+        {
+            foreach (var length in new ulong[] { 1 << 20, int.MaxValue, uint.MaxValue, long.MaxValue, ulong.MaxValue })
+            {
+                using var stream = new MemoryStream();
+                using (var writer = new CodedOutputStream(stream, leaveOpen: true))
+                {
+                    writer.WriteTag(field, WireFormat.WireType.LengthDelimited);
+                    writer.WriteUInt64(length);
+                    writer.WriteRawTag(1, 2, 3);
+                }
+
+                ReadOrRefuse(stream.ToArray(), manifest, $"{type.Name}, field {field}, length {length}");
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(WireFixture.MessageTypes), MemberType = typeof(WireFixture))]
+    public void A_payload_longer_than_its_type_may_have_is_refused_unread(string typeName)
+    {
+        var type = WireFixture.TypeOf(typeName);
+        var manifest = fixture.Serializer.Manifest(fixture.Samples.One(type, 1));
+        var error = Assert.Throws<MalformedMessageException>(() => fixture.Serializer.FromBinary(new byte[64 << 20], manifest));
+        Assert.Contains(type.Name, error.Message, StringComparison.Ordinal);
+        Assert.Contains("more than", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("zz")]
+    [InlineData("")]
+    [InlineData("EFedLLM.Actors.Protocol.Prompt, EFedLLM.Actors")]
+    public void An_unknown_manifest_is_refused(string manifest)
+        => Assert.Throws<MalformedMessageException>(() => fixture.Serializer.FromBinary([], manifest));
+
+    [Fact]
+    public void Every_senseless_field_is_refused_by_name()
+    {
+        Refused<FeedTokens, Form.FeedTokens>(form => form.Session = null, "session");
+        Refused<FeedTokens, Form.FeedTokens>(form => form.Epoch = 0, "epoch");
+        Refused<FeedTokens, Form.FeedTokens>(form => form.Position = -1, "position");
+        Refused<FeedTokens, Form.FeedTokens>(form => form.Position = ProtocolLimits.SessionTokens, "number of tokens");
+        Refused<FeedTokens, Form.FeedTokens>(form => form.Tokens.Clear(), "number of tokens");
+        Refused<FeedTokens, Form.FeedTokens>(form => form.Tokens.Add(-1), "negative");
+        Refused<FeedTokens, Form.FeedTokens>(form => form.Tokens.AddRange(new int[ProtocolLimits.TokensPerFeed]), "tokens");
+        Refused<OpenSession, Form.OpenSession>(form => form.Hops.Clear(), "number of hops");
+        Refused<OpenSession, Form.OpenSession>(form => form.Hops[0].Range.First = 1, "unit");
+        Refused<OpenSession, Form.OpenSession>(form => form.Hops[^1].Range.End = form.Hops[^1].Range.First, "range");
+        Refused<OpenSession, Form.OpenSession>(form => form.HopIndex = form.Hops.Count, "hop_index");
+        Refused<OpenSession, Form.OpenSession>(form => form.TokenLimit = 0, "token_limit");
+        Refused<OpenSession, Form.OpenSession>(form => form.Pipeline = "nonsense", "pipeline");
+        Refused<OpenSession, Form.OpenSession>(form => form.Pipeline = "akka://s/" + new string('a', 2000), "pipeline");
+        Refused<OpenSession, Form.OpenSession>(form => form.Sampling.Temperature = float.NaN, "temperature");
+        Refused<OpenSession, Form.OpenSession>(form => form.Sampling.Temperature = 3, "temperature");
+        Refused<OpenSession, Form.OpenSession>(form => form.Sampling.TopP = 0, "top_p");
+        Refused<OpenSession, Form.OpenSession>(form => form.Sampling.TopLogprobs = 21, "top_logprobs");
+        Refused<RowsComputed, Form.RowsComputed>(form => form.Rows = 0, "rows");
+        Refused<RowsComputed, Form.RowsComputed>(form => form.HopMicroseconds.AddRange(new int[ProtocolLimits.Hops + 1]), "hop_microseconds");
+        Refused<TokenSampled, Form.TokenSampled>(form => form.Choice = null, "choice");
+        Refused<TokenSampled, Form.TokenSampled>(form => form.Choice.Logprob = float.NegativeInfinity, "logprob");
+        Refused<TokenSampled, Form.TokenSampled>(form => form.Choice.Id = -1, "token");
+        Refused<SessionRefused, Form.SessionRefused>(form => form.Reason = 5, "reason");
+        Refused<StepFailed, Form.StepFailed>(form => form.Message = new string('x', ProtocolLimits.TextCharacters + 1), "message");
+        Refused<Prompt, Form.Prompt>(form => form.ClearInput(), "input");
+        Refused<Prompt, Form.Prompt>(form => form.Stop.AddRange(Enumerable.Repeat("x", ProtocolLimits.StopTexts + 1)), "stop");
+        Refused<Prompt, Form.Prompt>(form => form.Text = new string('x', ProtocolLimits.PromptCharacters + 1), "text");
+        Refused<Prompt, Form.Prompt>(form => form.Sampling.TopP = float.PositiveInfinity, "top_p");
+        Refused<GenerationFinished, Form.GenerationFinished>(form => form.Reason = 0, "reason");
+        Refused<GenerationFinished, Form.GenerationFinished>(form => form.Timing.DecodeMilliseconds = double.NaN, "decode_milliseconds");
+        Refused<GenerationFinished, Form.GenerationFinished>(form => form.Timing.HopComputeMilliseconds.Add(-1), "hop_compute_milliseconds");
+        Refused<DeviceAnnouncement, Form.DeviceAnnouncement>(form => form.MemoryBytes = -1, "memory_bytes");
+        Refused<DeviceAnnouncement, Form.DeviceAnnouncement>(form => form.BytesPerSecond = double.PositiveInfinity, "bytes_per_second");
+        Refused<DeviceAnnouncement, Form.DeviceAnnouncement>(form => form.Node.System = "a/b", "system");
+        Refused<DeviceAnnouncement, Form.DeviceAnnouncement>(form => (form.Node.Host, form.Node.Port) = ("h", 70_000), "port");
+        Refused<DeviceAnnouncement, Form.DeviceAnnouncement>(form => (form.Node.Host, form.Node.Port) = ("a b", 1), "host");
+        Refused<ServedModel, Form.ServedModel>(form => form.UnitReadBytes.Add(1), "unit_read_bytes");
+        Refused<ServedModel, Form.ServedModel>(form => form.HiddenSize = 0, "hidden_size");
+        Refused<ServedModel, Form.ServedModel>(form => form.BitsPerWeight = -1, "bits_per_weight");
+        Refused<PlacementPlan, Form.PlacementPlan>(form => form.Version = -1, "version");
+        Refused<PlacementPlan, Form.PlacementPlan>(
+            form =>
+            {
+                var twice = new Form.Assignment { Device = new(), Range = new() { End = 1 } };
+                form.Assignments.AddRange([twice, twice]);
+            },
+            "two ranges");
+        Refused<RecordWork, Form.RecordWork>(form => form.Outcome = 0, "outcome");
+        Refused<RecordWork, Form.RecordWork>(form => form.Id.Sequence = 0, "sequence");
+        Refused<RecordWork, Form.RecordWork>(form => form.At = long.MaxValue, "at");
+        Refused<DeviceRecord, Form.DeviceRecord>(form => form.Reward = double.NaN, "reward");
+        Refused<DeviceRecord, Form.DeviceRecord>(form => form.TimeOuts = -1, "time_outs");
+    }
+
+    [Theory]
+    [InlineData(2, 12, "rows")]
+    [InlineData(0, 16, "rows")]
+    [InlineData(-1, 16, "rows")]
+    [InlineData(1, 0, "activations")]
+    [InlineData(1, 6, "activations")]
+    [InlineData(1, ProtocolLimits.RowBytes + 4, "activations")]
+    [InlineData(2, ProtocolLimits.ActivationBytes + 8, "activations")]
+    [InlineData(int.MaxValue, 16, "rows")]
+    public void Activations_that_do_not_match_their_rows_are_refused(int rows, int payload, string reason)
+    {
+        var header = new Form.FeedHiddenHeader { Session = new Form.Id128(), Epoch = 1, Rows = rows }.ToByteArray();
+        byte[] bytes = [(byte)header.Length, .. header, .. new byte[payload]];
+        var error = Assert.Throws<MalformedMessageException>(() => fixture.Serializer.FromBinary(bytes, "fh"));
+        Assert.Contains(reason, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_damaged_actor_path_is_an_actor_path_or_is_refused()
+    {
+        var seed = Environment.TickCount;
+        output.WriteLine($"seed {seed}");
+        var random = new Random(seed);
+        const string Characters = "akz09:/@#%?.-_$ []\\\u00e9\0";
+        for (var round = 0; round < 5000; round++)
+        {
+            var path = "akka.tcp://system@host:4053/user/actor#123".ToCharArray();
+            for (var changes = random.Next(1, 6); changes > 0; changes--)
+            {
+                path[random.Next(path.Length)] = Characters[random.Next(Characters.Length)];
+            }
+
+            var bytes = new Form.DeviceAnnouncement
+            {
+                Device = new(),
+                Node = new() { Protocol = "akka", System = "s" },
+                Host = new string(path),
+            }.ToByteArray();
+            ReadOrRefuse(bytes, "da", $"seed {seed}, round {round}, path {new string(path)}");
+        }
+    }
+
+    private void Refused<TMessage, TForm>(Action<TForm> damage, string field)
+        where TForm : IMessage<TForm>, new()
+    {
+        var message = fixture.Samples.One(typeof(TMessage), 3);
+        var form = new TForm();
+        form.MergeFrom(fixture.Serializer.ToBinary(message));
+        damage(form);
+        var error = Assert.Throws<MalformedMessageException>(() => fixture.Serializer.FromBinary(form.ToByteArray(), fixture.Serializer.Manifest(message)));
+        Assert.StartsWith(typeof(TMessage).Name, error.Message, StringComparison.Ordinal);
+        Assert.Contains(field, error.Message, StringComparison.Ordinal);
+    }
+
+    private void ReadOrRefuse(byte[] bytes, string manifest, string what)
+    {
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        try
+        {
+            Assert.IsAssignableFrom<IProtocolMessage>(fixture.Serializer.FromBinary(bytes, manifest));
+        }
+        catch (MalformedMessageException)
+        {
+            // Refused, as it should be.
+        }
+        catch (Exception e)
+        {
+            Assert.Fail($"{what}: {e.GetType().Name} instead of a refusal: {e.Message}");
+        }
+
+        var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        Assert.True(allocated < 200_000 + (bytes.Length * 100L), $"{what}: {allocated} bytes allocated for {bytes.Length} bytes");
+    }
+}

@@ -1,0 +1,184 @@
+using System.Collections.Immutable;
+using Akka.Actor;
+using CsCheck;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Transformer.Checkpoints;
+using EFedLLM.Transformer.Generation;
+using EFedLLM.Transformer.Sampling;
+using EFedLLM.Transformer.Tokenizers;
+
+namespace EFedLLM.Actors.Tests.Protocol.Wire;
+
+/// <summary>A generator of well-formed messages for every message type.</summary>
+internal sealed class MessageSamples
+{
+    private static readonly Gen<string> Texts = Gen.OneOf(
+        Gen.Char.AlphaNumeric.Array[0, 40].Select(characters => new string(characters)),
+        Any("", "ein Wort", "\u4f60\u597d, \U0001F600", "tab\tnull\0line\n"));
+
+    private static readonly Gen<Guid> Uuids = Gen.Guid;
+    private static readonly Gen<SessionId> Sessions = Uuids.Select(id => new SessionId(id));
+    private static readonly Gen<PromptId> PromptIds = Uuids.Select(id => new PromptId(id));
+    private static readonly Gen<DeviceId> Devices = Gen.Byte.Array[16].Select(bytes => new DeviceId(Convert.ToHexStringLower(bytes)));
+    private static readonly Gen<ModelId> Models = Gen.Byte.Array[32].Select(bytes => new ModelId(Convert.ToHexStringLower(bytes)));
+    private static readonly Gen<LayerRange> Ranges = Gen.Select(Gen.Int[0, 100], Gen.Int[1, 50]).Select((first, count) => new LayerRange(first, first + count));
+    private static readonly Gen<int> Epochs = Gen.Int[1, int.MaxValue];
+    private static readonly Gen<int> Positions = Gen.Int[0, ProtocolLimits.SessionTokens - 512];
+    private static readonly Gen<int> HopIndices = Gen.Int[0, ProtocolLimits.Hops - 1];
+    private static readonly Gen<ImmutableArray<int>> Micros = Gen.Int[0, int.MaxValue].Array[0, 8].Select(times => times.ToImmutableArray());
+    private static readonly Gen<float> Logprobs = Gen.Float[-50, 0];
+    private static readonly Gen<double> Amounts = Gen.Double[0, 1e12];
+    private static readonly Gen<long> Counts = Gen.Long[0, long.MaxValue];
+    private static readonly Gen<DateTimeOffset> Moments = Gen.Long[0, DateTimeOffset.MaxValue.UtcTicks].Select(ticks => new DateTimeOffset(ticks, TimeSpan.Zero));
+    private static readonly Gen<ReportId> Reports = Gen.Select(Uuids, Gen.Long[1, long.MaxValue]).Select((reporter, sequence) => new ReportId(reporter, sequence));
+
+    private static readonly Gen<TokenChoice> Choices = Gen.Select(
+        Gen.Int[0, int.MaxValue],
+        Logprobs,
+        Gen.Select(Gen.Int[0, int.MaxValue], Logprobs).Select((id, logprob) => new TokenLogprob(id, logprob)).Array[0, ProtocolLimits.TopLogprobs])
+        .Select((id, logprob, top) => new TokenChoice(id, logprob, [.. top]));
+
+    private static readonly Gen<SamplingSettings> Samplings = Gen.Select(Gen.Float[0, 2], Gen.Float[0.001f, 1], Gen.Int[0, 1000], Gen.ULong, Gen.Int[0, 20])
+        .Select((temperature, topP, topK, seed, top) => new SamplingSettings { Temperature = temperature, TopP = topP, TopK = topK, Seed = seed, TopLogprobs = top });
+
+    private readonly Dictionary<Type, Gen<IProtocolMessage>> _generators = [];
+
+    /// <summary>With references to <paramref name="actors"/>.</summary>
+    public MessageSamples(params IActorRef[] actors)
+    {
+        var refs = Any(actors);
+        AddSession(refs);
+        AddGateway();
+        AddDevices(refs);
+        AddLedger();
+    }
+
+    private static Gen<T> Any<T>(params T[] values) => Gen.Int[0, values.Length - 1].Select(index => values[index]);
+
+    /// <summary>A generator of messages of a type.</summary>
+    public Gen<IProtocolMessage> Of(Type type) => _generators.TryGetValue(type, out var generator)
+        ? generator
+        : throw new InvalidOperationException($"{type.Name} has no generator in {nameof(MessageSamples)}: a new message needs one, and a form in Protocol/Wire.");
+
+    /// <summary>The message that <paramref name="seed"/> stands for.</summary>
+    public IProtocolMessage One(Type type, uint seed) => Of(type).Generate(new PCG(seed), null, out _);
+
+    private void Add<T>(Gen<T> generator)
+        where T : class, IProtocolMessage
+        => _generators.Add(typeof(T), generator.Select(message => (IProtocolMessage)message));
+
+    private void AddSession(Gen<IActorRef> refs)
+    {
+        var hops = Gen.Select(Devices, Gen.Int[1, 20], refs).Array[1, 8].Select(parts =>
+        {
+            var first = 0;
+            return parts.Select(part =>
+            {
+                var hop = new Hop(part.Item1, new LayerRange(first, first + part.Item2), part.Item3);
+                first = hop.Range.End;
+                return hop;
+            }).ToImmutableArray();
+        });
+        Add(Gen.Select(Sessions, Epochs, Models, hops, Gen.Int[0, 7], Gen.Int[1, ProtocolLimits.SessionTokens], Samplings, refs)
+            .Select((session, epoch, model, route, index, limit, sampling, pipeline)
+                => new OpenSession(session, epoch, new Route(model, route), index % route.Length, limit, sampling, pipeline)));
+        Add(Gen.Select(Sessions, Epochs, Positions, Gen.Int[0, int.MaxValue].Array[1, 64], Gen.Bool)
+            .Select((session, epoch, position, tokens, sample) => new FeedTokens(session, epoch, position, [.. tokens], sample)));
+        Add(Gen.Select(Sessions, Epochs, Positions, Gen.Int[1, 6], Gen.Int[1, 40], Gen.Bool, Micros)
+            .SelectMany((session, epoch, position, rows, hidden, sample, micros) => Gen.Float.Array[rows * hidden]
+                .Select(values => new FeedHidden(session, epoch, position, rows, sample, values, micros))));
+        Add(Gen.Select(Sessions, Epochs, Positions).Select((session, epoch, position) => new HiddenReceived(session, epoch, position)));
+        Add(Gen.Select(Sessions, Epochs).Select((session, epoch) => new CloseSession(session, epoch)));
+        Add(Gen.Select(Sessions, Epochs, HopIndices).Select((session, epoch, index) => new SessionOpened(session, epoch, index)));
+        Add(Gen.Select(Sessions, Epochs, HopIndices, Any(Enum.GetValues<RefusalReason>()), Texts)
+            .Select((session, epoch, index, reason, text) => new SessionRefused(session, epoch, index, reason, text)));
+        Add(Gen.Select(Sessions, Epochs, Positions, Gen.Int[1, 512], Micros)
+            .Select((session, epoch, position, rows, micros) => new RowsComputed(session, epoch, position, rows, micros)));
+        Add(Gen.Select(Sessions, Epochs, Positions, Choices, Micros)
+            .Select((session, epoch, position, choice, micros) => new TokenSampled(session, epoch, position, choice, micros)));
+        Add(Gen.Select(Sessions, Epochs, HopIndices, Positions, Positions)
+            .Select((session, epoch, index, position, length) => new StepRejected(session, epoch, index, position, length)));
+        Add(Gen.Select(Sessions, Epochs, HopIndices, Texts).Select((session, epoch, index, text) => new StepFailed(session, epoch, index, text)));
+    }
+
+    private void AddGateway()
+    {
+        var inputs = Gen.OneOf(
+            Texts.Select(text => new PromptInput(Text: text)),
+            Gen.Select(Texts, Texts).Select((role, content) => new ChatMessage(role, content)).Array[0, 5].Select(chat => new PromptInput(Messages: [.. chat])),
+            Gen.Int[0, 200_000].Array[0, 50].Select(tokens => new PromptInput(Tokens: [.. tokens])));
+        Add(Gen.Select(PromptIds, inputs, Samplings, Gen.Int[1, 10_000], Texts.Array[0, 4], Gen.Bool, Texts.Null())
+            .Select((id, input, sampling, most, stop, ignore, model) => new Prompt(
+                id, input, new GenerationSettings { Sampling = sampling, MaxTokens = most, Stop = [.. stop], IgnoreEndTokens = ignore }, model)));
+        Add(PromptIds.Select(id => new CancelGeneration(id)));
+        Add(Gen.Select(
+                PromptIds,
+                Sessions,
+                Models,
+                Texts,
+                Gen.Int[0, int.MaxValue].Array[0, 100],
+                Gen.Select(Devices, Texts, Ranges).Select((device, address, range) => new HopDescription(device, address, range)).Array[0, 5])
+            .Select((id, session, model, name, tokens, route) => new GenerationStarted(id, session, model, name, [.. tokens], [.. route])));
+        Add(Gen.Select(PromptIds, Positions, Choices, Texts).Select((id, index, choice, text) => new TokenGenerated(id, index, choice, text)));
+        Add(Gen.Select(
+                PromptIds,
+                Any(Enum.GetValues<FinishReason>()),
+                Texts,
+                Gen.Select(Positions, Positions, Amounts, Amounts, Amounts, Amounts.Array[0, 5])
+                    .Select((prompt, generated, queue, prefill, decode, hops) => new GenerationTiming(prompt, generated, queue, prefill, decode, [.. hops])))
+            .Select((id, reason, text, timing) => new GenerationFinished(id, reason, text, timing)));
+        Add(Gen.Select(PromptIds, Any(Enum.GetValues<GenerationError>()), Texts).Select((id, error, text) => new GenerationFailed(id, error, text)));
+    }
+
+    private void AddDevices(Gen<IActorRef> refs)
+    {
+        var addresses = Any(
+            new Address("akka", "efedllm"),
+            new Address("akka.tcp", "efedllm", "127.0.0.1", 4053),
+            new Address("akka.ssl.tcp", "efed-llm_2", "node-1.example.org", 65535),
+            new Address("akka.tcp", "efedllm", "::1", 1));
+        var loaded = Gen.Select(Models, Ranges, refs, Counts).Select((model, range, shard, bytes) => new LoadedRange(model, range, shard, bytes));
+        Add(Gen.Select(
+                Gen.Select(Devices, Texts, addresses, refs),
+                Counts,
+                Amounts,
+                Models.Array[0, 4],
+                loaded.Array[0, 4],
+                Gen.Bool,
+                Counts)
+            .Select((who, memory, speed, models, ranges, leaving, revision) => new DeviceAnnouncement(
+                who.Item1, who.Item2, who.Item3, who.Item4, memory, speed, [.. models], [.. ranges], leaving, revision)));
+        Add(Gen.Select(
+                Models,
+                Texts,
+                Gen.Int[1, 32768],
+                Gen.Select(Counts, Counts, Counts).Array[2, 40],
+                Gen.Int[1, ProtocolLimits.SessionTokens],
+                Gen.Double[0, 32])
+            .Select((model, name, hidden, units, context, bits) => new ServedModel(
+                model, name, hidden, [.. units.Select(unit => unit.Item1)], [.. units.Select(unit => unit.Item2)], [.. units.Select(unit => unit.Item3)], context, bits)));
+        Add(Gen.Select(Models, Counts, Gen.Select(Devices, Ranges, Texts).Select((device, range, text) => new Assignment(device, range, text)).Array[0, 6], Texts.Null())
+            .Select((model, version, assignments, problem) => new PlacementPlan(model, version, [.. assignments.DistinctBy(assignment => assignment.Device)], problem)));
+    }
+
+    private void AddLedger()
+    {
+        var outcomes = Any(Enum.GetValues<WorkOutcome>());
+        Add(Gen.Select(Reports, Devices, Gen.Select(Sessions, Models), Ranges, outcomes, Positions, Moments)
+            .Select((id, device, where, range, outcome, tokens, at) => new RecordWork(id, device, where.Item1, where.Item2, range, outcome, tokens, at)));
+        Add(Gen.Select(Reports, Devices).Select((id, device) => new WorkRecorded(id, device)));
+        Add(Devices.Select(device => new GetDeviceRecord(device)));
+        Add(Gen.Select(
+                Devices,
+                Gen.Select(Moments.Nullable(), Moments.Nullable()),
+                Gen.Select(Counts, Counts, Counts),
+                Gen.Select(Counts, Counts),
+                Gen.Select(Amounts, Amounts),
+                Gen.Select(Sessions, outcomes, Positions, Ranges, Moments)
+                    .Select((session, outcome, tokens, range, at) => new LedgerEntry(session, outcome, tokens, range, at)).Array[0, 50])
+            .Select((device, seen, work, lost, credit, recent) => new DeviceRecord(
+                device, seen.Item1, seen.Item2, work.Item1, work.Item2, work.Item3, lost.Item1, lost.Item2, credit.Item1, credit.Item2, [.. recent])));
+        Add(Gen.Const(new ListLedgerDevices()));
+        Add(Devices.Array[0, 20].Select(devices => new LedgerDevices([.. devices])));
+    }
+}
