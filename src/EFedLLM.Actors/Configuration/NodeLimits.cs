@@ -1,0 +1,103 @@
+using Akka.Configuration;
+using EFedLLM.Actors.Protocol;
+
+namespace EFedLLM.Actors.Configuration;
+
+/// <summary>The settings below <c>efedllm</c>: what a node gives and what it bears. <c>hocon/node.conf</c> says what each does and holds the defaults.</summary>
+public sealed record NodeLimits
+{
+    /// <summary>Memory a device gives to weights and caches, in bytes.</summary>
+    public required long DeviceMemoryBytes { get; init; }
+
+    /// <summary>The part of <see cref="DeviceMemoryBytes"/> kept for KV caches, 0 to 1.</summary>
+    public required double CacheShare { get; init; }
+
+    /// <summary>Compute threads of a device.</summary>
+    public required int Threads { get; init; }
+
+    /// <summary>Most sessions of one loaded range.</summary>
+    public required int DeviceMaxSessions { get; init; }
+
+    /// <summary>Most rows computed as one batch.</summary>
+    public required int BatchRows { get; init; }
+
+    /// <summary>When a silent session is forgotten.</summary>
+    public required TimeSpan IdleSession { get; init; }
+
+    /// <summary>Most generations of a gateway at a time.</summary>
+    public required int GatewayMaxSessions { get; init; }
+
+    /// <summary>Most prompts that wait.</summary>
+    public required int MaxQueued { get; init; }
+
+    /// <summary>How long a prompt may wait for a place.</summary>
+    public required TimeSpan QueueTimeout { get; init; }
+
+    /// <summary>How long a prompt waits for a route.</summary>
+    public required TimeSpan RouteTimeout { get; init; }
+
+    /// <summary>Most tokens a request may ask for.</summary>
+    public required int MaxTokens { get; init; }
+
+    /// <summary>Tokens a request gets that names no number; at most <see cref="MaxTokens"/>.</summary>
+    public required int DefaultMaxTokens { get; init; }
+
+    /// <summary>Most tokens of a prompt.</summary>
+    public required int MaxPromptTokens { get; init; }
+
+    /// <summary>Most characters of a prompt.</summary>
+    public required int MaxPromptCharacters { get; init; }
+
+    /// <summary>The largest body of an HTTP request, in bytes.</summary>
+    public required long HttpBodyBytes { get; init; }
+
+    /// <summary>Most prompt tokens in one step.</summary>
+    public required int PromptChunk { get; init; }
+
+    /// <summary>How long hops may take to open a session.</summary>
+    public required TimeSpan OpenDeadline { get; init; }
+
+    /// <summary>How long a route may go without progress.</summary>
+    public required TimeSpan StepDeadline { get; init; }
+
+    /// <summary>What each position under way adds to <see cref="StepDeadline"/>.</summary>
+    public required TimeSpan RowDeadline { get; init; }
+
+    /// <summary>How long a hop may take to say that it is there.</summary>
+    public required TimeSpan ProbeDeadline { get; init; }
+
+    /// <summary>Reads and judges the settings of a whole configuration.</summary>
+    /// <param name="configuration">As <see cref="NodeConfiguration.Build(NodeSettings)"/> returns it.</param>
+    /// <exception cref="ConfigurationException">A value is impossible; the message names its key.</exception>
+    public static NodeLimits Read(Config configuration)
+    {
+        var day = TimeSpan.FromDays(1);
+        var device = new SettingsReader(configuration, "efedllm.device");
+        var gateway = new SettingsReader(configuration, "efedllm.gateway");
+        var pipeline = new SettingsReader(configuration, "efedllm.pipeline");
+        var maxTokens = gateway.Integer("max-tokens", 1, ProtocolLimits.SessionTokens);
+        return new NodeLimits
+        {
+            DeviceMemoryBytes = device.Bytes("memory", 1 << 20, 1L << 50),
+            CacheShare = device.Share("cache-share"),
+            Threads = device.Integer("threads", 1, 1024),
+            DeviceMaxSessions = device.Integer("max-sessions", 1, 65536),
+            BatchRows = device.Integer("batch-rows", 1, 65536),
+            IdleSession = device.Duration("idle-session", TimeSpan.FromSeconds(1), day),
+            GatewayMaxSessions = gateway.Integer("max-sessions", 1, 65536),
+            MaxQueued = gateway.Integer("max-queued", 1, 1 << 20),
+            QueueTimeout = gateway.Duration("queue-timeout", TimeSpan.FromMilliseconds(1), day),
+            RouteTimeout = gateway.Duration("route-timeout", TimeSpan.FromMilliseconds(1), day),
+            MaxTokens = maxTokens,
+            DefaultMaxTokens = gateway.Integer("default-max-tokens", 1, maxTokens),
+            MaxPromptTokens = gateway.Integer("max-prompt-tokens", 1, ProtocolLimits.SessionTokens),
+            MaxPromptCharacters = gateway.Integer("max-prompt-characters", 1, ProtocolLimits.PromptCharacters),
+            HttpBodyBytes = gateway.Bytes("http-body", 1024, 1 << 30),
+            PromptChunk = pipeline.Integer("prompt-chunk", 1, ProtocolLimits.TokensPerFeed),
+            OpenDeadline = pipeline.Duration("open-deadline", TimeSpan.FromMilliseconds(1), day),
+            StepDeadline = pipeline.Duration("step-deadline", TimeSpan.FromMilliseconds(1), day),
+            RowDeadline = pipeline.Duration("row-deadline", TimeSpan.Zero, day),
+            ProbeDeadline = pipeline.Duration("probe-deadline", TimeSpan.FromMilliseconds(1), day),
+        };
+    }
+}

@@ -1,0 +1,46 @@
+using Akka.Configuration;
+
+namespace EFedLLM.Actors.Configuration;
+
+/// <summary>Typed values of one section. Each throws a <see cref="ConfigurationException"/> that names the key when the value is no such thing or out of range.</summary>
+/// <param name="configuration">The whole configuration.</param>
+/// <param name="section">The path of the section.</param>
+internal sealed class SettingsReader(Config configuration, string section)
+{
+    /// <summary>A whole number.</summary>
+    public int Integer(string key, int least, int most)
+        => Value(key, path => configuration.GetInt(path, 0), value => value >= least && value <= most, $"a whole number from {least} to {most}");
+
+    /// <summary>A number of bytes, such as <c>512 MiB</c>.</summary>
+    public long Bytes(string key, long least, long most)
+        => Value(key, path => configuration.GetByteSize(path) ?? -1, value => value >= least && value <= most, $"a size from {least} to {most} bytes, for example 512 MiB");
+
+    /// <summary>A time, such as <c>200 ms</c>.</summary>
+    public TimeSpan Duration(string key, TimeSpan least, TimeSpan most)
+        => Value(key, path => configuration.GetTimeSpan(path, null, false), value => value >= least && value <= most, $"a time from {least} to {most}, for example 200 ms or 5 s");
+
+    /// <summary>A part of a whole.</summary>
+    public double Share(string key)
+        => Value(key, path => configuration.GetDouble(path, -1), value => value is >= 0 and <= 1, "a number from 0 to 1");
+
+    private T Value<T>(string key, Func<string, T> read, Func<T, bool> possible, string expected)
+    {
+        var path = $"{section}.{key}";
+        if (!configuration.HasPath(path))
+        {
+            throw new ConfigurationException($"{path} is missing: {expected} is expected.");
+        }
+
+        T value;
+        try
+        {
+            value = read(path);
+        }
+        catch (Exception e) when (e is FormatException or OverflowException or ArgumentException or InvalidOperationException)
+        {
+            throw new ConfigurationException($"{path} is '{configuration.GetString(path)}': {expected} is expected.", e);
+        }
+
+        return possible(value) ? value : throw new ConfigurationException($"{path} is '{configuration.GetString(path)}': {expected} is expected.");
+    }
+}

@@ -1,0 +1,120 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+
+namespace EFedLLM.Actors.Identity;
+
+/// <summary>The authority of one cluster: who has a certificate from it is a member. ECDSA over P-256; files are PEM.</summary>
+public sealed class CertificateAuthority : IDisposable
+{
+    /// <summary>The file with the authority's certificate, in its own folder and in every node's.</summary>
+    public const string CertificateFile = "ca.crt";
+
+    /// <summary>The file with the authority's key. It belongs on no node.</summary>
+    public const string KeyFile = "ca.key";
+
+    private static readonly TimeSpan Allowance = TimeSpan.FromHours(1);
+
+    private readonly X509Certificate2 _certificate;
+    private readonly TimeProvider _time;
+
+    private CertificateAuthority(X509Certificate2 certificate, TimeProvider time) => (_certificate, _time) = (certificate, time);
+
+    /// <summary>The SHA-256 of the authority's public key, in lower-case hexadecimal: compare it over another channel before trusting a certificate that was sent.</summary>
+    public string Fingerprint => NodeCertificate.FingerprintOf(_certificate);
+
+    /// <summary>Makes a new authority.</summary>
+    /// <param name="folder">Where it keeps its certificate and key; made when it is missing.</param>
+    /// <param name="name">A name for people.</param>
+    /// <param name="lifetime">How long its certificate is valid.</param>
+    /// <param name="time">The clock; the system's when null.</param>
+    /// <exception cref="IOException">The folder has an authority already.</exception>
+    public static CertificateAuthority Create(string folder, string name, TimeSpan lifetime, TimeProvider? time = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(lifetime, TimeSpan.Zero);
+        time ??= TimeProvider.System;
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest(Subject(name), key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: true, pathLengthConstraint: 0, critical: true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign, critical: true));
+        request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, critical: false));
+        var now = time.GetUtcNow();
+        var certificate = request.CreateSelfSigned(now - Allowance, now + lifetime);
+        if (!SecretFile.TryCreate(Path.Combine(folder, KeyFile), Encoding.ASCII.GetBytes(key.ExportPkcs8PrivateKeyPem())))
+        {
+            certificate.Dispose();
+            throw new IOException($"There is an authority in {folder} already. Remove its {KeyFile} and {CertificateFile} to make another; nodes with its certificates then stay outside.");
+        }
+
+        File.WriteAllText(Path.Combine(folder, CertificateFile), certificate.ExportCertificatePem());
+        return new CertificateAuthority(certificate, time);
+    }
+
+    /// <summary>The authority in a folder.</summary>
+    /// <param name="folder">Where <see cref="Create"/> made it.</param>
+    /// <param name="time">The clock; the system's when null.</param>
+    /// <exception cref="InvalidDataException">A file is missing or is no such thing.</exception>
+    public static CertificateAuthority Load(string folder, TimeProvider? time = null)
+        => new(PemFiles.LoadWithKey(Path.Combine(folder, CertificateFile), Path.Combine(folder, KeyFile)), time ?? TimeProvider.System);
+
+    /// <summary>Makes a node's certificate and key, and puts the authority's certificate beside them.</summary>
+    /// <param name="folder">The folder for one node; made when it is missing. <see cref="NodeCertificate.Load"/> reads it.</param>
+    /// <param name="name">The node's name for people.</param>
+    /// <param name="hosts">Host names and addresses the node may be reached under.</param>
+    /// <param name="lifetime">How long the certificate is valid; at most as long as the authority's.</param>
+    /// <exception cref="IOException">The folder has a node's key already.</exception>
+    public void Issue(string folder, string name, IReadOnlyCollection<string> hosts, TimeSpan lifetime)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        ArgumentNullException.ThrowIfNull(hosts);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(lifetime, TimeSpan.Zero);
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest(Subject(name), key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: false, hasPathLengthConstraint: false, pathLengthConstraint: 0, critical: true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, critical: true));
+        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(NodeCertificate.ServerUse), new Oid(NodeCertificate.ClientUse)], critical: false));
+        request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(_certificate, includeKeyIdentifier: true, includeIssuerAndSerial: false));
+        if (hosts.Count > 0)
+        {
+            var names = new SubjectAlternativeNameBuilder();
+            foreach (var host in hosts)
+            {
+                if (IPAddress.TryParse(host, out var address))
+                {
+                    names.AddIpAddress(address);
+                }
+                else
+                {
+                    names.AddDnsName(host);
+                }
+            }
+
+            request.CertificateExtensions.Add(names.Build());
+        }
+
+        var now = _time.GetUtcNow();
+        var end = now + lifetime;
+        var last = new DateTimeOffset(_certificate.NotAfter.ToUniversalTime());
+        using var certificate = request.Create(_certificate, now - Allowance, end < last ? end : last, RandomNumberGenerator.GetBytes(16));
+        if (!SecretFile.TryCreate(Path.Combine(folder, NodeCertificate.KeyFile), Encoding.ASCII.GetBytes(key.ExportPkcs8PrivateKeyPem())))
+        {
+            throw new IOException($"There is a node's key in {folder} already. Choose another folder, or remove what is in it.");
+        }
+
+        File.WriteAllText(Path.Combine(folder, NodeCertificate.CertificateFile), certificate.ExportCertificatePem());
+        File.WriteAllText(Path.Combine(folder, CertificateFile), _certificate.ExportCertificatePem());
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _certificate.Dispose();
+
+    private static X500DistinguishedName Subject(string name)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        var builder = new X500DistinguishedNameBuilder();
+        builder.AddCommonName(name);
+        return builder.Build();
+    }
+}
