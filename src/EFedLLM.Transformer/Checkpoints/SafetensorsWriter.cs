@@ -51,6 +51,9 @@ public sealed class SafetensorsWriter
     /// <summary>The tensor whose data is to be written next, or null when all are there.</summary>
     public SafetensorsTensor? Current => _current < Tensors.Length ? Tensors[_current] : null;
 
+    /// <summary>Whether a name is one of those that take up the bytes between tensors.</summary>
+    public static bool IsPadding(string name) => name.StartsWith(PaddingPrefix, StringComparison.Ordinal);
+
     /// <summary>Writes the next bytes of <see cref="Current"/>; with its last one the next tensor becomes current.</summary>
     /// <exception cref="ArgumentException">More bytes than the tensor lacks.</exception>
     public void Write(ReadOnlySpan<byte> data)
