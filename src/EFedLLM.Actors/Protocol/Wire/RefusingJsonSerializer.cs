@@ -1,5 +1,6 @@
 using System.Runtime.Serialization;
 using Akka.Actor;
+using Akka.Configuration;
 using Akka.Serialization;
 
 namespace EFedLLM.Actors.Protocol.Wire;
@@ -8,8 +9,19 @@ namespace EFedLLM.Actors.Protocol.Wire;
 /// Stands where Akka's default JSON serializer would be, under its alias and identifier, and refuses both ways: that serializer
 /// puts type names on the wire and constructs whatever class a peer names.
 /// </summary>
-internal sealed class RefusingJsonSerializer(ExtendedActorSystem system) : Serializer(system)
+internal sealed class RefusingJsonSerializer : Serializer
 {
+    /// <summary>As Akka makes a serializer without settings.</summary>
+    public RefusingJsonSerializer(ExtendedActorSystem system)
+        : base(system)
+    {
+    }
+
+    /// <summary>As Akka makes a serializer with settings: its reference configuration has some for JSON.</summary>
+    public RefusingJsonSerializer(ExtendedActorSystem system, Config settings)
+        : base(system)
+        => _ = settings;
+
     /// <summary>The identifier of Akka's JSON serializer.</summary>
     public override int Identifier => 1;
 
