@@ -120,9 +120,10 @@ internal sealed unsafe class CheckpointFiles : IDisposable
                 file = Add(folder, name);
             }
 
-            if (!file.Tensors.ContainsKey(entry.Name))
+            var tensor = CheckpointJson.Name(entry, "weight_map", path);
+            if (!file.Tensors.ContainsKey(tensor))
             {
-                throw new InvalidDataException($"\"{path}\" places the tensor \"{entry.Name}\" in \"{name}\", which does not have it. Fetch the checkpoint again.");
+                throw new InvalidDataException($"\"{path}\" places the tensor \"{tensor}\" in \"{name}\", which does not have it. Fetch the checkpoint again.");
             }
         }
     }

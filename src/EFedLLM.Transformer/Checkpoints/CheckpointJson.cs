@@ -52,7 +52,7 @@ internal static class CheckpointJson
 
             document.Dispose();
         }
-        catch (JsonException error)
+        catch (Exception error) when (error is JsonException or InvalidOperationException)
         {
             throw new InvalidDataException($"\"{path}\" is not valid JSON: {error.Message}", error);
         }
@@ -65,6 +65,20 @@ internal static class CheckpointJson
         parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null
             ? value
             : null;
+
+    /// <summary>A property's name.</summary>
+    /// <exception cref="InvalidDataException">It is no text.</exception>
+    public static string Name(JsonProperty property, string field, string path)
+    {
+        try
+        {
+            return property.Name;
+        }
+        catch (InvalidOperationException error)
+        {
+            throw new InvalidDataException($"\"{path}\": {field} has a name that is not valid Unicode text.", error);
+        }
+    }
 
     /// <summary>A string's text; JSON may hold escaped halves of surrogate pairs, which are no text.</summary>
     /// <exception cref="InvalidDataException">It is no string or no text.</exception>

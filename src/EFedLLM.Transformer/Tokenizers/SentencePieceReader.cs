@@ -1,7 +1,5 @@
 using System.Text.Json;
 using EFedLLM.Transformer.Checkpoints;
-using Google.Protobuf;
-using Microsoft.ML.Tokenizers;
 
 namespace EFedLLM.Transformer.Tokenizers;
 
@@ -30,13 +28,13 @@ internal static class SentencePieceReader
             vocabulary.Add(text, vocabulary.Count);
         }
 
-        var library = Create(bytes, path);
+        var library = new SentencePieceLibrary(bytes, path);
         var (added, addsBegin, addsEnd) = ReadConfig(folder, model);
         return new TokenizerPipeline
         {
             AddedTokens = added,
             Vocabulary = vocabulary,
-            Normalizers = model.IsBytePair && library.Normalizer is { } normalizer ? [normalizer.Normalize] : [],
+            Normalizers = model.IsBytePair ? [library.Normalize] : [],
             Splitters = [],
             Encoder = model.IsBytePair ? new BytePairEncoder(BytePairs(model, vocabulary, path)) : new SentencePieceEncoder(library, model),
             Decoding = new DecodingPlan
@@ -49,19 +47,6 @@ internal static class SentencePieceReader
             Before = addsBegin && model.BeginId is { } begin ? [begin] : [],
             Behind = addsEnd && model.EndId is { } end ? [end] : [],
         };
-    }
-
-    private static SentencePieceTokenizer Create(byte[] bytes, string path)
-    {
-        try
-        {
-            using var stream = new MemoryStream(bytes, writable: false);
-            return SentencePieceTokenizer.Create(stream, addBeginningOfSentence: false, addEndOfSentence: false, specialTokens: null);
-        }
-        catch (Exception error) when (error is InvalidProtocolBufferException or ArgumentException or InvalidOperationException or IndexOutOfRangeException or KeyNotFoundException)
-        {
-            throw new InvalidDataException($"\"{path}\" is not a sentencepiece model: {error.Message}", error);
-        }
     }
 
     /// <summary>
@@ -117,7 +102,7 @@ internal static class SentencePieceReader
         {
             foreach (var entry in tokens.EnumerateObject())
             {
-                if (!int.TryParse(entry.Name, out var id) || id is < 0 or > TokenizerJsonReader.MaximumId)
+                if (!int.TryParse(CheckpointJson.Name(entry, "added_tokens_decoder", path), out var id) || id is < 0 or > TokenizerJsonReader.MaximumId)
                 {
                     throw parts.Bad("added_tokens_decoder has a key that is not an id");
                 }

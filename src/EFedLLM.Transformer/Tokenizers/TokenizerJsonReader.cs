@@ -74,7 +74,7 @@ internal static class TokenizerJsonReader
         var ids = new HashSet<int>();
         foreach (var entry in entries.EnumerateObject())
         {
-            var token = Name(entry, parts);
+            var token = CheckpointJson.Name(entry, "vocab", FileName);
             var id = parts.Id(entry.Value, "an id of vocab");
             if (token.Length is 0 or > MaximumTokenLength || !vocabulary.TryAdd(token, id) || !ids.Add(id))
             {
@@ -83,18 +83,6 @@ internal static class TokenizerJsonReader
         }
 
         return vocabulary.Count > 0 ? vocabulary : throw parts.Bad("vocab is empty");
-    }
-
-    private static string Name(JsonProperty entry, TokenizerJsonParts parts)
-    {
-        try
-        {
-            return entry.Name;
-        }
-        catch (InvalidOperationException)
-        {
-            throw parts.Bad("vocab has a token that is not valid Unicode text");
-        }
     }
 
     private static BytePairModel ReadModel(JsonElement model, Dictionary<string, int> vocabulary, List<AddedToken> added, TokenizerJsonParts parts)
