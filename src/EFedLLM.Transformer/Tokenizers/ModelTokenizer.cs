@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.RegularExpressions;
 using EFedLLM.Transformer.Checkpoints;
 
 namespace EFedLLM.Transformer.Tokenizers;
@@ -49,6 +50,7 @@ public sealed class ModelTokenizer
     public int VocabularySize => _table.Count;
 
     /// <summary>Encodes text; special tokens written in it are recognised. With <paramref name="addSpecial"/>, the begin token is put in front where the tokenizer's own post-processing does so.</summary>
+    /// <exception cref="InvalidDataException">The tokenizer's files turn out to be damaged.</exception>
     public int[] Encode(string text, bool addSpecial = true)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -154,6 +156,18 @@ public sealed class ModelTokenizer
         text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF') ? Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text)) : text;
 
     private void Encode(string text, Func<int, int, bool> isTrusted, List<int> ids)
+    {
+        try
+        {
+            EncodeParts(text, isTrusted, ids);
+        }
+        catch (RegexMatchTimeoutException error)
+        {
+            throw new InvalidDataException($"The tokenizer's pattern {error.Pattern} takes too long on this text: the tokenizer is broken. Fetch it again.", error);
+        }
+    }
+
+    private void EncodeParts(string text, Func<int, int, bool> isTrusted, List<int> ids)
     {
         var parts = new List<(AddedToken? Token, int Start, int End)>();
         _rawMatcher.Split(text, isTrusted, parts);

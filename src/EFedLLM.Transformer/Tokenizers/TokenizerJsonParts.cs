@@ -11,7 +11,7 @@ internal sealed class TokenizerJsonParts(string path)
     private const int MaximumPatternLength = 4096;
 
     /// <summary>Longest time one match may take: a pattern can be made to take for ever.</summary>
-    private static readonly TimeSpan MatchTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan MatchTimeout = TimeSpan.FromSeconds(2);
 
     public List<Func<string, string>> Normalizers(JsonElement? element) =>
         [.. Flatten(element, "normalizer", "normalizers").Select(ReadNormalizer)];

@@ -236,6 +236,16 @@ public sealed class ModelTokenizerTests
     }
 
     [Fact]
+    public void A_pattern_that_takes_for_ever_is_stopped()
+    {
+        var json = TinyTokenizer.ByteLevel();
+        json["pre_tokenizer"] = JsonNode.Parse("""{"type":"Split","pattern":{"Regex":"(?:h|h.?|l|l.?)+o"},"behavior":"Isolated"}""");
+        var tokenizer = TinyTokenizer.Load(json);
+
+        Assert.Contains("(?:h|h.?|l|l.?)+o", Assert.Throws<InvalidDataException>(() => tokenizer.Encode("o" + new string('h', 5000) + "x")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_folder_without_a_tokenizer_says_what_is_missing()
     {
         using var folder = new ScratchFolder();
