@@ -1,0 +1,46 @@
+using System.Collections.Immutable;
+using Akka.Actor;
+using Akka.Cluster;
+
+namespace EFedLLM.Actors.Protocol;
+
+/// <summary>To a node's view actor, inside one process: send <see cref="ClusterView"/> to <paramref name="Subscriber"/>, now and after each change, until it stops.</summary>
+/// <param name="Subscriber">A local actor.</param>
+public sealed record SubscribeView(IActorRef Subscriber);
+
+/// <summary>To a node's view actor, inside one process: answer with the <see cref="ClusterView"/> of now.</summary>
+public sealed record GetView
+{
+    /// <summary>The one there is.</summary>
+    public static GetView Instance { get; } = new();
+}
+
+/// <summary>The cluster as one node sees it: members from gossip, facts from distributed data. Facts of nodes that are not members are left out.</summary>
+/// <param name="Self">The address of the node that looks.</param>
+/// <param name="Leader">The cluster's leader, or null while there is none.</param>
+/// <param name="Members">The nodes, by address.</param>
+/// <param name="Devices">What devices announced, by id; only of members that are up. One that is unreachable is still here: see <see cref="IsReachable"/>.</param>
+/// <param name="Models">The models that gateways ask for, by name, each once.</param>
+/// <param name="Plans">The latest plan of each model that has one.</param>
+public sealed record ClusterView(
+    Address Self,
+    Address? Leader,
+    ImmutableArray<NodeView> Members,
+    ImmutableArray<DeviceAnnouncement> Devices,
+    ImmutableArray<ServedModel> Models,
+    ImmutableArray<PlacementPlan> Plans)
+{
+    /// <summary>What a node sees before it has heard of anything.</summary>
+    public static ClusterView Empty(Address self) => new(self, null, [], [], [], []);
+
+    /// <summary>Whether the member at <paramref name="node"/> is up and answers heartbeats.</summary>
+    public bool IsReachable(Address node) => Members.Any(member => member.Address.Equals(node) && member is { Status: MemberStatus.Up, Reachable: true });
+}
+
+/// <summary>One node.</summary>
+/// <param name="Address">Its address.</param>
+/// <param name="Roles">Its roles.</param>
+/// <param name="Status">Its state in the cluster.</param>
+/// <param name="Reachable">Whether it answers heartbeats.</param>
+/// <param name="Version">The version of its program.</param>
+public sealed record NodeView(Address Address, ImmutableArray<string> Roles, MemberStatus Status, bool Reachable, string Version);

@@ -1,0 +1,12 @@
+using EFedLLM.Transformer.Checkpoints;
+
+namespace EFedLLM.Actors.Protocol;
+
+/// <summary>To a node's work reporter, inside one process: what a device did. The reporter numbers it and repeats it to the ledger until that has it on disk.</summary>
+/// <param name="Device">The device.</param>
+/// <param name="Session">The session.</param>
+/// <param name="Model">The model.</param>
+/// <param name="Range">The units it computed.</param>
+/// <param name="Outcome">What it did.</param>
+/// <param name="Tokens">Positions it computed.</param>
+public sealed record WorkReport(DeviceId Device, SessionId Session, ModelId Model, LayerRange Range, WorkOutcome Outcome, int Tokens);
