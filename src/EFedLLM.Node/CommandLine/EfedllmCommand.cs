@@ -16,6 +16,8 @@ internal static class EfedllmCommand
         new ChatCommand(),
         ClusterCommand.Create(),
         LedgerCommand.Create(),
+        new TokenizeCommand(),
+        CertCommand.Create(),
     };
 
     /// <summary>Parses and runs.</summary>
