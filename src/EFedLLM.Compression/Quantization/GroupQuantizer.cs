@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using EFedLLM.Transformer.Linear;
 
 namespace EFedLLM.Compression.Quantization;
 
@@ -94,11 +95,11 @@ public static class GroupQuantizer
             return 0;
         }
 
-        var centre = NearestBFloat16(peak / Largest);
+        var centre = BFloat16.FromSingle(peak / Largest);
         var (best, least) = (0, double.PositiveInfinity);
         for (var bits = Math.Max(centre - StepsBelow, 1); bits <= centre + StepsAbove; bits++)
         {
-            var scale = Widen(bits);
+            var scale = BFloat16.ToSingle((ushort)bits);
             if (!float.IsFinite(scale * Largest))
             {
                 break;
@@ -111,7 +112,7 @@ public static class GroupQuantizer
             }
         }
 
-        Round(values, Widen(best), quantized);
+        Round(values, BFloat16.ToSingle((ushort)best), quantized);
         return (ushort)best;
     }
 
@@ -158,12 +159,4 @@ public static class GroupQuantizer
 
     private static Vector512<float> Clamp(Vector512<float> steps) =>
         Vector512.Min(Vector512.Max(steps, Vector512.Create(-(float)Largest)), Vector512.Create((float)Largest));
-
-    private static int NearestBFloat16(float positive)
-    {
-        var bits = BitConverter.SingleToUInt32Bits(positive);
-        return (int)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
-    }
-
-    private static float Widen(int bits) => BitConverter.UInt32BitsToSingle((uint)bits << 16);
 }

@@ -1,3 +1,5 @@
+using EFedLLM.Transformer.Linear;
+
 namespace EFedLLM.Compression.Quantization;
 
 /// <summary>A matrix in signed 8-bit integers with a scale for each group of consecutive inputs of a row: W[o, i] ≈ Scales[o, i / Group] * Weights[o, i].</summary>
@@ -22,7 +24,7 @@ public sealed record QuantizedMatrix(int Outputs, int Inputs, int Group, sbyte[]
         {
             for (var input = 0; input < Inputs; input++)
             {
-                var scale = BitConverter.UInt32BitsToSingle((uint)Scales[(long)output * Groups + input / Group] << 16);
+                var scale = BFloat16.ToSingle(Scales[(long)output * Groups + input / Group]);
                 values[(long)output * Inputs + input] = scale * Weights[(long)output * PaddedInputs + input];
             }
         }
