@@ -16,6 +16,7 @@ internal static class EfedllmCommand
         new ChatCommand(),
         ClusterCommand.Create(),
         LedgerCommand.Create(),
+        new CompressCommand(),
         new TokenizeCommand(),
         CertCommand.Create(),
     };
