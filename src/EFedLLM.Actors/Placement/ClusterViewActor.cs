@@ -1,0 +1,110 @@
+using Akka.Actor;
+using Akka.Cluster;
+using Akka.DistributedData;
+using EFedLLM.Actors.Protocol;
+
+namespace EFedLLM.Actors.Placement;
+
+/// <summary>
+/// Keeps the <see cref="ClusterView"/> of its node from gossip and distributed data, answers <see cref="GetView"/>, and sends the view to
+/// everyone who sent <see cref="SubscribeView"/> after each change. News that arrive together make one new view.
+/// </summary>
+internal sealed class ClusterViewActor : ReceiveActor
+{
+    private readonly Cluster _cluster = Cluster.Get(Context.System);
+    private readonly HashSet<IActorRef> _subscribers = [];
+    private ClusterViewState _state;
+    private ClusterView _view;
+    private bool _stale;
+
+    /// <summary>For the node it runs on.</summary>
+    public ClusterViewActor()
+    {
+        _state = new ClusterViewState(_cluster.SelfAddress);
+        _view = ClusterView.Empty(_cluster.SelfAddress);
+
+        Receive<ClusterEvent.CurrentClusterState>(state => Hear(Snapshot(state)));
+        Receive<ClusterEvent.MemberRemoved>(news => Hear(_state.Without(news.Member.UniqueAddress)));
+        Receive<ClusterEvent.IMemberEvent>(news => Hear(_state.WithStatus(news.Member.UniqueAddress, Describe(news.Member))));
+        Receive<ClusterEvent.UnreachableMember>(news => Hear(_state.WithReachable(news.Member.UniqueAddress, false)));
+        Receive<ClusterEvent.ReachableMember>(news => Hear(_state.WithReachable(news.Member.UniqueAddress, true)));
+        Receive<ClusterEvent.LeaderChanged>(news => Hear(_state.WithLeader(news.Leader)));
+        Receive<Changed>(change => change.Key.Equals(FactKeys.Devices), change => Hear(_state.WithDevices(change.Get(FactKeys.Devices))));
+        Receive<Changed>(change => change.Key.Equals(FactKeys.Models), change => Hear(_state.WithModels(change.Get(FactKeys.Models))));
+        Receive<Changed>(change => change.Key.Equals(FactKeys.Plans), change => Hear(_state.WithPlans(change.Get(FactKeys.Plans))));
+
+        Receive<Refresh>(_ => PushIfStale());
+        Receive<GetView>(_ =>
+        {
+            PushIfStale();
+            Sender.Tell(_view);
+        });
+        Receive<SubscribeView>(command =>
+        {
+            PushIfStale();
+            if (_subscribers.Add(command.Subscriber))
+            {
+                Context.Watch(command.Subscriber);
+            }
+
+            command.Subscriber.Tell(_view);
+        });
+        Receive<Terminated>(ended => _subscribers.Remove(ended.ActorRef));
+    }
+
+    /// <inheritdoc/>
+    protected override void PreStart()
+    {
+        _cluster.Subscribe(
+            Self,
+            ClusterEvent.SubscriptionInitialStateMode.InitialStateAsSnapshot,
+            typeof(ClusterEvent.IMemberEvent),
+            typeof(ClusterEvent.IReachabilityEvent),
+            typeof(ClusterEvent.LeaderChanged));
+        var replicator = DistributedData.Get(Context.System).Replicator;
+        replicator.Tell(Dsl.Subscribe(FactKeys.Devices, Self));
+        replicator.Tell(Dsl.Subscribe(FactKeys.Models, Self));
+        replicator.Tell(Dsl.Subscribe(FactKeys.Plans, Self));
+    }
+
+    /// <inheritdoc/>
+    protected override void PostStop() => _cluster.Unsubscribe(Self);
+
+    private static NodeView Describe(Member member)
+        => new(member.Address, [.. member.Roles.Order(StringComparer.Ordinal)], member.Status, true, member.AppVersion.Version);
+
+    private ClusterViewState Snapshot(ClusterEvent.CurrentClusterState news)
+    {
+        var state = news.Members.Aggregate(_state, (state, member) => state.With(member.UniqueAddress, Describe(member)));
+        return news.Unreachable.Aggregate(state, (state, member) => state.WithReachable(member.UniqueAddress, false)).WithLeader(news.Leader);
+    }
+
+    private void Hear(ClusterViewState state)
+    {
+        _state = state;
+        if (!_stale)
+        {
+            // Behind whatever already waits in the mailbox.
+            _stale = true;
+            Self.Tell(Refresh.Instance);
+        }
+    }
+
+    private void PushIfStale()
+    {
+        if (_stale)
+        {
+            _stale = false;
+            _view = _state.View();
+            foreach (var subscriber in _subscribers)
+            {
+                subscriber.Tell(_view);
+            }
+        }
+    }
+
+    private sealed record Refresh
+    {
+        public static Refresh Instance { get; } = new();
+    }
+}

@@ -1,0 +1,91 @@
+using System.Collections.Immutable;
+using Akka.Actor;
+using Akka.Cluster;
+using EFedLLM.Actors.Protocol;
+
+namespace EFedLLM.Actors.Placement;
+
+/// <summary>What a node has heard of the cluster, and the view it makes of it. Immutable: each method returns the state after one piece of news.</summary>
+internal sealed class ClusterViewState
+{
+    private readonly Address _self;
+    private ImmutableDictionary<UniqueAddress, NodeView> _members = ImmutableDictionary<UniqueAddress, NodeView>.Empty;
+    private Address? _leader;
+    private ImmutableArray<DeviceAnnouncement> _devices = [];
+    private ImmutableArray<KeyValuePair<string, ServedModel>> _models = [];
+    private ImmutableArray<PlacementPlan> _plans = [];
+
+    /// <summary>Nothing heard yet.</summary>
+    /// <param name="self">The address of the node that looks.</param>
+    public ClusterViewState(Address self) => _self = self;
+
+    private ClusterViewState(ClusterViewState other)
+        => (_self, _members, _leader, _devices, _models, _plans) = (other._self, other._members, other._leader, other._devices, other._models, other._plans);
+
+    /// <summary>A member is there, or its state or reachability changed.</summary>
+    /// <param name="node">The member: a process that restarts at the same address is another one.</param>
+    /// <param name="member">What it is now.</param>
+    public ClusterViewState With(UniqueAddress node, NodeView member) => new(this) { _members = _members.SetItem(node, member) };
+
+    /// <summary>A member's state changed; whether it answers is as before.</summary>
+    public ClusterViewState WithStatus(UniqueAddress node, NodeView member)
+        => With(node, member with { Reachable = !_members.TryGetValue(node, out var before) || before.Reachable });
+
+    /// <summary>A member answers heartbeats, or does not any more. News of one that is gone means nothing.</summary>
+    public ClusterViewState WithReachable(UniqueAddress node, bool reachable)
+        => _members.TryGetValue(node, out var member) ? With(node, member with { Reachable = reachable }) : this;
+
+    /// <summary>A member is gone.</summary>
+    public ClusterViewState Without(UniqueAddress node) => new(this) { _members = _members.Remove(node) };
+
+    /// <summary>The cluster has this leader, or none.</summary>
+    public ClusterViewState WithLeader(Address? leader) => new(this) { _leader = leader };
+
+    /// <summary>These are all announcements of devices. One under another device's id is not believed.</summary>
+    public ClusterViewState WithDevices(IEnumerable<KeyValuePair<string, DeviceAnnouncement>> devices)
+        => new(this) { _devices = [.. devices.Where(entry => entry.Key == entry.Value.Device.Value).Select(entry => entry.Value)] };
+
+    /// <summary>These are all models that gateways ask for, under <see cref="FactKeys.ModelEntry"/>.</summary>
+    public ClusterViewState WithModels(IEnumerable<KeyValuePair<string, ServedModel>> models) => new(this) { _models = [.. models] };
+
+    /// <summary>These are all plans.</summary>
+    public ClusterViewState WithPlans(IEnumerable<KeyValuePair<string, PlacementPlan>> plans)
+        => new(this) { _plans = [.. plans.Where(entry => entry.Key == entry.Value.Model.Value).Select(entry => entry.Value).OrderBy(plan => plan.Model.Value, StringComparer.Ordinal)] };
+
+    /// <summary>The view of all this.</summary>
+    public ClusterView View()
+    {
+        // For a moment a process that restarted stands beside the one before it, at the same address: the one that is further from its end counts.
+        var members = _members.Values
+            .GroupBy(member => member.Address)
+            .Select(same => same.OrderBy(member => Rank(member.Status)).First())
+            .OrderBy(member => member.Address, Member.AddressOrdering)
+            .ToImmutableArray();
+        var up = members.Where(member => member.Status == MemberStatus.Up).Select(member => member.Address).ToHashSet();
+
+        // A gateway that leaves still has answers under way, so what it asks for counts until it is gone.
+        var asking = members.Where(member => member.Status != MemberStatus.Down).Select(member => member.Address.ToString()).ToHashSet(StringComparer.Ordinal);
+        return new ClusterView(
+            _self,
+            _leader,
+            members,
+            [.. _devices.Where(device => up.Contains(device.Node)).OrderBy(device => device.Device.Value, StringComparer.Ordinal)],
+            [.. _models
+                .Where(entry => asking.Any(gateway => entry.Key == $"{gateway} {entry.Value.Model.Value}"))
+                .OrderBy(entry => entry.Key, StringComparer.Ordinal)
+                .Select(entry => entry.Value)
+                .DistinctBy(model => model.Model)
+                .OrderBy(model => model.Name, StringComparer.Ordinal)
+                .ThenBy(model => model.Model.Value, StringComparer.Ordinal)],
+            _plans);
+    }
+
+    private static int Rank(MemberStatus status) => status switch
+    {
+        MemberStatus.Up => 0,
+        MemberStatus.Joining or MemberStatus.WeaklyUp => 1,
+        MemberStatus.Leaving => 2,
+        MemberStatus.Exiting => 3,
+        _ => 4,
+    };
+}
