@@ -19,6 +19,7 @@ internal static class EfedllmCommand
         ClusterCommand.Create(),
         LedgerCommand.Create(),
         new CompressCommand(),
+        new BenchCommand(),
         new TokenizeCommand(),
         CertCommand.Create(),
         new NodeCommand(),
