@@ -1,0 +1,13 @@
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Transformer.Checkpoints;
+
+namespace EFedLLM.Actors.Placement;
+
+/// <summary>A device as the planner of one model sees it.</summary>
+/// <param name="Device">The device.</param>
+/// <param name="WeightBytes">Memory for this model's weights: without the share for caches, and without what other models' plans use.</param>
+/// <param name="BytesPerSecond">Measured speed; one that is not positive counts as the slowest of the others.</param>
+/// <param name="HasFiles">Whether it has the model's files: others cannot load anything of it.</param>
+/// <param name="Loaded">The range of the model that it serves now, or null.</param>
+/// <param name="Leaving">Whether it is draining, so that it gets nothing.</param>
+public sealed record PlacementDevice(DeviceId Device, long WeightBytes, double BytesPerSecond, bool HasFiles, LayerRange? Loaded, bool Leaving);

@@ -1,0 +1,57 @@
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Transformer.Checkpoints;
+
+namespace EFedLLM.Actors.Placement;
+
+/// <summary>What ranges of a model's units cost: bytes to hold, and bytes that a token reads.</summary>
+internal sealed class UnitCosts
+{
+    // A unit of a petabyte is none: a sum of as many units as a model may have must not overflow.
+    private const long MostUnitBytes = 1L << 50;
+
+    private readonly long[] _bytes;
+    private readonly long[] _reads;
+
+    /// <summary>Of <paramref name="model"/>.</summary>
+    public UnitCosts(ServedModel model)
+    {
+        Count = model.UnitBytes.Length;
+        (_bytes, _reads) = (Sums(model.UnitBytes.AsSpan()), Sums(model.UnitReadBytes.AsSpan()));
+    }
+
+    /// <summary>Number of units.</summary>
+    public int Count { get; }
+
+    /// <summary>Bytes of the whole model.</summary>
+    public long TotalBytes => _bytes[Count];
+
+    /// <summary>Bytes to hold units <c>[first, end)</c>.</summary>
+    public long Bytes(int first, int end) => _bytes[end] - _bytes[first];
+
+    /// <summary>Bytes to hold <paramref name="range"/>.</summary>
+    public long Bytes(LayerRange range) => Bytes(range.First, range.End);
+
+    /// <summary>Bytes a token reads of units <c>[first, end)</c>.</summary>
+    public long Reads(int first, int end) => _reads[end] - _reads[first];
+
+    /// <summary>Bytes a token reads of <paramref name="range"/>.</summary>
+    public long Reads(LayerRange range) => Reads(range.First, range.End);
+
+    /// <summary>Bytes of units <c>[first, end)</c> that whoever holds <paramref name="held"/> has to load.</summary>
+    public long Missing(int first, int end, LayerRange? held)
+    {
+        var kept = held is { } range ? (First: Math.Max(first, range.First), End: Math.Min(end, range.End)) : default;
+        return Bytes(first, end) - (kept.First < kept.End ? Bytes(kept.First, kept.End) : 0);
+    }
+
+    private static long[] Sums(ReadOnlySpan<long> units)
+    {
+        var sums = new long[units.Length + 1];
+        for (var i = 0; i < units.Length; i++)
+        {
+            sums[i + 1] = sums[i] + Math.Clamp(units[i], 0, MostUnitBytes);
+        }
+
+        return sums;
+    }
+}

@@ -1,0 +1,228 @@
+using System.Collections.Immutable;
+using EFedLLM.Actors.Placement;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Transformer.Checkpoints;
+
+namespace EFedLLM.Actors.Tests.Placement;
+
+/// <summary>A table of cases; <see cref="PlacementPropertyTests"/> has what holds always.</summary>
+public sealed class PlacementPlannerTests
+{
+    private static readonly ServedModel Model = Facts.Model('1', "mini", 22);
+
+    [Fact]
+    public void One_device_that_is_large_enough_holds_everything()
+    {
+        var plan = PlacementPlanner.Plan(Model, [Device(1)], null);
+        Assert.Equal((1, null), (plan.Version, plan.Problem));
+        Assert.Equal(LayerRange.Whole(22), Assert.Single(plan.Assignments).Range);
+        Assert.Contains("embedding + layers 0-21 + head", plan.Assignments[0].Reason, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(8)]
+    [InlineData(24)]
+    public void Equal_devices_share_the_layers_evenly(int count)
+    {
+        var plan = PlacementPlanner.Plan(Model, [.. Enumerable.Range(1, count).Select(i => Device(i))], null);
+        Assert.Equal(count, plan.Assignments.Length);
+        Assert.All(plan.Assignments, assignment => Assert.InRange(assignment.Range.Count, 24 / count - 1, 24 / count + 1));
+        AssertCovers(Model, plan);
+    }
+
+    [Fact]
+    public void Quick_devices_get_more()
+    {
+        var plan = PlacementPlanner.Plan(Model, [Device(1, speed: 1000), Device(2, speed: 4000), Device(3, speed: 3000)], null);
+        var counts = plan.Assignments.ToDictionary(assignment => assignment.Device, assignment => assignment.Range.Count);
+        Assert.InRange(counts[Id(1)], 2, 4);
+        Assert.InRange(counts[Id(2)], 11, 13);
+        Assert.InRange(counts[Id(3)], 8, 10);
+    }
+
+    [Fact]
+    public void No_device_gets_more_than_its_memory_holds_however_quick_it_is()
+    {
+        var plan = PlacementPlanner.Plan(Model, [Device(1, memory: 3999, speed: 1e6), Device(2, memory: 22_000), Device(3, memory: 500)], null);
+        Assert.Equal(3, Assert.Single(plan.Assignments, assignment => assignment.Device == Id(1)).Range.Count);
+        Assert.DoesNotContain(plan.Assignments, assignment => assignment.Device == Id(3));
+        AssertCovers(Model, plan);
+    }
+
+    [Fact]
+    public void The_order_of_devices_is_found_in_which_a_large_head_fits()
+    {
+        // Two units of 10 and a head of 25: only the second device can hold the head, whatever the ids say.
+        var model = Sized(10, 10, 25);
+        var plan = PlacementPlanner.Plan(model, [Device(1, memory: 30), Device(2, memory: 20)], null);
+        Assert.Equal([(Id(2), new LayerRange(0, 2)), (Id(1), new LayerRange(2, 3))], plan.Assignments.Select(assignment => (assignment.Device, assignment.Range)));
+    }
+
+    [Fact]
+    public void Devices_without_the_files_or_that_leave_get_nothing()
+    {
+        var plan = PlacementPlanner.Plan(Model, [Device(1) with { HasFiles = false }, Device(2), Device(3) with { Leaving = true }], null);
+        Assert.Equal(Id(2), Assert.Single(plan.Assignments).Device);
+    }
+
+    [Fact]
+    public void A_device_that_would_slow_everybody_down_is_used_only_when_nothing_else_covers()
+    {
+        var snail = Device(3, speed: 1);
+        Assert.DoesNotContain(PlacementPlanner.Plan(Model, [Device(1), Device(2), snail], null).Assignments, assignment => assignment.Device == Id(3));
+        var tight = PlacementPlanner.Plan(Model, [Device(1, memory: 12_000), Device(2, memory: 11_000), snail], null);
+        AssertCovers(Model, tight);
+        Assert.Equal(3, tight.Assignments.Length);
+    }
+
+    [Fact]
+    public void A_device_whose_speed_is_not_known_counts_as_the_slowest()
+    {
+        var plan = PlacementPlanner.Plan(Model, [Device(1, speed: 0), Device(2, speed: double.NaN), Device(3, speed: 1000)], null);
+        Assert.All(plan.Assignments, assignment => Assert.Equal(8, assignment.Range.Count));
+    }
+
+    [Fact]
+    public void Devices_beyond_the_units_become_replicas_where_the_load_is()
+    {
+        var model = Sized(10, 10, 10, 40);
+        var plan = PlacementPlanner.Plan(model, [.. Enumerable.Range(1, 7).Select(i => Device(i))], null);
+        Assert.Equal(7, plan.Assignments.Length);
+        AssertCovers(model, plan);
+        Assert.Equal(4, plan.Assignments.Count(assignment => assignment.Range == new LayerRange(3, 4)));
+        Assert.Contains(plan.Assignments, assignment => assignment.Reason.Contains("replica", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Thousands_of_devices_are_placed_in_no_time()
+    {
+        var plan = PlacementPlanner.Plan(Model, [.. Enumerable.Range(1, 10_000).Select(i => Device(i, memory: 2000 + (i % 977), speed: 1000 + (i % 13)))], null);
+        AssertCovers(Model, plan);
+        Assert.Equal(10_000, plan.Assignments.Length);
+
+        // Looking up one row of the embedding is hardly any load.
+        Assert.All(plan.Assignments.Where(assignment => assignment.Range.First > 0).GroupBy(assignment => assignment.Range), same => Assert.InRange(same.Count(), 400, 470));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(5)]
+    public void A_device_that_joins_gets_its_share_and_little_else_moves(int count)
+    {
+        var few = Enumerable.Range(1, count).Select(i => Device(i)).ToList();
+        var before = PlacementPlanner.Plan(Model, few, null);
+        var after = PlacementPlanner.Plan(Model, [.. few, Device(count + 1)], before);
+        AssertCovers(Model, after);
+        Assert.Equal(before.Version + 1, after.Version);
+        var share = 24 / (count + 1);
+        Assert.InRange(Assert.Single(after.Assignments, assignment => assignment.Device == Id(count + 1)).Range.Count, share - 1, share + 1);
+        Assert.InRange(UnitsMoved(before, after), share - 1, (2 * share) + 1);
+    }
+
+    [Fact]
+    public void When_a_device_leaves_its_neighbours_take_over_and_nothing_else_moves()
+    {
+        var devices = Enumerable.Range(1, 4).Select(i => Device(i)).ToList();
+        var before = PlacementPlanner.Plan(Model, devices, null);
+        var gone = before.Assignments[1].Device;
+        var after = PlacementPlanner.Plan(Model, [.. devices.Where(device => device.Device != gone)], before);
+        AssertCovers(Model, after);
+        Assert.InRange(UnitsMoved(before, after), 6, 10);
+        Assert.Equal(0, after.Assignments.Single(assignment => assignment.Device == before.Assignments[0].Device).Range.First);
+    }
+
+    [Fact]
+    public void A_speed_that_varies_a_little_moves_nothing_and_one_that_changes_much_does()
+    {
+        var before = PlacementPlanner.Plan(Model, [Device(1), Device(2), Device(3)], null);
+        Assert.Same(before, PlacementPlanner.Plan(Model, [Device(1, speed: 900), Device(2, speed: 1080), Device(3)], before));
+        Assert.NotSame(before, PlacementPlanner.Plan(Model, [Device(1, speed: 300), Device(2), Device(3)], before));
+    }
+
+    [Fact]
+    public void What_is_loaded_counts_when_there_is_no_plan_any_more()
+    {
+        var plan = PlacementPlanner.Plan(
+            Model,
+            [Device(1) with { Loaded = new(16, 24) }, Device(2) with { Loaded = new(0, 8) }, Device(3) with { Loaded = new(8, 16) }],
+            null);
+        Assert.Equal([Id(2), Id(3), Id(1)], plan.Assignments.Select(assignment => assignment.Device));
+        Assert.All(plan.Assignments, assignment => Assert.Contains("as before", assignment.Reason, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_claim_to_hold_what_the_model_does_not_have_is_ignored()
+    {
+        var plan = PlacementPlanner.Plan(Model, [Device(1) with { Loaded = new(20, 4000) }, Device(2)], null);
+        AssertCovers(Model, plan);
+    }
+
+    [Fact]
+    public void When_memory_lacks_the_plan_says_how_much_and_for_what_and_keeps_what_is_held()
+    {
+        var devices = new[] { Device(1, memory: 8000), Device(2, memory: 9000), Device(3, memory: 8000) };
+        var before = PlacementPlanner.Plan(Model, devices, null);
+        AssertCovers(Model, before);
+        var after = PlacementPlanner.Plan(Model, [devices[0], devices[1]], before);
+        var lost = before.Assignments.Single(assignment => assignment.Device == Id(3)).Range;
+        Assert.Equal([Id(1), Id(2)], after.Assignments.Select(assignment => assignment.Device).Order(Comparer<DeviceId>.Create((a, b) => string.CompareOrdinal(a.Value, b.Value))));
+        Assert.Contains(lost.Describe(22), after.Problem, StringComparison.Ordinal);
+        Assert.Contains("6.8 KiB of memory are lacking", after.Problem, StringComparison.Ordinal);
+        Assert.Same(after, PlacementPlanner.Plan(Model, [devices[0], devices[1]], after));
+
+        var again = PlacementPlanner.Plan(Model, devices, after);
+        Assert.Equal(before.Assignments.Select(assignment => (assignment.Device, assignment.Range)), again.Assignments.Select(assignment => (assignment.Device, assignment.Range)));
+    }
+
+    [Fact]
+    public void The_problem_is_told_for_no_devices_none_with_files_and_units_that_do_not_fit()
+    {
+        Assert.Contains("no device yet", PlacementPlanner.Plan(Model, [], null).Problem, StringComparison.Ordinal);
+        Assert.Contains("2 do not have its files", PlacementPlanner.Plan(Model, [Device(1) with { HasFiles = false }, Device(2) with { HasFiles = false }], null).Problem, StringComparison.Ordinal);
+        var pieces = PlacementPlanner.Plan(Sized(10, 10, 30), [Device(1, memory: 25), Device(2, memory: 25)], null);
+        Assert.Contains("the largest of which needs 30 bytes", pieces.Problem, StringComparison.Ordinal);
+        Assert.Contains("head (30 bytes)", pieces.Problem, StringComparison.Ordinal);
+        Assert.Equal(new LayerRange(0, 2), Assert.Single(pieces.Assignments).Range);
+    }
+
+    [Fact]
+    public void Absurd_claims_do_no_harm()
+    {
+        var model = Sized([.. Enumerable.Repeat(long.MaxValue, 40)]);
+        var plan = PlacementPlanner.Plan(model, [Device(1, memory: long.MaxValue, speed: double.MaxValue), Device(2, memory: long.MaxValue, speed: double.Epsilon)], null);
+        AssertCovers(model, plan);
+    }
+
+    internal static DeviceId Id(int number) => new($"{number:x32}");
+
+    internal static PlacementDevice Device(int number, long memory = 1 << 20, double speed = 1000) => new(Id(number), memory, speed, true, null, false);
+
+    internal static ServedModel Sized(params long[] bytes) => Model with { UnitBytes = [.. bytes], UnitReadBytes = [.. bytes], UnitCacheBytes = [.. bytes] };
+
+    /// <summary>The distinct ranges join from the first unit to the last.</summary>
+    internal static void AssertCovers(ServedModel model, PlacementPlan plan)
+    {
+        Assert.Null(plan.Problem);
+        Assert.Equal(plan.Assignments.Length, plan.Assignments.Select(assignment => assignment.Device).Distinct().Count());
+        var next = 0;
+        foreach (var range in plan.Assignments.Select(assignment => assignment.Range).Distinct().OrderBy(range => range.First))
+        {
+            Assert.Equal(next, range.First);
+            Assert.True(range.End > range.First);
+            next = range.End;
+        }
+
+        Assert.Equal(model.UnitBytes.Length, next);
+    }
+
+    private static int UnitsMoved(PlacementPlan before, PlacementPlan after)
+    {
+        var held = before.Assignments.ToImmutableDictionary(assignment => assignment.Device, assignment => assignment.Range);
+        return after.Assignments.Sum(assignment => Enumerable.Range(assignment.Range.First, assignment.Range.Count)
+            .Count(unit => !held.TryGetValue(assignment.Device, out var range) || unit < range.First || unit >= range.End));
+    }
+}
