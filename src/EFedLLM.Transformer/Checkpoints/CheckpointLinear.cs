@@ -1,15 +1,19 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 using EFedLLM.Transformer.Kernels;
 using EFedLLM.Transformer.Linear;
 
 namespace EFedLLM.Transformer.Checkpoints;
 
 /// <summary>A matrix in float32 as the checkpoint has it: the reference that quantised ones are compared with.</summary>
-internal sealed class CheckpointLinear : LinearLayer
+internal sealed unsafe class CheckpointLinear : LinearLayer
 {
-    private const int Lanes = 32;
+    // The weights of a block stay in a core's cache while all rows go by.
+    private const int BlockOutputs = 16;
+
+    // Below so many multiplications, waking threads takes longer than the work.
+    private const long SmallWork = 1 << 16;
+
     private readonly float[] _weights;
+    private BlockWork? _idle;
 
     /// <param name="inputs">Width of an input row.</param>
     /// <param name="outputs">Width of an output row.</param>
@@ -31,55 +35,60 @@ internal sealed class CheckpointLinear : LinearLayer
     public override void Apply(ReadOnlySpan<float> x, int rows, Span<float> y, LinearWorkspace workspace, ComputeTeam team)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(rows, 1);
+        ArgumentNullException.ThrowIfNull(team);
         if (x.Length != (long)rows * Inputs || y.Length != (long)rows * Outputs)
         {
             throw new ArgumentException($"{rows} rows of {x.Length} inputs and {y.Length} outputs do not fit a matrix of {Outputs} x {Inputs}.", nameof(rows));
         }
 
-        for (var output = 0; output < Outputs; output++)
+        // Concurrent callers share the layer, so each takes the work away while it uses it.
+        var work = Interlocked.Exchange(ref _idle, null) ?? new BlockWork();
+        fixed (float* weights = _weights, bias = Bias, source = x, destination = y)
         {
-            var weights = _weights.AsSpan(output * Inputs, Inputs);
-            var bias = Bias?[output];
-            for (var row = 0; row < rows; row++)
+            work.Weights = weights;
+            work.Bias = bias;
+            (work.Outputs, work.Inputs, work.Rows) = (Outputs, Inputs, rows);
+            work.X = source;
+            work.Y = destination;
+            var blocks = (Outputs + BlockOutputs - 1) / BlockOutputs;
+            if ((long)rows * _weights.Length < SmallWork)
             {
-                var sum = Dot(weights, x.Slice(row * Inputs, Inputs));
-                y[row * Outputs + output] = bias is { } add ? sum + add : sum;
+                work.Run(0, blocks);
+            }
+            else
+            {
+                team.Run(work, blocks);
             }
         }
+
+        _idle = work;
     }
 
-    /// <summary>32 virtual lanes, element i to lane i mod 32, fused multiply-add, then the tree 16-8-4-2-1: the same bits at every vector width.</summary>
-    [SkipLocalsInit]
-    internal static float Dot(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
+    private sealed class BlockWork : IParallelWork
     {
-        Vector256<float> first = default, second = default, third = default, fourth = default;
-        var i = 0;
-        for (; i <= a.Length - Lanes; i += Lanes)
-        {
-            first = Vector256.FusedMultiplyAdd(Vector256.Create(a[i..]), Vector256.Create(b[i..]), first);
-            second = Vector256.FusedMultiplyAdd(Vector256.Create(a[(i + 8)..]), Vector256.Create(b[(i + 8)..]), second);
-            third = Vector256.FusedMultiplyAdd(Vector256.Create(a[(i + 16)..]), Vector256.Create(b[(i + 16)..]), third);
-            fourth = Vector256.FusedMultiplyAdd(Vector256.Create(a[(i + 24)..]), Vector256.Create(b[(i + 24)..]), fourth);
-        }
+        public float* Weights; // [outputs, inputs]
+        public float* Bias; // [outputs], or null
+        public int Outputs;
+        public int Inputs;
+        public float* X; // [rows, inputs]
+        public int Rows;
+        public float* Y; // [rows, outputs]
 
-        Span<float> lanes = stackalloc float[Lanes];
-        first.CopyTo(lanes);
-        second.CopyTo(lanes[8..]);
-        third.CopyTo(lanes[16..]);
-        fourth.CopyTo(lanes[24..]);
-        for (var lane = 0; i < a.Length; i++, lane++)
+        public void Run(int from, int to)
         {
-            lanes[lane] = MathF.FusedMultiplyAdd(a[i], b[i], lanes[lane]);
-        }
-
-        for (var width = Lanes / 2; width > 0; width /= 2)
-        {
-            for (var lane = 0; lane < width; lane++)
+            for (var block = from; block < to; block++)
             {
-                lanes[lane] += lanes[lane + width];
+                var output = block * BlockOutputs;
+                FloatKernels.Best.Products(
+                    Weights + (long)output * Inputs,
+                    Bias is null ? null : Bias + output,
+                    Math.Min(BlockOutputs, Outputs - output),
+                    Inputs,
+                    X,
+                    Rows,
+                    Y + output,
+                    Outputs);
             }
         }
-
-        return lanes[0];
     }
 }

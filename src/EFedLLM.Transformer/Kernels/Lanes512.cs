@@ -1,0 +1,40 @@
+using System.Runtime.Intrinsics;
+
+namespace EFedLLM.Transformer.Kernels;
+
+/// <summary>16 elements in a register of 512 bits.</summary>
+internal readonly unsafe struct Lanes512 : IFloatLanes<Vector512<float>>
+{
+    public static int Count => Vector512<float>.Count;
+
+    public static Vector512<float> Create(float value) => Vector512.Create(value);
+
+    public static Vector512<float> Load(float* source) => Vector512.Load(source);
+
+    public static void Store(Vector512<float> value, float* destination) => value.Store(destination);
+
+    public static Vector512<float> Add(Vector512<float> left, Vector512<float> right) => left + right;
+
+    public static Vector512<float> Subtract(Vector512<float> left, Vector512<float> right) => left - right;
+
+    public static Vector512<float> Multiply(Vector512<float> left, Vector512<float> right) => left * right;
+
+    public static Vector512<float> Divide(Vector512<float> left, Vector512<float> right) => left / right;
+
+    public static Vector512<float> MultiplyAdd(Vector512<float> left, Vector512<float> right, Vector512<float> addend) =>
+        Vector512.FusedMultiplyAdd(left, right, addend);
+
+    public static Vector512<float> Larger(Vector512<float> left, Vector512<float> right) =>
+        Vector512.ConditionalSelect(Vector512.LessThan(left, right), right, left);
+
+    public static Vector512<float> Smaller(Vector512<float> left, Vector512<float> right) =>
+        Vector512.ConditionalSelect(Vector512.LessThan(right, left), right, left);
+
+    public static Vector512<float> TimesPowerOfTwo(Vector512<float> value, Vector512<float> shifted)
+    {
+        var power = shifted.AsInt32() - Vector512.Create(FloatExp.ShifterBits);
+        var half = power >> 1;
+        var bias = Vector512.Create(FloatExp.ExponentBias);
+        return value * ((half + bias) << FloatExp.MantissaBits).AsSingle() * ((power - half + bias) << FloatExp.MantissaBits).AsSingle();
+    }
+}
