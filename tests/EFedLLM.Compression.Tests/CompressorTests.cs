@@ -1,5 +1,9 @@
+using EFedLLM.Compression.Tests.Quantization;
 using EFedLLM.Tests.Support;
+using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Checkpoints;
+using EFedLLM.Transformer.Kernels;
+using EFedLLM.Transformer.Linear;
 
 namespace EFedLLM.Compression.Tests;
 
@@ -44,6 +48,36 @@ public sealed class CompressorTests : IDisposable
                 Assert.Equal(source.Read(CheckpointLayout.Layer(layer, name), length), values);
             }
         }
+    }
+
+    [Theory]
+    [InlineData(CompressionProfile.Int8)]
+    [InlineData(CompressionProfile.Svd)]
+    public void What_was_written_opens_verifies_and_computes_what_the_checkpoint_computes(CompressionProfile profile)
+    {
+        using var source = Checkpoint.Open(SmallCheckpoint.Write(_scratch.File("source")));
+        Compressor.Run(source, Target, new CompressionSettings { Profile = profile, Keep = 1 });
+        using var model = FactoredModel.Open(Target);
+        for (var unit = 0; unit < model.Shape.Units; unit++)
+        {
+            model.Verify(unit);
+        }
+
+        model.VerifyCompanions();
+        using var team = new ComputeTeam(1);
+        var bound = profile == CompressionProfile.Svd ? 0.25 : 1e-4;
+        for (var layer = 0; layer < source.Shape.Layers; layer++)
+        {
+            var (expected, actual) = (source.LoadLayer(layer), model.LoadLayer(layer));
+            Assert.Equal(expected.InputNorm, actual.InputNorm);
+            Assert.Equal(expected.PostAttentionNorm, actual.PostAttentionNorm);
+            foreach (var pick in (Func<LayerWeights, LinearLayer>[])[w => w.Query, w => w.Key, w => w.Value, w => w.Output, w => w.Gate, w => w.Up, w => w.Down])
+            {
+                AssertClose(pick(expected), pick(actual), team, bound);
+            }
+        }
+
+        AssertClose(source.LoadHead().Projection, model.LoadHead().Projection, team, 1e-4);
     }
 
     [SharedTheory]
@@ -233,6 +267,15 @@ public sealed class CompressorTests : IDisposable
             : form.Unit == source.Shape.Layers + 1 ? CheckpointLayout.Head(source.Shape)
             : CheckpointLayout.Layer(form.Unit - 1, form.Name + ".weight");
         return source.Read(tensor, form.Outputs, form.Inputs);
+    }
+
+    private static void AssertClose(LinearLayer expected, LinearLayer actual, ComputeTeam team, double bound)
+    {
+        var input = GroupQuantizerTests.Gaussian(2 * expected.Inputs, seed: 4);
+        var (wanted, found) = (new float[2 * expected.Outputs], new float[2 * expected.Outputs]);
+        expected.Apply(input, 2, wanted, new LinearWorkspace(), team);
+        actual.Apply(input, 2, found, new LinearWorkspace(), team);
+        Assert.InRange(FactoredFiles.RelativeError(wanted, found), 0, bound);
     }
 
     private void AssertNothingBeside() => Assert.Empty(Directory.EnumerateFileSystemEntries(_scratch.Path, ".*"));

@@ -1,5 +1,6 @@
 using EFedLLM.Transformer.Kernels;
 using EFedLLM.Transformer.Linear;
+using EFedLLM.Transformer.Tests.Support;
 
 namespace EFedLLM.Transformer.Tests.Linear;
 
@@ -44,6 +45,14 @@ public sealed class FactoredLinearTests
                 }
             }
         }
+    }
+
+    [Theory]
+    [MemberData(nameof(VectorWidthProcesses.Narrower), MemberType = typeof(VectorWidthProcesses))]
+    public async Task A_processor_without_wide_registers_gives_the_same_bits(VectorWidth width)
+    {
+        var hashes = await VectorWidthProcesses.HashAsync(width, typeof(FactoredLinearDigest));
+        Assert.Equal([BitResults.Hash(new FactoredLinearDigest())], hashes);
     }
 
     [Theory]
