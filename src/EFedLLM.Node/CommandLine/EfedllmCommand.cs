@@ -15,10 +15,12 @@ internal static class EfedllmCommand
     {
         new UpCommand(),
         new JoinCommand(),
+        new PromptCommand(),
         new ChatCommand(),
         ClusterCommand.Create(),
         LedgerCommand.Create(),
         new CompressCommand(),
+        new EvalCommand(),
         new BenchCommand(),
         new TokenizeCommand(),
         CertCommand.Create(),
