@@ -17,12 +17,15 @@ public sealed class ShardStep
     /// <summary>The token ids, [Count], where the shard begins with the embedding; else unused.</summary>
     public ReadOnlyMemory<int> Tokens { get; set; }
 
-    /// <summary>The residual stream, [Count, hidden]: input where the shard does not begin with the embedding, and overwritten with the output in every case.</summary>
+    /// <summary>
+    /// The residual stream, [Count, hidden]: input where the shard does not begin with the embedding, and overwritten with
+    /// the output in every case. May be empty where the shard is the whole model.
+    /// </summary>
     public Memory<float> Hidden { get; set; }
 
     /// <summary>For how many of the last positions the head computes logits (0 to Count); unused without the head.</summary>
     public int LogitRows { get; set; }
 
-    /// <summary>Receives the logits, [LogitRows, vocabulary].</summary>
+    /// <summary>Receives the logits, [LogitRows, vocabulary]; may be longer.</summary>
     public Memory<float> Logits { get; set; }
 }

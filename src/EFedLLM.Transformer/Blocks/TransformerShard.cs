@@ -1,13 +1,36 @@
 using EFedLLM.Transformer.Caching;
 using EFedLLM.Transformer.Checkpoints;
 using EFedLLM.Transformer.Kernels;
+using EFedLLM.Transformer.Linear;
 
 namespace EFedLLM.Transformer.Blocks;
 
 /// <summary>A contiguous range of a model's units, loaded and ready to compute. Not thread-safe: one caller at a time.</summary>
 public sealed class TransformerShard : IDisposable
 {
-    private TransformerShard(ModelShape shape, LayerRange range) => (Shape, Range) = (shape, range);
+    // Below so many multiplications, waking threads takes longer than attention.
+    private const long SmallAttention = 1 << 15;
+
+    private readonly IEmbedding? _embedding;
+    private readonly LayerWeights[] _layers;
+    private readonly HeadWeights? _head;
+    private readonly RotaryAngles _angles;
+    private readonly RunState _state;
+    private readonly AttentionWork _attention;
+    private readonly RowWork _rows;
+    private bool _disposed;
+
+    private TransformerShard(ModelShape shape, LayerRange range, IEmbedding? embedding, LayerWeights[] layers, HeadWeights? head)
+    {
+        (Shape, Range, _embedding, _layers, _head) = (shape, range, embedding, layers, head);
+        _angles = new RotaryAngles(shape.Rope, shape.HeadSize, shape.ContextLength);
+        _state = new RunState(shape, layers.Length > 0);
+        _attention = new AttentionWork(shape) { State = _state };
+        _rows = new RowWork(shape, _state, _attention);
+        var computed = layers.Sum(BytesOf) + (head is null ? 0 : BytesOf(head.Projection) + BytesOf(head.Norm));
+        WeightBytes = computed + (embedding is null ? 0 : embedding.Rows * embedding.BytesPerRow);
+        WeightBytesPerToken = computed + (embedding?.BytesPerRow ?? 0);
+    }
 
     /// <summary>The model's hyper-parameters.</summary>
     public ModelShape Shape { get; }
@@ -18,26 +41,253 @@ public sealed class TransformerShard : IDisposable
     /// <summary>Bytes of weights held.</summary>
     public long WeightBytes { get; }
 
-    /// <summary>Bytes of weights read to compute one step of one token.</summary>
+    /// <summary>Bytes of weights read to compute one step of one token, its logits included where the shard has the head.</summary>
     public long WeightBytesPerToken { get; }
 
     /// <summary>Loads the units <paramref name="range"/> of <paramref name="source"/>, which must outlive the shard.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The model has no such range.</exception>
+    /// <exception cref="InvalidDataException">The source's weights are damaged or do not fit its shape.</exception>
     public static TransformerShard Load(IModelSource source, LayerRange range)
     {
         ArgumentNullException.ThrowIfNull(source);
-        return new TransformerShard(source.Shape, range);
+        var shape = source.Shape;
+        if (!range.IsValid(shape.Layers))
+        {
+            throw new ArgumentOutOfRangeException(nameof(range), range, $"The model has the units {LayerRange.Whole(shape.Layers)}.");
+        }
+
+        var embedding = range.HasEmbedding ? WeightRules.Check(source.LoadEmbedding(), shape) : null;
+        var layers = Enumerable.Range(range.FirstLayer, range.EndLayer(shape.Layers) - range.FirstLayer)
+            .Select(layer => WeightRules.Check(source.LoadLayer(layer), shape, layer))
+            .ToArray();
+        var head = range.HasHead(shape.Layers) ? WeightRules.Check(source.LoadHead(), shape) : null;
+        return new TransformerShard(shape, range, embedding, layers, head);
     }
 
     /// <summary>Creates an empty cache for a session of at most <paramref name="limit"/> positions.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The limit is not 1 to the model's context length.</exception>
     public KvCache CreateCache(int limit) => new(Shape, Range, limit);
 
-    /// <summary>Computes all steps as one batch. The bits of each step's result do not depend on the other steps, on how a session's positions are cut into steps, or on the team.</summary>
+    /// <summary>
+    /// Computes all steps as one batch. The bits of each step's result do not depend on the other steps, on how a
+    /// session's positions are cut into steps, on the team, or on the processor's vector width.
+    /// </summary>
     /// <param name="steps">At most one step per cache.</param>
     /// <param name="team">The threads that share the work.</param>
-    public void Forward(ReadOnlySpan<ShardStep> steps, ComputeTeam team) => throw new NotSupportedException();
+    /// <exception cref="ArgumentException">A step does not fit the shard, its cache or another step. Nothing has changed.</exception>
+    /// <exception cref="NonFiniteStepException">A step's input or result is infinite or NaN. No cache's length and no step's <see cref="ShardStep.Hidden"/> has changed.</exception>
+    public void Forward(ReadOnlySpan<ShardStep> steps, ComputeTeam team)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        ArgumentNullException.ThrowIfNull(team);
+        var (rows, logitRows) = BatchRules.Check(steps, Shape, Range);
+        Begin(steps, rows, logitRows, team);
+        try
+        {
+            for (var layer = 0; layer < _layers.Length; layer++)
+            {
+                Attend(layer, rows, team);
+                FeedForward(layer, rows, team);
+            }
 
-    /// <inheritdoc/>
+            CheckFinite(_state.Hidden, rows, Shape.HiddenSize, "result");
+            if (logitRows > 0)
+            {
+                Project(steps, logitRows, team);
+            }
+
+            Finish(steps);
+        }
+        finally
+        {
+            _attention.End();
+        }
+    }
+
+    /// <summary>Releases the weights; the shard cannot be used any more.</summary>
     public void Dispose()
     {
+        _disposed = true;
+        Array.Clear(_layers);
+    }
+
+    private static long BytesOf(LayerWeights layer) =>
+        BytesOf(layer.InputNorm) + BytesOf(layer.PostAttentionNorm) + BytesOf(layer.QueryNorm) + BytesOf(layer.KeyNorm)
+        + BytesOf(layer.Query) + BytesOf(layer.Key) + BytesOf(layer.Value) + BytesOf(layer.Output)
+        + BytesOf(layer.Gate) + BytesOf(layer.Up) + BytesOf(layer.Down);
+
+    private static long BytesOf(LinearLayer matrix) => matrix.WeightBytes;
+
+    private static long BytesOf(float[]? gain) => (gain?.LongLength ?? 0) * sizeof(float);
+
+    /// <summary>Lays the steps out as rows, one after the other, with the residual stream of each: looked up, or as it came in.</summary>
+    private void Begin(ReadOnlySpan<ShardStep> steps, int rows, int logitRows, ComputeTeam team)
+    {
+        _state.Reserve(rows, logitRows, WantingLogits(steps) > 1 ? logitRows : 0);
+        _attention.Begin(steps, team.Threads);
+        var (row, width, half) = (0, Shape.HiddenSize, Shape.HeadSize / 2);
+        for (var i = 0; i < steps.Length; i++)
+        {
+            var step = steps[i];
+            step.Cache.Reserve(step.Count);
+            if (_embedding is null)
+            {
+                step.Hidden.Span.CopyTo(_state.Hidden.AsSpan(row * width));
+            }
+
+            for (var offset = 0; offset < step.Count; offset++, row++)
+            {
+                (_state.StepOf[row], _state.PositionOf[row]) = (i, step.Cache.Length + offset);
+                _embedding?.Lookup(step.Tokens.Span[offset], _state.Hidden.AsSpan(row * width, width));
+                if (_layers.Length > 0)
+                {
+                    _angles.Fill(step.Cache.Length + offset, _state.Cosines.AsSpan(row * half, half), _state.Sines.AsSpan(row * half, half));
+                }
+            }
+        }
+    }
+
+    /// <summary>hidden += Output · attention(rotate(Query · n), rotate(Key · n), Value · n) with n = norm(hidden).</summary>
+    private void Attend(int layer, int rows, ComputeTeam team)
+    {
+        var weights = _layers[layer];
+        _rows.Norm(_state.Hidden, weights.InputNorm, _state.Normed, rows, team);
+        CheckFinite(_state.Normed, rows, Shape.HiddenSize, "normed input", layer);
+
+        Apply(weights.Query, _state.Normed, rows, _state.Query, team); // [rows, hidden] -> [rows, heads * head size]
+        Apply(weights.Key, _state.Normed, rows, _state.Key, team); // [rows, hidden] -> [rows, key/value heads * head size]
+        Apply(weights.Value, _state.Normed, rows, _state.Value, team); // [rows, hidden] -> [rows, key/value heads * head size]
+
+        _attention.Layer = layer;
+        _rows.RotateAndStore(weights, rows, team);
+        AttendRows(rows, team); // [rows, heads * head size]
+        CheckFinite(_state.Attended, rows, Shape.Heads * Shape.HeadSize, "attention", layer);
+
+        Apply(weights.Output, _state.Attended, rows, _state.Normed, team); // [rows, heads * head size] -> [rows, hidden]
+        _rows.Add(_state.Hidden, _state.Normed, rows, team);
+    }
+
+    /// <summary>hidden += Down · (SiLU(Gate · n) * (Up · n)) with n = norm(hidden).</summary>
+    private void FeedForward(int layer, int rows, ComputeTeam team)
+    {
+        var weights = _layers[layer];
+        _rows.Norm(_state.Hidden, weights.PostAttentionNorm, _state.Normed, rows, team);
+        CheckFinite(_state.Normed, rows, Shape.HiddenSize, "normed attention", layer);
+
+        Apply(weights.Gate, _state.Normed, rows, _state.Gate, team); // [rows, hidden] -> [rows, intermediate]
+        Apply(weights.Up, _state.Normed, rows, _state.Up, team); // [rows, hidden] -> [rows, intermediate]
+        _rows.SwiGlu(rows, team);
+        CheckFinite(_state.Gate, rows, Shape.IntermediateSize, "feed-forward block", layer);
+
+        Apply(weights.Down, _state.Gate, rows, _state.Normed, team); // [rows, intermediate] -> [rows, hidden]
+        _rows.Add(_state.Hidden, _state.Normed, rows, team);
+    }
+
+    /// <summary>logits = Projection · norm(hidden), for the last rows of each step as it asks for them.</summary>
+    private void Project(ReadOnlySpan<ShardStep> steps, int logitRows, ComputeTeam team)
+    {
+        var (width, vocabulary) = (Shape.HiddenSize, Shape.VocabularySize);
+        var (row, target, only) = (0, 0, -1);
+        for (var i = 0; i < steps.Length; i++)
+        {
+            row += steps[i].Count;
+            only = steps[i].LogitRows > 0 ? i : only;
+            _state.Hidden.AsSpan((row - steps[i].LogitRows) * width, steps[i].LogitRows * width).CopyTo(_state.HeadInput.AsSpan(target * width));
+            target += steps[i].LogitRows;
+        }
+
+        for (var i = 0; i < logitRows; i++)
+        {
+            var input = _state.HeadInput.AsSpan(i * width, width);
+            FloatKernels.Best.RmsNorm(input, _head!.Norm, Shape.NormEpsilon, input);
+        }
+
+        var buffered = WantingLogits(steps) > 1;
+        var logits = buffered ? _state.Logits.AsSpan(0, logitRows * vocabulary) : steps[only].Logits.Span[..(logitRows * vocabulary)];
+        _head!.Projection.Apply(_state.HeadInput.AsSpan(0, logitRows * width), logitRows, logits, _state.Workspace, team); // [logit rows, hidden] -> [logit rows, vocabulary]
+
+        target = 0;
+        for (var i = 0; i < steps.Length; i++)
+        {
+            var own = logits.Slice(target, steps[i].LogitRows * vocabulary);
+            if (!FloatKernels.Best.IsFinite(own))
+            {
+                throw new NonFiniteStepException(i, $"The logits of step {i} have a value that is not finite.");
+            }
+
+            if (buffered)
+            {
+                own.CopyTo(steps[i].Logits.Span);
+            }
+
+            target += own.Length;
+        }
+    }
+
+    /// <summary>Hands the residual stream out and lets the caches grow: nothing can fail any more.</summary>
+    private void Finish(ReadOnlySpan<ShardStep> steps)
+    {
+        var start = 0;
+        foreach (var step in steps)
+        {
+            var length = step.Count * Shape.HiddenSize;
+            if (!step.Hidden.IsEmpty)
+            {
+                _state.Hidden.AsSpan(start, length).CopyTo(step.Hidden.Span);
+            }
+
+            start += length;
+            step.Cache.Length += step.Count;
+        }
+    }
+
+    private void Apply(LinearLayer matrix, float[] x, int rows, float[] y, ComputeTeam team) =>
+        matrix.Apply(x.AsSpan(0, rows * matrix.Inputs), rows, y.AsSpan(0, rows * matrix.Outputs), _state.Workspace, team);
+
+    private void AttendRows(int rows, ComputeTeam team)
+    {
+        var work = 0L;
+        for (var row = 0; row < rows; row++)
+        {
+            work += _state.PositionOf[row] + 1;
+        }
+
+        if (work * Shape.Heads * Shape.HeadSize < SmallAttention)
+        {
+            _attention.Run(0, rows * Shape.KeyValueHeads);
+        }
+        else
+        {
+            team.Run(_attention, rows * Shape.KeyValueHeads);
+        }
+    }
+
+    private static int WantingLogits(ReadOnlySpan<ShardStep> steps)
+    {
+        var wanting = 0;
+        foreach (var step in steps)
+        {
+            wanting += step.LogitRows > 0 ? 1 : 0;
+        }
+
+        return wanting;
+    }
+
+    /// <summary>What is not finite must not reach a quantised matrix, which would make numbers of it.</summary>
+    private void CheckFinite(float[] values, int rows, int width, string what, int? layer = null)
+    {
+        if (FloatKernels.Best.IsFinite(values.AsSpan(0, rows * width)))
+        {
+            return;
+        }
+
+        var row = 0;
+        while (FloatKernels.Best.IsFinite(values.AsSpan(row * width, width)))
+        {
+            row++;
+        }
+
+        var place = layer is { } index ? $" in layer {Range.FirstLayer + index}" : "";
+        throw new NonFiniteStepException(_state.StepOf[row], $"The {what} of step {_state.StepOf[row]}{place} has a value that is not finite, at position {_state.PositionOf[row]}.");
     }
 }

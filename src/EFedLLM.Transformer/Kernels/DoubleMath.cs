@@ -6,6 +6,9 @@ namespace EFedLLM.Transformer.Kernels;
 /// </summary>
 internal static class DoubleMath
 {
+    /// <summary>The largest angle <see cref="SinCos"/> takes, in radians.</summary>
+    public const double LargestAngle = 1L << 27;
+
     private const double Ln2High = 0.69314718055994531;
     private const double Ln2Low = 2.3190468138462996e-17;
     private const double Log2E = 1.4426950408889634;
@@ -14,7 +17,6 @@ internal static class DoubleMath
     private const double SquareRootOf2 = 1.4142135623730951;
     private const int MantissaBits = 52;
     private const int ExponentBias = 1023;
-    private const double LargestAngle = 1L << 27;
 
     /// <summary>The exponential function; 0 and infinity beyond the range of float64, NaN for NaN.</summary>
     public static double Exp(double x)
@@ -68,7 +70,7 @@ internal static class DoubleMath
         return Math.FusedMultiplyAdd(k, Ln2High, Math.FusedMultiplyAdd(k, Ln2Low, 2 * s * series));
     }
 
-    /// <summary>Sine and cosine of an angle in radians of at most 2^27 either way: the angle less a multiple of π/2, then Taylor series up to π/4.</summary>
+    /// <summary>Sine and cosine of an angle in radians of at most <see cref="LargestAngle"/> either way: the angle less a multiple of π/2, then Taylor series up to π/4.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The angle is larger, or NaN.</exception>
     public static (double Sin, double Cos) SinCos(double x)
     {
