@@ -160,7 +160,7 @@ public static class NodeConfiguration
         {
             // Only a ledger node has a journal: elsewhere a persistent actor fails for want of a data source, which is what it should do.
             var source = Hocon.Quote($"Data Source={Path.Combine(Path.GetFullPath(settings.DataFolder), "ledger.db")}");
-            foreach (var plugin in new[] { "akka.persistence.journal.sql", "akka.persistence.snapshot-store.sql" })
+            foreach (var plugin in new[] { "akka.persistence.journal.sql", "akka.persistence.snapshot-store.sql", "akka.persistence.query.journal.sql" })
             {
                 Line($"{plugin}.connection-string", source);
                 Line($"{plugin}.provider-name", Hocon.Quote("SQLite.MS"));

@@ -31,4 +31,7 @@ public sealed record DeviceSettings
 
     /// <summary>Opens a folder of <see cref="ModelFolders"/>.</summary>
     internal Func<string, IModelSource> OpenModel { get; init; } = ModelFolder.Open;
+
+    /// <summary>The memory for KV caches, or null for the share of <see cref="Limits"/>.</summary>
+    internal CacheBudget? Cache { get; init; }
 }

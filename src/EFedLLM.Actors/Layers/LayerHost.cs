@@ -43,7 +43,7 @@ internal sealed class LayerHost : ReceiveActor, IWithTimers
         (_settings, _node, _announce) = (settings, node, announce);
         var limits = settings.Limits;
         _worker = new ShardWorker(limits.Threads, MostJobs);
-        _budget = new CacheBudget((long)(limits.DeviceMemoryBytes * limits.CacheShare));
+        _budget = settings.Cache ?? new CacheBudget((long)(limits.DeviceMemoryBytes * limits.CacheShare));
         _weightMemory = limits.DeviceMemoryBytes - _budget.Total;
         _view = ClusterView.Empty(node);
 
@@ -80,9 +80,6 @@ internal sealed class LayerHost : ReceiveActor, IWithTimers
 
     /// <inheritdoc/>
     public ITimerScheduler Timers { get; set; } = null!;
-
-    /// <summary>Cache memory that sessions have reserved.</summary>
-    internal CacheBudget Budget => _budget;
 
     /// <inheritdoc/>
     protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(_ => Directive.Stop);

@@ -60,8 +60,9 @@ public sealed class AnswerText
             return text[..certain];
         }
 
-        Finished = FinishReason.Length;
-        return Release(text + _decoder.Flush());
+        var whole = text + _decoder.Flush();
+        Finished = FindStop(whole) is null ? FinishReason.Length : FinishReason.Stop;
+        return Release(whole);
     }
 
     /// <summary>Ends the answer from outside and returns the text held back until now.</summary>

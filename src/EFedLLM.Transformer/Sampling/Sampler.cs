@@ -138,11 +138,12 @@ public sealed class Sampler
 
     /// <summary>
     /// The tokens that a nucleus can hold, the best first. One with less than (1 - p) / (n - 1) of the probability cannot be
-    /// in it: with the n - 1 others like it or less likely they would not make up what the nucleus leaves (the cut-off of llama2.c).
+    /// in it unless it is the best: with the others like it or less likely it would not make up what the nucleus leaves (the cut-off of llama2.c).
     /// </summary>
     private Span<ulong> TakeLikely(ReadOnlySpan<float> logits, ReadOnlySpan<float> weights, float topP)
     {
-        var least = (1.0 - topP) / Math.Max(logits.Length - 1, 1) * Total(weights);
+        // The best has the weight 1.
+        var least = Math.Min((1.0 - topP) / Math.Max(logits.Length - 1, 1) * Total(weights), 1);
         var count = 0;
         for (var id = 0; id < logits.Length; id++)
         {

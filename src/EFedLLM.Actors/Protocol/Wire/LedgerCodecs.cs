@@ -7,7 +7,9 @@ namespace EFedLLM.Actors.Protocol.Wire;
 internal static class LedgerCodecs
 {
     private const int Small = 1024;
-    private const int RecentEntries = 50;
+
+    /// <summary>Most entries of a device's history that are kept and sent.</summary>
+    public const int RecentEntries = 50;
 
     /// <summary>How each travels.</summary>
     public static ImmutableArray<WireCodec> All { get; } =
@@ -75,14 +77,7 @@ internal static class LedgerCodecs
 
         foreach (var entry in message.Recent.AsSpan())
         {
-            form.Recent.Add(new Form.LedgerEntry
-            {
-                Session = Values.Write(entry.Session),
-                Outcome = (int)entry.Outcome,
-                Tokens = entry.Tokens,
-                Range = Values.Write(entry.Range),
-                At = entry.At.UtcTicks,
-            });
+            form.Recent.Add(Write(entry));
         }
 
         return form;
@@ -105,7 +100,18 @@ internal static class LedgerCodecs
             [.. form.Recent.Select(Read)]);
     }
 
-    private static LedgerEntry Read(Form.LedgerEntry form) => new(
+    /// <summary>An entry's form.</summary>
+    public static Form.LedgerEntry Write(LedgerEntry entry) => new()
+    {
+        Session = Values.Write(entry.Session),
+        Outcome = (int)entry.Outcome,
+        Tokens = entry.Tokens,
+        Range = Values.Write(entry.Range),
+        At = entry.At.UtcTicks,
+    };
+
+    /// <summary>An entry.</summary>
+    public static LedgerEntry Read(Form.LedgerEntry form) => new(
         Values.Session(form.Session),
         Require.Defined<WorkOutcome>(form.Outcome, "outcome"),
         Values.Position(form.Tokens, "tokens"),
@@ -129,9 +135,11 @@ internal static class LedgerCodecs
         return new LedgerDevices([.. form.Devices.Select(device => Values.Device(device, "devices"))]);
     }
 
-    private static Form.ReportId Write(ReportId id) => new() { Reporter = Values.Write(id.Reporter), Sequence = id.Sequence };
+    /// <summary>A report id's form.</summary>
+    public static Form.ReportId Write(ReportId id) => new() { Reporter = Values.Write(id.Reporter), Sequence = id.Sequence };
 
-    private static ReportId Read(Form.ReportId? form)
+    /// <summary>A report id.</summary>
+    public static ReportId Read(Form.ReportId? form)
     {
         var id = Require.Present(form, "id");
         return new ReportId(Values.Uuid(id.Reporter, "reporter"), Require.AtLeast(id.Sequence, 1, "sequence"));

@@ -1,0 +1,113 @@
+using System.Collections.Immutable;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Protocol.Wire;
+using Form = EFedLLM.Actors.Protocol.Wire.Forms;
+
+namespace EFedLLM.Actors.Reputation;
+
+/// <summary>What the ledger keeps on disk, to its forms and back.</summary>
+internal static class LedgerStoreCodecs
+{
+    /// <summary>How each is stored.</summary>
+    public static ImmutableArray<WireCodec> All { get; } =
+    [
+        WireCodec.Of<WorkCounted, Form.WorkCounted>("wc", 1024, Form.WorkCounted.Parser, Write, Read),
+        WireCodec.Of<ReputationState, Form.ReputationState>("rs", 256 * 1024, Form.ReputationState.Parser, Write, Read),
+    ];
+
+    private static Form.WorkCounted Write(WorkCounted entry, ActorPaths _) => new()
+    {
+        Id = LedgerCodecs.Write(entry.Id),
+        Device = Values.Write(entry.Device),
+        Session = Values.Write(entry.Session),
+        Model = Values.Write(entry.Model),
+        Range = Values.Write(entry.Range),
+        Outcome = (int)entry.Outcome,
+        Tokens = entry.Tokens,
+        At = entry.At.UtcTicks,
+        Reward = entry.Reward,
+        Penalty = entry.Penalty,
+    };
+
+    private static WorkCounted Read(Form.WorkCounted form, ActorPaths _) => new(
+        LedgerCodecs.Read(form.Id),
+        Values.Device(form.Device, "device"),
+        Values.Session(form.Session),
+        Values.Model(form.Model),
+        Values.Range(form.Range),
+        Require.Defined<WorkOutcome>(form.Outcome, "outcome"),
+        Values.Position(form.Tokens, "tokens"),
+        Values.Moment(form.At, "at"),
+        Require.NotNegative(form.Reward, "reward"),
+        Require.NotNegative(form.Penalty, "penalty"));
+
+    private static Form.ReputationState Write(ReputationState state, ActorPaths _)
+    {
+        var form = new Form.ReputationState
+        {
+            Device = Values.Write(state.Device),
+            Entries = state.Entries,
+            Sessions = state.Sessions,
+            Tokens = state.Tokens,
+            LayerTokens = state.LayerTokens,
+            TimeOuts = state.TimeOuts,
+            Failures = state.Failures,
+            Reward = state.Reward,
+            Penalty = state.Penalty,
+        };
+        if (state.FirstSeen is { } first)
+        {
+            form.FirstSeen = first.UtcTicks;
+        }
+
+        if (state.LastSeen is { } last)
+        {
+            form.LastSeen = last.UtcTicks;
+        }
+
+        form.Recent.AddRange(state.Recent.Select(LedgerCodecs.Write));
+
+        // In order, so that equal states have equal bytes.
+        form.Reporters.AddRange(state.Reporters.OrderBy(reporter => reporter.Key).Select(reporter => new Form.ReporterWindow
+        {
+            Reporter = Values.Write(reporter.Key),
+            Highest = reporter.Value.Highest,
+            Seen = reporter.Value.Seen,
+            LastEntry = reporter.Value.LastEntry,
+        }));
+        return form;
+    }
+
+    private static ReputationState Read(Form.ReputationState form, ActorPaths _)
+    {
+        Require.Count(form.Recent.Count, LedgerCodecs.RecentEntries, "recent");
+        Require.Count(form.Reporters.Count, ReputationState.MostReporters, "reporters");
+        var reporters = ImmutableDictionary.CreateBuilder<Guid, ReporterWindow>();
+        foreach (var reporter in form.Reporters)
+        {
+            var window = new ReporterWindow(
+                Require.AtLeast(reporter.Highest, 1, "highest"), reporter.Seen, Require.AtLeast(reporter.LastEntry, 1, "last_entry"));
+            if (!reporters.TryAdd(Values.Uuid(reporter.Reporter, "reporter"), window))
+            {
+                throw new MalformedMessageException("reporters has one twice.");
+            }
+        }
+
+        return new ReputationState
+        {
+            Device = Values.Device(form.Device, "device"),
+            Entries = Require.AtLeast(form.Entries, 0, "entries"),
+            FirstSeen = form.HasFirstSeen ? Values.Moment(form.FirstSeen, "first_seen") : null,
+            LastSeen = form.HasLastSeen ? Values.Moment(form.LastSeen, "last_seen") : null,
+            Sessions = Require.AtLeast(form.Sessions, 0, "sessions"),
+            Tokens = Require.AtLeast(form.Tokens, 0, "tokens"),
+            LayerTokens = Require.AtLeast(form.LayerTokens, 0, "layer_tokens"),
+            TimeOuts = Require.AtLeast(form.TimeOuts, 0, "time_outs"),
+            Failures = Require.AtLeast(form.Failures, 0, "failures"),
+            Reward = Require.NotNegative(form.Reward, "reward"),
+            Penalty = Require.NotNegative(form.Penalty, "penalty"),
+            Recent = [.. form.Recent.Select(LedgerCodecs.Read)],
+            Reporters = reporters.ToImmutable(),
+        };
+    }
+}

@@ -1,0 +1,105 @@
+using System.Collections.Immutable;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Protocol.Wire;
+
+namespace EFedLLM.Actors.Reputation;
+
+/// <summary>
+/// What the ledger knows of one device: a fold of its entries, in order. Immutable; the same entries give the same state, whether read one
+/// by one or from a snapshot on.
+/// </summary>
+internal sealed record ReputationState : ILedgerStored
+{
+    /// <summary>
+    /// Most reporters remembered. The one whose last entry is the longest ago is forgotten first; a report of his that is still being
+    /// repeated at that moment would count a second time. Every start of a gateway is a new reporter, so that takes 1,024 starts within
+    /// the minute or so that a report is repeated.
+    /// </summary>
+    public const int MostReporters = 1024;
+
+    /// <summary>The device.</summary>
+    public required DeviceId Device { get; init; }
+
+    /// <summary>Number of entries.</summary>
+    public long Entries { get; init; }
+
+    /// <summary>The earliest time of an entry.</summary>
+    public DateTimeOffset? FirstSeen { get; init; }
+
+    /// <summary>The latest time of an entry.</summary>
+    public DateTimeOffset? LastSeen { get; init; }
+
+    /// <summary>Sessions served to their end.</summary>
+    public long Sessions { get; init; }
+
+    /// <summary>Positions computed in them.</summary>
+    public long Tokens { get; init; }
+
+    /// <summary>Positions times units.</summary>
+    public long LayerTokens { get; init; }
+
+    /// <summary>Sessions lost by silence.</summary>
+    public long TimeOuts { get; init; }
+
+    /// <summary>Sessions lost by failing.</summary>
+    public long Failures { get; init; }
+
+    /// <summary>Credit earned.</summary>
+    public double Reward { get; init; }
+
+    /// <summary>Credit lost.</summary>
+    public double Penalty { get; init; }
+
+    /// <summary>The latest entries, newest first.</summary>
+    public ImmutableArray<LedgerEntry> Recent { get; init; } = [];
+
+    /// <summary>Which numbers of which reporter are counted.</summary>
+    public ImmutableDictionary<Guid, ReporterWindow> Reporters { get; init; } = ImmutableDictionary<Guid, ReporterWindow>.Empty;
+
+    /// <summary>Nothing known.</summary>
+    public static ReputationState Empty(DeviceId device) => new() { Device = device };
+
+    /// <summary>Whether a report is counted.</summary>
+    public bool Knows(ReportId id) => Reporters.TryGetValue(id.Reporter, out var window) && window.Knows(id.Sequence);
+
+    /// <summary>The state after an entry; the same state when its report is counted already.</summary>
+    public ReputationState Apply(WorkCounted entry)
+    {
+        if (Knows(entry.Id))
+        {
+            return this;
+        }
+
+        var served = entry.Outcome == WorkOutcome.Served;
+        return this with
+        {
+            Entries = Entries + 1,
+            FirstSeen = FirstSeen is { } first && first <= entry.At ? first : entry.At,
+            LastSeen = LastSeen is { } last && last >= entry.At ? last : entry.At,
+            Sessions = Sessions + (served ? 1 : 0),
+            Tokens = Tokens + (served ? entry.Tokens : 0),
+            LayerTokens = LayerTokens + (served ? WorkRules.LayerTokens(entry.Range, entry.Tokens) : 0),
+            TimeOuts = TimeOuts + (entry.Outcome == WorkOutcome.TimedOut ? 1 : 0),
+            Failures = Failures + (entry.Outcome == WorkOutcome.Failed ? 1 : 0),
+            Reward = Reward + entry.Reward,
+            Penalty = Penalty + entry.Penalty,
+            Recent = [new LedgerEntry(entry.Session, entry.Outcome, entry.Tokens, entry.Range, entry.At), .. Recent.Take(LedgerCodecs.RecentEntries - 1)],
+            Reporters = Remember(entry.Id),
+        };
+    }
+
+    /// <summary>The state as others see it.</summary>
+    public DeviceRecord ToRecord() => new(Device, FirstSeen, LastSeen, Sessions, Tokens, LayerTokens, TimeOuts, Failures, Reward, Penalty, Recent);
+
+    private ImmutableDictionary<Guid, ReporterWindow> Remember(ReportId id)
+    {
+        var entry = Entries + 1;
+        if (Reporters.TryGetValue(id.Reporter, out var window))
+        {
+            return Reporters.SetItem(id.Reporter, window.With(id.Sequence, entry));
+        }
+
+        var known = Reporters.Count < MostReporters ? Reporters : Reporters.Remove(Reporters.MinBy(reporter => reporter.Value.LastEntry).Key);
+        return known.Add(id.Reporter, new ReporterWindow(id.Sequence, 1, entry));
+    }
+}

@@ -1,0 +1,18 @@
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Transformer.Checkpoints;
+
+namespace EFedLLM.Actors.Reputation;
+
+/// <summary>A report was counted. Holds all that the fold needs, so that reading it back years later gives the same state.</summary>
+/// <param name="Id">The report.</param>
+/// <param name="Device">The device.</param>
+/// <param name="Session">The session.</param>
+/// <param name="Model">The model.</param>
+/// <param name="Range">The units it computed.</param>
+/// <param name="Outcome">What it did.</param>
+/// <param name="Tokens">Positions it computed.</param>
+/// <param name="At">When: the reporter's time, kept within what the ledger's clock allows.</param>
+/// <param name="Reward">Credit it earned, by the rates of that day.</param>
+/// <param name="Penalty">Credit it lost, by the rates of that day.</param>
+internal sealed record WorkCounted(
+    ReportId Id, DeviceId Device, SessionId Session, ModelId Model, LayerRange Range, WorkOutcome Outcome, int Tokens, DateTimeOffset At, double Reward, double Penalty) : ILedgerStored;

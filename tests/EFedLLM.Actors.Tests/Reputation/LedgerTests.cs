@@ -1,0 +1,195 @@
+using Akka.Actor;
+using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Reputation;
+using EFedLLM.Actors.Tests.Configuration;
+using EFedLLM.Transformer.Checkpoints;
+using Microsoft.Data.Sqlite;
+
+namespace EFedLLM.Actors.Tests.Reputation;
+
+/// <summary>The ledger on a real journal.</summary>
+public sealed class LedgerTests : IDisposable
+{
+    private static readonly DeviceId Other = new(new string('e', 32));
+
+    private readonly string _root = Directory.CreateTempSubdirectory("efedllm-ledger-").FullName;
+
+    private string Data => Path.Combine(_root, "data");
+
+    public void Dispose()
+    {
+        SqliteConnection.ClearAllPools();
+        Directory.Delete(_root, recursive: true);
+    }
+
+    [Fact]
+    public async Task What_was_acknowledged_is_there_once_after_a_sudden_end_and_a_repeated_report_counts_no_second_time()
+    {
+        var report = LedgerSamples.Report(1, 1);
+        await using var node = Start(Data);
+        var ledger = node.System.StartLedger();
+        Assert.Equal(new WorkRecorded(report.Id, report.Device), await ledger.Ask<WorkRecorded>(report, TestNode.Patience));
+
+        // What a killed process leaves: the files as they are at this moment, with nothing flushed, closed or said goodbye to.
+        var left = Path.Combine(_root, "left");
+        Directory.CreateDirectory(left);
+        foreach (var file in Directory.GetFiles(Data, "ledger.db*").Where(file => !file.EndsWith(".lock", StringComparison.Ordinal)))
+        {
+            Copy(file, Path.Combine(left, Path.GetFileName(file)));
+        }
+
+        await using var again = Start(left);
+        ledger = again.System.StartLedger();
+        var record = await ledger.Ask<DeviceRecord>(new GetDeviceRecord(report.Device), TestNode.Patience);
+        Assert.Equal((1, 100, 800, 0.8), (record.Sessions, record.Tokens, record.LayerTokens, record.Reward));
+        Assert.Equal(report.Id, (await ledger.Ask<WorkRecorded>(report, TestNode.Patience)).Id);
+        Assert.Equal(record, await ledger.Ask<DeviceRecord>(new GetDeviceRecord(report.Device), TestNode.Patience));
+        Assert.Equal([report.Device], (await ledger.Ask<LedgerDevices>(new ListLedgerDevices(), TestNode.Patience)).Devices.Select(device => device));
+    }
+
+    [Fact]
+    public async Task Hundreds_of_entries_come_back_from_a_snapshot_and_the_entries_after_it()
+    {
+        DeviceRecord before;
+        await using (var node = Start(Data))
+        {
+            var ledger = node.System.StartLedger();
+            await Task.WhenAll(Enumerable.Range(1, 250).Select(i => ledger.Ask<WorkRecorded>(LedgerSamples.Report(1, i, i), TestNode.Patience)));
+            before = await ledger.Ask<DeviceRecord>(new GetDeviceRecord(LedgerSamples.Device), TestNode.Patience);
+            Assert.Equal((250, 250 * 251 / 2, 50), (before.Sessions, before.Tokens, before.Recent.Length));
+
+            // One snapshot, of entry 200, as soon as the one of entry 100 is deleted.
+            await SnapshotsAsync([200]);
+        }
+
+        await using (var node = Start(Data))
+        {
+            var ledger = node.System.StartLedger();
+            Assert.Equal(before, await ledger.Ask<DeviceRecord>(new GetDeviceRecord(LedgerSamples.Device), TestNode.Patience));
+            Assert.Equal(250, (await ledger.Ask<WorkRecorded>(LedgerSamples.Report(1, 250), TestNode.Patience)).Id.Sequence);
+            Assert.Equal(before, await ledger.Ask<DeviceRecord>(new GetDeviceRecord(LedgerSamples.Device), TestNode.Patience));
+        }
+    }
+
+    [Fact]
+    public async Task A_gateway_reports_and_asks_through_a_proxy()
+    {
+        await using var keeper = Start(Data);
+        await using var gateway = TestNode.Start(keeper, null, null, ClusterNames.Gateway);
+        await Task.WhenAll(keeper.UpAsync(2), gateway.UpAsync(2));
+        keeper.System.StartLedger();
+        var ledger = gateway.System.StartLedger();
+        Assert.Empty((await ledger.Ask<LedgerDevices>(new ListLedgerDevices(), TestNode.Patience)).Devices);
+
+        var reporter = gateway.System.StartWorkReporter(ledger, TimeProvider.System);
+        var work = new WorkReport(LedgerSamples.Device, SessionId.New(), new ModelId(new string('a', 64)), new LayerRange(2, 5), WorkOutcome.Served, 10);
+        reporter.Tell(work);
+        reporter.Tell(work with { Outcome = WorkOutcome.TimedOut });
+        reporter.Tell(work with { Device = Other, Outcome = WorkOutcome.Failed });
+        var record = await RecordAsync(ledger, LedgerSamples.Device, record => record.Recent.Length == 2);
+        Assert.Equal((1, 30, 1, 0), (record.Sessions, record.LayerTokens, record.TimeOuts, record.Failures));
+        Assert.Equal((0.03, 1.0), (record.Reward, record.Penalty));
+        Assert.Equal(4.0, (await RecordAsync(ledger, Other, record => record.Failures == 1)).Penalty);
+        Assert.Equal([LedgerSamples.Device, Other], (await ledger.Ask<LedgerDevices>(new ListLedgerDevices(), TestNode.Patience)).Devices.Select(device => device));
+    }
+
+    [Fact]
+    public async Task A_report_without_sense_counts_nothing_and_harms_nothing()
+    {
+        await using var node = Start(Data);
+        var ledger = node.System.StartLedger();
+        ledger.Tell(LedgerSamples.Report(1, 0));
+        ledger.Tell(LedgerSamples.Report(1, 1, -1));
+        ledger.Tell(LedgerSamples.Report(1, 1) with { Range = new LayerRange(3, 3) });
+        ledger.Tell(LedgerSamples.Report(1, 1, 1, (WorkOutcome)7));
+        ledger.Tell("nonsense");
+        Assert.Equal(1, (await ledger.Ask<WorkRecorded>(LedgerSamples.Report(1, 1), TestNode.Patience)).Id.Sequence);
+        var record = await ledger.Ask<DeviceRecord>(new GetDeviceRecord(LedgerSamples.Device), TestNode.Patience);
+        Assert.Single(record.Recent);
+    }
+
+    [Fact]
+    public async Task A_device_that_was_only_asked_about_is_not_listed()
+    {
+        await using var node = Start(Data);
+        var ledger = node.System.StartLedger();
+        var record = await ledger.Ask<DeviceRecord>(new GetDeviceRecord(Other), TestNode.Patience);
+        Assert.Equal(ReputationState.Empty(Other).ToRecord(), record);
+        Assert.Empty((await ledger.Ask<LedgerDevices>(new ListLedgerDevices(), TestNode.Patience)).Devices);
+    }
+
+    [Fact]
+    public async Task A_file_that_is_no_database_or_in_use_stops_the_start_with_a_reason()
+    {
+        Directory.CreateDirectory(Data);
+        await File.WriteAllTextAsync(Path.Combine(Data, "ledger.db"), new string('x', 5000));
+        await using var node = Start(Data);
+        var damaged = Assert.Throws<LedgerUnavailableException>(() => node.System.StartLedger());
+        Assert.Contains("ledger.db", damaged.Message, StringComparison.Ordinal);
+        Assert.Contains("--data", damaged.Message, StringComparison.Ordinal);
+
+        var free = Path.Combine(_root, "free");
+        await using (var first = Start(free))
+        {
+            first.System.StartLedger();
+            await using var second = Start(free);
+            var used = Assert.Throws<LedgerUnavailableException>(() => second.System.StartLedger());
+            Assert.Contains("another process", used.Message, StringComparison.Ordinal);
+        }
+
+        await using var third = Start(free);
+        third.System.StartLedger();
+
+        await File.WriteAllTextAsync(Path.Combine(_root, "file"), "");
+        await using var nowhere = Start(Path.Combine(_root, "file"));
+        Assert.Throws<LedgerUnavailableException>(() => nowhere.System.StartLedger());
+    }
+
+    private static TestNode Start(string data) => TestNode.Start(null, null, data, ClusterNames.Anchor, ClusterNames.Ledger);
+
+    private static void Copy(string from, string to)
+    {
+        using var source = new FileStream(from, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        using var target = File.Create(to);
+        source.CopyTo(target);
+    }
+
+    private static async Task<DeviceRecord> RecordAsync(IActorRef ledger, DeviceId device, Func<DeviceRecord, bool> fits)
+    {
+        using var patience = new CancellationTokenSource(TestNode.Patience);
+        while (true)
+        {
+            var record = await ledger.Ask<DeviceRecord>(new GetDeviceRecord(device), patience.Token);
+            if (fits(record))
+            {
+                return record;
+            }
+        }
+    }
+
+    private async Task SnapshotsAsync(long[] expected)
+    {
+        using var patience = new CancellationTokenSource(TestNode.Patience);
+        await using var connection = new SqliteConnection($"Data Source={Path.Combine(Data, "ledger.db")}");
+        await connection.OpenAsync(patience.Token);
+        while (true)
+        {
+            var found = new List<long>();
+            await using var command = connection.CreateCommand();
+            command.CommandText = "SELECT sequence_number FROM snapshot ORDER BY sequence_number";
+            await using var reader = await command.ExecuteReaderAsync(patience.Token);
+            while (await reader.ReadAsync(patience.Token))
+            {
+                found.Add(reader.GetInt64(0));
+            }
+
+            if (found.SequenceEqual(expected))
+            {
+                return;
+            }
+
+            await Task.Delay(20, patience.Token);
+        }
+    }
+}

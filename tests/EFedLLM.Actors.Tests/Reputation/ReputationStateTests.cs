@@ -1,0 +1,125 @@
+using Akka.Actor;
+using CsCheck;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Reputation;
+using EFedLLM.Actors.Tests.Protocol.Wire;
+
+namespace EFedLLM.Actors.Tests.Reputation;
+
+public sealed class ReputationStateTests(WireFixture fixture) : IClassFixture<WireFixture>
+{
+    private readonly LedgerSerializer _serializer = new((ExtendedActorSystem)fixture.System);
+
+    [Fact]
+    public void Any_prefix_stored_as_a_snapshot_and_the_rest_give_the_state_of_all()
+        => Gen.Select(LedgerSamples.Histories, Gen.Double[0, 1]).Sample(
+            (history, part) =>
+            {
+                var cut = (int)(history.Length * part);
+                var snapshot = _serializer.ToBinary(LedgerSamples.Fold(history[..cut]));
+                var state = history[cut..].Aggregate((ReputationState)_serializer.FromBinary(snapshot, "rs"), (state, entry) => state.Apply(entry));
+                return Same(LedgerSamples.Fold(history), state);
+            },
+            iter: 300,
+            threads: 1);
+
+    [Fact]
+    public void A_repeated_report_changes_nothing_whenever_it_comes_again()
+        => Gen.Select(LedgerSamples.Histories, Gen.Int[0, 1000], Gen.Int[0, 1000]).Sample(
+            (history, which, where) =>
+            {
+                if (history.Length > 0)
+                {
+                    var index = which % history.Length;
+                    List<WorkCounted> twice = [.. history];
+                    twice.Insert(index + 1 + (where % (history.Length - index)), history[index]);
+                    Assert.True(Same(LedgerSamples.Fold(history), LedgerSamples.Fold(twice)));
+                }
+            },
+            iter: 300,
+            threads: 1);
+
+    [Fact]
+    public void Each_report_within_the_window_counts_once_in_any_order()
+        => Gen.Shuffle(Enumerable.Range(1, ReporterWindow.Width).ToArray()).Sample(
+            order =>
+            {
+                var state = LedgerSamples.Fold(order.Concat(order).Select(number => WorkRules.Count(LedgerSamples.Report(1, number), LedgerSamples.Now)));
+                Assert.Equal((64, 64 * 100, 64 * 800), (state.Sessions, state.Tokens, state.LayerTokens));
+            },
+            iter: 100,
+            threads: 1);
+
+    [Fact]
+    public void Sums_are_those_of_the_first_reports_of_each_number()
+        => LedgerSamples.Histories.Sample(
+            history =>
+            {
+                // By hand, with a set instead of a window; numbers up to 100 of which the window forgets what is 64 behind.
+                var counted = new HashSet<ReportId>();
+                var highest = new Dictionary<Guid, long>();
+                var kept = new List<WorkCounted>();
+                foreach (var entry in history)
+                {
+                    var most = highest.GetValueOrDefault(entry.Id.Reporter);
+                    if (entry.Id.Sequence > most - 64 && counted.Add(entry.Id))
+                    {
+                        highest[entry.Id.Reporter] = Math.Max(most, entry.Id.Sequence);
+                        kept.Add(entry);
+                    }
+                }
+
+                var served = kept.Where(entry => entry.Outcome == WorkOutcome.Served).ToList();
+                var record = LedgerSamples.Fold(history).ToRecord();
+                Assert.Equal(served.Count, record.Sessions);
+                Assert.Equal(served.Sum(entry => (long)entry.Tokens), record.Tokens);
+                Assert.Equal(served.Sum(entry => (long)entry.Tokens * entry.Range.Count), record.LayerTokens);
+                Assert.Equal(record.LayerTokens * 0.001, record.Reward, 6);
+                Assert.Equal(kept.Count(entry => entry.Outcome == WorkOutcome.TimedOut), record.TimeOuts);
+                Assert.Equal(kept.Count(entry => entry.Outcome == WorkOutcome.Failed), record.Failures);
+                Assert.Equal(record.TimeOuts + (4 * record.Failures), record.Penalty, 6);
+                Assert.Equal(kept.Count == 0 ? null : kept.Min(entry => entry.At), record.FirstSeen);
+                Assert.Equal(kept.Count == 0 ? null : kept.Max(entry => entry.At), record.LastSeen);
+                Assert.Equal(kept.AsEnumerable().Reverse().Take(50).Select(entry => entry.Session), record.Recent.Select(entry => entry.Session));
+            },
+            iter: 300,
+            threads: 1);
+
+    [Fact]
+    public void The_reporter_whose_last_entry_is_the_oldest_is_forgotten_and_may_go_on_with_his_numbers()
+    {
+        var state = LedgerSamples.Fold(Enumerable.Range(1, ReputationState.MostReporters)
+            .SelectMany(reporter => new[] { Entry(reporter, 1), Entry(reporter, 2) })
+            .Append(Entry(1, 3))
+            .Append(Entry(5000, 1)));
+        Assert.Equal(ReputationState.MostReporters, state.Reporters.Count);
+        Assert.True(state.Knows(new ReportId(LedgerSamples.Reporter(1), 3)));
+        Assert.False(state.Knows(new ReportId(LedgerSamples.Reporter(2), 2)));
+        Assert.True(state.Knows(new ReportId(LedgerSamples.Reporter(3), 2)));
+
+        var later = state.Apply(Entry(2, 300));
+        Assert.Equal(state.Sessions + 1, later.Sessions);
+        Assert.True(later.Knows(new ReportId(LedgerSamples.Reporter(2), 300)));
+    }
+
+    [Fact]
+    public void A_jump_of_numbers_leaves_those_far_behind_counted_and_those_near_open()
+    {
+        var state = LedgerSamples.Fold([Entry(1, 1), Entry(1, long.MaxValue)]);
+        Assert.True(state.Knows(new ReportId(LedgerSamples.Reporter(1), 1)));
+        Assert.True(state.Knows(new ReportId(LedgerSamples.Reporter(1), long.MaxValue - 64)));
+        Assert.False(state.Knows(new ReportId(LedgerSamples.Reporter(1), long.MaxValue - 63)));
+    }
+
+    [Fact]
+    public void The_time_of_an_entry_lies_within_what_the_ledgers_clock_allows()
+    {
+        Assert.Equal(LedgerSamples.Now, WorkRules.Count(LedgerSamples.Report(1, 1) with { At = LedgerSamples.Now.AddYears(9) }, LedgerSamples.Now).At);
+        Assert.Equal(LedgerSamples.Now.AddDays(-30), WorkRules.Count(LedgerSamples.Report(1, 1) with { At = DateTimeOffset.MinValue }, LedgerSamples.Now).At);
+        Assert.Equal(LedgerSamples.Now.AddDays(-1), WorkRules.Count(LedgerSamples.Report(1, 1) with { At = LedgerSamples.Now.AddDays(-1) }, LedgerSamples.Now).At);
+    }
+
+    private static WorkCounted Entry(int reporter, long sequence) => WorkRules.Count(LedgerSamples.Report(reporter, sequence), LedgerSamples.Now);
+
+    private bool Same(ReputationState a, ReputationState b) => _serializer.ToBinary(a).AsSpan().SequenceEqual(_serializer.ToBinary(b));
+}
