@@ -102,14 +102,15 @@ internal sealed class NodeHost : IAsyncDisposable
     {
         _system = CreateSystem();
         var cluster = Cluster.Get(_system);
-        View = ViewFeed.Follow(_system, cluster.SelfAddress, _system.StartClusterView());
+        var view = _system.StartClusterView();
+        View = ViewFeed.Follow(_system, cluster.SelfAddress, view);
         if (_options.Seeds.Count == 0)
         {
             // An anchor that knows no other founds the cluster.
             cluster.Join(cluster.SelfAddress);
         }
 
-        _parts = await NodeParts.StartAsync(_system, _options, View, _log);
+        _parts = await NodeParts.StartAsync(_system, _options, view, View, _log);
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         patience.CancelAfter(JoinLimit);
         try
