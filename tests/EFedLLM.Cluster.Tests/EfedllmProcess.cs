@@ -89,8 +89,14 @@ internal sealed partial class EfedllmProcess : IAsyncDisposable
     /// <summary>Ctrl-C.</summary>
     public void Interrupt() => Send(Pid, SignalInterrupt);
 
-    /// <summary>A request to end.</summary>
-    public void Terminate() => Send(Pid, SignalTerminate);
+    /// <summary>A request to end, for one that has not ended.</summary>
+    public void Terminate()
+    {
+        if (!_process.HasExited)
+        {
+            Send(Pid, SignalTerminate);
+        }
+    }
 
     /// <summary>kill -9, for a process of ours.</summary>
     public static void Kill(int pid)

@@ -66,6 +66,12 @@ internal sealed class NodeParts : IAsyncDisposable
     {
         var limits = NodeLimits.Read(system.Settings.Config);
         var ledger = system.StartLedger();
+        if (options.Has(NodeRoles.Ledger))
+        {
+            // Its database opens with the first question, and then the first report need not wait for it.
+            ledger.Tell(new ListLedgerDevices(), ActorRefs.NoSender);
+        }
+
         if (options.Has(NodeRoles.Anchor))
         {
             system.StartPlacement(view, limits, options.ExpectedDevices);
