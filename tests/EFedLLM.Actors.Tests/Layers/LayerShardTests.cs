@@ -19,7 +19,7 @@ public sealed class LayerShardTests : TestKit
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private static readonly int[] Prompt = [1, 403, 407, 261, 378, 432, 10, 77, 300, 12];
 
-    private readonly IModelSource? _source = SharedModels.Root is null ? null : Checkpoint.Open(SharedModels.Model("stories260K"));
+    private readonly Checkpoint? _source = SharedModels.Root is null ? null : Checkpoint.Open(SharedModels.Model("stories260K"));
     private readonly ShardWorker _worker = new(1, 64);
     private readonly CacheBudget _budget = new(64 << 20);
     private readonly TestProbe _host;
@@ -80,6 +80,9 @@ public sealed class LayerShardTests : TestKit
                 hidden[200] = session == 2 ? float.NaN : hidden[200];
                 back.Tell(new FeedHidden(opens[session].Session, 1, 0, Prompt.Length, true, hidden, [7]), front);
             }
+
+            // The first goes alone; the others, which are there when it is done, go together.
+            Settle(opens[0]);
         }
 
         var answers = new Dictionary<SessionId, ISessionMessage>();
@@ -104,14 +107,17 @@ public sealed class LayerShardTests : TestKit
     {
         var front = CreateTestProbe();
         var back = Shard(Back);
-        var (bad, good) = (Opened(back, 1, front, back), Opened(back, 1, front, back));
+        var (bad, good, first) = (Opened(back, 1, front, back), Opened(back, 1, front, back), Opened(back, 1, front, back));
         using (Held())
         {
             var hidden = FrontActivations();
+            back.Tell(new FeedHidden(first.Session, 1, 0, 1, false, new float[64], [7]), front);
             back.Tell(new FeedHidden(good.Session, 1, 0, Prompt.Length, true, hidden, [7]), front);
             back.Tell(new FeedHidden(bad.Session, 1, 0, 1, true, Enumerable.Repeat(float.MaxValue, 64).ToArray(), [7]), front);
+            Settle(first);
         }
 
+        Assert.Equal(first.Session, ExpectMsg<RowsComputed>(Patience).Session);
         ISessionMessage[] answers = [ExpectMsg<ISessionMessage>(Patience), ExpectMsg<ISessionMessage>(Patience)];
         Assert.Equal(bad.Session, answers.OfType<StepFailed>().Single().Session);
         Assert.Equal(Local(), answers.OfType<TokenSampled>().Single() is var drawn ? (drawn.Choice.Id, drawn.Choice.Logprob) : default);
@@ -280,6 +286,13 @@ public sealed class LayerShardTests : TestKit
     {
         var rejected = FishForMessage<StepRejected>(_ => true, Patience);
         return (rejected.HopIndex, rejected.Position, rejected.KvLength);
+    }
+
+    /// <summary>Waits until the shard has read everything sent to it.</summary>
+    private void Settle(OpenSession open)
+    {
+        open.Route.Hops[open.HopIndex].Shard.Tell(open, TestActor);
+        ExpectMsg<SessionOpened>(Patience);
     }
 
     /// <summary>Keeps the compute thread busy, so that what is sent meanwhile waits and becomes one batch.</summary>
