@@ -11,6 +11,7 @@ namespace EFedLLM.Node.Api;
 [JsonSerializable(typeof(IReadOnlyList<EFedLLM.Node.Bench.BenchSample>))]
 [JsonSerializable(typeof(EFedLLM.Node.Supervision.UpReport))]
 [JsonSerializable(typeof(LeaderResult))]
+[JsonSerializable(typeof(CertResult))]
 [JsonSerializable(typeof(IReadOnlyList<MemberFacts>))]
 [JsonSerializable(typeof(IReadOnlyList<ModelFacts>))]
 [JsonSerializable(typeof(IReadOnlyList<DeviceFacts>))]

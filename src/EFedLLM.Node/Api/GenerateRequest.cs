@@ -1,9 +1,12 @@
+using System.Text.Json.Serialization;
+
 namespace EFedLLM.Node.Api;
 
 /// <summary>
 /// Body of <c>POST /efedllm/v1/generate</c>. Exactly one of <see cref="Text"/>, <see cref="Messages"/> and <see cref="Tokens"/> is set.
 /// The answer is a stream of <see cref="GenerateEvent"/>s, one JSON object a line.
 /// </summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 internal sealed record GenerateRequest
 {
     /// <summary>Media type of the answer.</summary>

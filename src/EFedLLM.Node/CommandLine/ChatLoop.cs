@@ -27,7 +27,8 @@ internal sealed class ChatLoop
     }
 
     /// <summary>Talks until the person leaves, the input ends or it is cancelled.</summary>
-    public async Task RunAsync(CancellationToken cancellation)
+    /// <returns>How many lines were read.</returns>
+    public async Task<int> RunAsync(CancellationToken cancellation)
     {
         if (!Console.IsInputRedirected)
         {
@@ -35,12 +36,12 @@ internal sealed class ChatLoop
         }
 
         var lines = ReadLines();
-        while (true)
+        for (var read = 0; ; read++)
         {
             Ask();
             if (await NextAsync(lines, cancellation) is not { } line || line is "/exit" or "/quit")
             {
-                return;
+                return read;
             }
 
             if (line == "/clear")

@@ -16,6 +16,9 @@ internal static class EfedllmCommand
         new ChatCommand(),
         ClusterCommand.Create(),
         LedgerCommand.Create(),
+        new CompressCommand(),
+        new TokenizeCommand(),
+        CertCommand.Create(),
     };
 
     /// <summary>Parses and runs.</summary>

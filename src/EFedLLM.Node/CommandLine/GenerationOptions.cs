@@ -23,7 +23,7 @@ internal sealed class GenerationOptions
     /// <param name="command">The command.</param>
     public GenerationOptions(Command command)
     {
-        foreach (var option in new Option[] { _maxTokens, _temperature, _topP, _topK, _seed, _stop, _ignoreEos })
+        foreach (Option option in new Option[] { _maxTokens, _temperature, _topP, _topK, _seed, _stop, _ignoreEos })
         {
             command.Add(option);
         }

@@ -19,6 +19,10 @@ internal static class HttpErrors
         _ => new(StatusCodes.Status500InternalServerError, failed.Message, "server_error"),
     };
 
+    private static string NotJson(JsonException error) => error.Path is null or "$"
+        ? "The body is not valid JSON."
+        : $"The body does not fit at {(error.Path.Length > 64 ? error.Path[..64] + "…" : error.Path)}.";
+
     /// <summary>Turns what a request threw into an answer; cancelled requests have nobody to answer.</summary>
     public static async Task HandleAsync(HttpContext http, RequestDelegate next, ILogger log)
     {
@@ -38,7 +42,7 @@ internal static class HttpErrors
                 BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } =>
                     new ApiException(StatusCodes.Status413PayloadTooLarge, "The request body is too large.", code: "body_too_large"),
                 BadHttpRequestException bad => new ApiException(bad.StatusCode, bad.Message),
-                JsonException => new ApiException(StatusCodes.Status400BadRequest, "The body is not valid JSON."),
+                JsonException json => new ApiException(StatusCodes.Status400BadRequest, NotJson(json)),
                 _ => new ApiException(StatusCodes.Status500InternalServerError, "Something unexpected happened; the node's log has more.", "server_error"),
             };
             if (answer.Status == StatusCodes.Status500InternalServerError)

@@ -9,6 +9,9 @@ internal interface IGatewayBackend
     /// <summary>The models the cluster serves: name and identity.</summary>
     IReadOnlyList<(string Name, ModelId Model)> Models { get; }
 
+    /// <summary>Number of transformer layers of a model, or null where it is not known.</summary>
+    int? LayersOf(ModelId model);
+
     /// <summary>Whether a prompt would find a route now; if not, why.</summary>
     string? WhyNotReady { get; }
 

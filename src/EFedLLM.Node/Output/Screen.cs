@@ -41,6 +41,11 @@ internal static class Screen
         }
     }
 
+    /// <summary>Shows a moving sign beside <paramref name="what"/> while something is waited for; nothing where nobody watches.</summary>
+    public static Task<T> WaitingAsync<T>(string what, Func<Task<T>> wait) => Console.IsErrorRedirected
+        ? wait()
+        : Side.Status().Spinner(Spinner.Known.Dots).StartAsync(Markup.Escape(what), _ => wait());
+
     /// <summary>Writes one JSON document to standard output.</summary>
     public static void Json<T>(T value, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type) =>
         Console.Out.WriteLine(System.Text.Json.JsonSerializer.Serialize(value, type));

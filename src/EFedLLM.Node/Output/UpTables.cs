@@ -25,7 +25,6 @@ internal static class UpTables
         console.WriteLine();
         var grid = new Grid().AddColumn(new GridColumn { NoWrap = true, Padding = new Padding(2, 0, 3, 0) }).AddColumn();
         Line("OpenAI base URL", report.OpenAi);
-        Line("web page", report.Gateway);
         Line("add a device", report.Join);
         console.Write(grid);
         console.WriteLine();

@@ -1,3 +1,5 @@
+using EFedLLM.Actors.Configuration;
+
 namespace EFedLLM.Node.Supervision;
 
 /// <summary>A cluster of child processes on this machine.</summary>
@@ -12,17 +14,35 @@ internal sealed record ClusterSettings
     /// <summary>Number of devices.</summary>
     public int Devices { get; init; } = 3;
 
-    /// <summary>Compute threads of each device.</summary>
-    public int Threads { get; init; } = 1;
+    /// <summary>Compute threads of each device; null is what the configuration says.</summary>
+    public int? Threads { get; init; }
 
-    /// <summary>Memory that each device gives.</summary>
-    public long MemoryBytes { get; init; } = 2L << 30;
+    /// <summary>Memory that each device gives; null is what the configuration says.</summary>
+    public long? MemoryBytes { get; init; }
+
+    /// <summary>Address that the nodes listen on for the cluster.</summary>
+    public string Host { get; init; } = "127.0.0.1";
+
+    /// <summary>Port that further devices join; 0 is any free one.</summary>
+    public int Port { get; init; }
 
     /// <summary>Port of the HTTP interface; 0 is any free one.</summary>
     public int HttpPort { get; init; }
 
+    /// <summary>Address of the HTTP interface.</summary>
+    public string HttpHost { get; init; } = "127.0.0.1";
+
     /// <summary>The chat template's name; null is the model folder's own.</summary>
     public string? ChatTemplate { get; init; }
+
+    /// <summary>Folder with the certificate of all these nodes; null is no TLS.</summary>
+    public string? CertificateFolder { get; init; }
+
+    /// <summary>What kind of network further devices are on.</summary>
+    public NetworkProfile Profile { get; init; }
+
+    /// <summary>A HOCON file of the user's, or null.</summary>
+    public string? ConfigurationFile { get; init; }
 
     /// <summary>Whether the nodes' logs are shown.</summary>
     public bool Verbose { get; init; }

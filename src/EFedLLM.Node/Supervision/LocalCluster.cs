@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using EFedLLM.Node.Api;
 using EFedLLM.Node.Client;
 using EFedLLM.Node.CommandLine;
@@ -25,12 +26,15 @@ internal sealed class LocalCluster : IAsyncDisposable
     /// <summary>Address that further devices join.</summary>
     public string Seed { get; private set; } = "";
 
+    /// <summary>Folder with the certificate that further devices need one like, or null.</summary>
+    public string? CertificateFolder { get; private init; }
+
     /// <summary>Starts all processes at once and waits until each is ready.</summary>
     /// <exception cref="UserErrorException">One cannot start; the message says which and why. None is left behind.</exception>
     public static async Task<LocalCluster> StartAsync(ClusterSettings settings, CancellationToken cancellation)
     {
-        var seed = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{FreePort.Find()}");
-        var cluster = new LocalCluster([]) { Seed = seed };
+        var seed = new HostPort(settings.Host, settings.Port != 0 ? settings.Port : FreePort.Find()).ToString();
+        var cluster = new LocalCluster([]) { Seed = seed, CertificateFolder = settings.CertificateFolder };
         try
         {
             foreach (var options in Plan(settings, seed))
@@ -92,6 +96,26 @@ internal sealed class LocalCluster : IAsyncDisposable
         return exits[first];
     }
 
+    /// <summary>Each process that ends, as it does.</summary>
+    /// <exception cref="UserErrorException">The first node ended, without which there is no cluster.</exception>
+    public async IAsyncEnumerable<ChildNode> ExitsAsync([EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var exits = _children.ToDictionary(child => child.WaitForExitAsync(cancellation));
+        while (exits.Count > 0)
+        {
+            var next = await Task.WhenAny(exits.Keys);
+            await next;
+            exits.Remove(next, out var child);
+            if (child == _children[0])
+            {
+                throw new UserErrorException(
+                    $"The gateway's process has ended, and the cluster with it. Its log is {Path.Combine(child.Options.DataFolder, NodeFiles.Log)}.");
+            }
+
+            yield return child!;
+        }
+    }
+
     /// <summary>Ends all processes and waits until none is left.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -129,10 +153,15 @@ internal sealed class LocalCluster : IAsyncDisposable
             Name = "anchor",
             Roles = NodeRoles.FirstNode,
             DataFolder = Path.Combine(settings.DataFolder, "anchor"),
+            Host = settings.Host,
             Port = address.Port,
-            ModelFolder = settings.ModelFolder,
+            ModelFolders = [settings.ModelFolder],
             ChatTemplate = settings.ChatTemplate,
+            HttpHost = settings.HttpHost,
             HttpPort = settings.HttpPort,
+            CertificateFolder = settings.CertificateFolder,
+            Profile = settings.Profile,
+            ConfigurationFile = settings.ConfigurationFile,
             ExpectedDevices = settings.Devices,
             Supervised = true,
             Verbose = settings.Verbose,

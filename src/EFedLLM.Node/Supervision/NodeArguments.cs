@@ -1,4 +1,5 @@
 using System.Globalization;
+using EFedLLM.Actors.Configuration;
 using EFedLLM.Node.Hosting;
 
 namespace EFedLLM.Node.Supervision;
@@ -10,14 +11,22 @@ internal static class NodeArguments
     public static IReadOnlyList<string> Of(NodeOptions options)
     {
         var arguments = new List<string> { "node", "--name", options.Name, "--data", options.DataFolder, "--host", options.Host };
+        Add("--public-host", options.PublicHost);
         Add("--port", Text(options.Port));
-        Add("--memory", Text(options.MemoryBytes));
-        Add("--threads", Text(options.Threads));
+        Add("--memory", options.MemoryBytes is { } memory ? Text(memory) : null);
+        Add("--threads", options.Threads is { } threads ? Text(threads) : null);
         Add("--expected-devices", Text(options.ExpectedDevices));
         Add("--http-port", options.HttpPort is { } port ? Text(port) : null);
-        Add("--model", options.ModelFolder);
+        Add("--http-host", options.HttpHost);
         Add("--chat-template", options.ChatTemplate);
         Add("--cert", options.CertificateFolder);
+        Add("--config", options.ConfigurationFile);
+        Add("--network", options.Profile == NetworkProfile.Wan ? "wan" : "lan");
+        foreach (var model in options.ModelFolders)
+        {
+            Add("--model", model);
+        }
+
         foreach (var role in options.Roles)
         {
             Add("--role", role);

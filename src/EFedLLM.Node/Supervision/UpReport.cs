@@ -25,7 +25,8 @@ internal sealed record UpReport(string Gateway, string OpenAi, string Seed, stri
     }
 
     /// <summary>How a person adds a device.</summary>
-    public static string JoinCommand(LocalCluster cluster) => $"{OwnProgram.ForPeople()} join --seed {cluster.Seed}";
+    public static string JoinCommand(LocalCluster cluster) =>
+        $"{OwnProgram.ForPeople()} join --seed {cluster.Seed}{(cluster.CertificateFolder is null ? "" : " --cert <its certificate's folder>")}";
 }
 
 /// <summary>One process.</summary>

@@ -1,20 +1,30 @@
 namespace EFedLLM.Transformer.Checkpoints;
 
 /// <summary>Names and shapes of a checkpoint's tensors, as Hugging Face's classes save them.</summary>
-internal static class CheckpointLayout
+public static class CheckpointLayout
 {
+    /// <summary>The token embedding, [vocabulary, hidden].</summary>
     public const string Embedding = "model.embed_tokens.weight";
+
+    /// <summary>Gain of the final norm, [hidden].</summary>
     public const string FinalNorm = "model.norm.weight";
+
     private const string UntiedHead = "lm_head.weight";
 
     /// <summary>The tensor of the output projection: the embedding where they are tied.</summary>
-    public static string Head(ModelShape shape) => shape.TiedEmbeddings ? Embedding : UntiedHead;
+    public static string Head(ModelShape shape)
+    {
+        ArgumentNullException.ThrowIfNull(shape);
+        return shape.TiedEmbeddings ? Embedding : UntiedHead;
+    }
 
+    /// <summary>A tensor of a layer (0-based).</summary>
     public static string Layer(int layer, string name) => $"model.layers.{layer}.{name}";
 
     /// <summary>The tensors that a unit computes with.</summary>
     public static IEnumerable<(string Name, int[] Shape)> Tensors(ModelShape shape, int unit)
     {
+        ArgumentNullException.ThrowIfNull(shape);
         if (unit == 0)
         {
             yield return (Embedding, [shape.VocabularySize, shape.HiddenSize]);
@@ -50,6 +60,7 @@ internal static class CheckpointLayout
     /// <summary>Tensors of a layer that would change its result, but that the shape has no place for.</summary>
     public static IEnumerable<string> Unexpected(ModelShape shape, int layer)
     {
+        ArgumentNullException.ThrowIfNull(shape);
         foreach (var site in ManifestLayout.Sites(shape, layer + 1).Where(site => !site.HasBias))
         {
             yield return Layer(layer, site.Name + ".bias");

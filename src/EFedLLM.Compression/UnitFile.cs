@@ -1,0 +1,78 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+using EFedLLM.Compression.Quantization;
+using EFedLLM.Transformer.Checkpoints;
+using EFedLLM.Transformer.Linear;
+
+namespace EFedLLM.Compression;
+
+/// <summary>The tensors of one unit, collected by name and then written in the order that the layout fixes.</summary>
+internal sealed class UnitFile
+{
+    /// <summary>About how many bytes are brought into the order of a served matrix at a time.</summary>
+    private const int Piece = 1 << 20;
+
+    private readonly Dictionary<string, Action<SafetensorsWriter>> _tensors = new(StringComparer.Ordinal);
+
+    /// <summary>Adds a tensor with what writes all of its data.</summary>
+    public void Add(string name, Action<SafetensorsWriter> write) => _tensors.Add(name, write);
+
+    /// <summary>Adds a vector of float32 values.</summary>
+    public void AddVector(string name, float[] values) => Add(name, writer => writer.Write(MemoryMarshal.AsBytes(values.AsSpan())));
+
+    /// <summary>Adds a table of which single rows are read: as it is, row by row.</summary>
+    public void AddTable(string name, QuantizedMatrix table)
+    {
+        Add(name + ".weight", writer => writer.Write(MemoryMarshal.AsBytes(table.Weights.AsSpan())));
+        Add(name + ".scale", writer => writer.Write(MemoryMarshal.AsBytes(table.Scales.AsSpan())));
+    }
+
+    /// <summary>Adds a part of a served matrix, in the order of <see cref="BlockLayout"/>.</summary>
+    public void AddBlocks(string name, QuantizedMatrix matrix)
+    {
+        Add(name + ".weight", writer => WriteWeights(writer, matrix));
+        Add(name + ".scale", writer =>
+        {
+            var packed = new ushort[BlockLayout.ScaleCount(matrix.Outputs, matrix.Inputs, matrix.Group)];
+            BlockLayout.PackScales(matrix.Scales, matrix.Outputs, matrix.Groups, packed);
+            writer.Write(MemoryMarshal.AsBytes(packed.AsSpan()));
+        });
+    }
+
+    /// <summary>Writes the file.</summary>
+    /// <param name="folder">Where.</param>
+    /// <param name="unit">The unit.</param>
+    /// <param name="name">The file's name.</param>
+    /// <param name="layout">The unit's tensors as the manifest fixes them; each was added.</param>
+    public WeightFile Write(string folder, int unit, string name, ImmutableArray<ManifestTensor> layout)
+    {
+        using var stream = new HashingStream(Path.Combine(folder, name));
+        var writer = new SafetensorsWriter(stream, layout.Select(tensor =>
+            (tensor.Name, Enum.Parse<SafetensorsType>(tensor.Type), tensor.Shape.Select(dimension => (long)dimension).ToImmutableArray())));
+        while (writer.Current is { } tensor)
+        {
+            _tensors[tensor.Name](writer);
+            if (ReferenceEquals(writer.Current, tensor))
+            {
+                throw new InvalidOperationException($"\"{tensor.Name}\" was not written whole.");
+            }
+        }
+
+        writer.Finish();
+        return new WeightFile(unit, name, stream.Position, stream.Complete());
+    }
+
+    private static void WriteWeights(SafetensorsWriter writer, QuantizedMatrix matrix)
+    {
+        var rows = Math.Max(Piece / matrix.PaddedInputs / BlockLayout.Rows, 1) * BlockLayout.Rows;
+        var packed = new sbyte[rows * matrix.PaddedInputs];
+        for (var from = 0; from < matrix.Outputs; from += rows)
+        {
+            var count = Math.Min(rows, matrix.Outputs - from);
+            var target = packed.AsSpan(0, BlockLayout.Blocks(count) * BlockLayout.Rows * matrix.PaddedInputs);
+            var source = matrix.Weights.AsSpan(from * matrix.PaddedInputs, count * matrix.PaddedInputs);
+            BlockLayout.Pack(source, count, matrix.PaddedInputs, matrix.Group, target);
+            writer.Write(MemoryMarshal.AsBytes(target));
+        }
+    }
+}

@@ -1,0 +1,98 @@
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Transformer.Checkpoints;
+
+namespace EFedLLM.Node.Api;
+
+/// <summary>Puts a node's view of the cluster into the form of the native interface.</summary>
+internal static class ClusterFactsBuilder
+{
+    /// <summary>The facts.</summary>
+    /// <param name="view">What the node sees.</param>
+    /// <param name="manifests">The manifests that the node has; of other models, bits and ranks stay unknown.</param>
+    public static ClusterFacts Build(ClusterView view, IReadOnlyDictionary<ModelId, ModelManifest> manifests) => new(
+        view.Self.ToString(),
+        view.Leader?.ToString(),
+        [.. view.Members.Select(member => new MemberFacts(
+            member.Address.ToString(), member.Roles, member.Status.ToString().ToLowerInvariant(), member.Reachable, member.Version))],
+        [.. view.Devices
+            .OrderBy(device => device.Name, StringComparer.Ordinal).ThenBy(device => device.Device.Value, StringComparer.Ordinal)
+            .Select(device => Device(device, view, manifests))],
+        [.. view.Models.Select(model => Model(model, view))]);
+
+    /// <summary>Why a model cannot be asked now, for people; null where it can.</summary>
+    public static string? Problem(ServedModel model, ClusterView view)
+    {
+        if (IsCovered(model, view))
+        {
+            return null;
+        }
+
+        return view.Plans.FirstOrDefault(plan => plan.Model == model.Model) switch
+        {
+            { Problem: { } problem } => problem,
+            null when view.Devices.IsEmpty => "no device has joined yet",
+            null => "waiting for the first placement",
+            _ => "devices are loading their layers",
+        };
+    }
+
+    /// <summary>Whether ranges that reachable devices serve join from the embedding to the head.</summary>
+    internal static bool IsCovered(ServedModel model, ClusterView view)
+    {
+        var ranges = view.Devices
+            .Where(device => view.IsReachable(device.Node))
+            .SelectMany(device => device.Loaded)
+            .Where(loaded => loaded.Model == model.Model)
+            .Select(loaded => loaded.Range)
+            .ToLookup(range => range.First);
+        var (reached, waiting) = (new HashSet<int> { 0 }, new Queue<int>([0]));
+        while (waiting.TryDequeue(out var unit))
+        {
+            foreach (var range in ranges[unit])
+            {
+                if (range.End == model.UnitBytes.Length)
+                {
+                    return true;
+                }
+
+                if (reached.Add(range.End))
+                {
+                    waiting.Enqueue(range.End);
+                }
+            }
+        }
+
+        return false;
+    }
+
+    private static DeviceFacts Device(DeviceAnnouncement device, ClusterView view, IReadOnlyDictionary<ModelId, ModelManifest> manifests) => new(
+        device.Device.Value, device.Name, device.Node.ToString(), device.MemoryBytes, device.BytesPerSecond, device.Leaving,
+        [.. device.Loaded.OrderBy(loaded => loaded.Range.First).Select(loaded => Shard(loaded, view, manifests))]);
+
+    private static ShardFacts Shard(LoadedRange loaded, ClusterView view, IReadOnlyDictionary<ModelId, ModelManifest> manifests)
+    {
+        var served = view.Models.FirstOrDefault(model => model.Model == loaded.Model);
+        var units = served is not null && loaded.Range.IsValid(served.Layers) ? loaded.Range.Describe(served.Layers) : loaded.Range.ToString();
+        // A range is a device's claim: a manifest is asked only where the claim is possible.
+        if (!manifests.TryGetValue(loaded.Model, out var manifest) || !loaded.Range.IsValid(manifest.Shape.Layers))
+        {
+            return new ShardFacts(served?.Name ?? loaded.Model.Value, loaded.Range.First, loaded.Range.End, units, loaded.WeightBytes, null, 0, 0);
+        }
+
+        var (lowest, highest) = ManifestFacts.Ranks(manifest, loaded.Range);
+        return new ShardFacts(
+            served?.Name ?? manifest.Name, loaded.Range.First, loaded.Range.End, units, loaded.WeightBytes, ManifestFacts.Bits(manifest, loaded.Range), lowest, highest);
+    }
+
+    private static ModelFacts Model(ServedModel model, ClusterView view)
+    {
+        var plan = view.Plans.FirstOrDefault(plan => plan.Model == model.Model);
+        var problem = Problem(model, view);
+        return new ModelFacts(
+            model.Model.Value, model.Name, model.Layers, model.HiddenSize, model.ContextLength, model.UnitBytes.Sum(), model.BitsPerWeight,
+            problem is null, problem, plan?.Version ?? 0,
+            plan is null ? [] : [.. plan.Assignments.OrderBy(assignment => assignment.Range.First).Select(assignment => new AssignmentFacts(
+                assignment.Device.Value, assignment.Range.First, assignment.Range.End,
+                assignment.Range.IsValid(model.Layers) ? assignment.Range.Describe(model.Layers) : assignment.Range.ToString(), assignment.Reason))]);
+    }
+}

@@ -1,0 +1,43 @@
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Transformer.Generation;
+
+namespace EFedLLM.Node.Api;
+
+/// <summary>Turns what a gateway says about a generation into the events of the native interface.</summary>
+internal static class EventTranslator
+{
+    /// <summary>The event in the interface's form.</summary>
+    /// <param name="happened">What the gateway says.</param>
+    /// <param name="layers">Number of layers of the model, by which ranges are put in words; null where it is not known.</param>
+    /// <exception cref="ArgumentException">It says something that is no part of a generation.</exception>
+    public static GenerateEvent Translate(IEvent happened, int? layers) => happened switch
+    {
+        GenerationStarted started => new StartedEvent(
+            started.Session.ToString(), started.ModelName, started.Model.Value, started.PromptTokens,
+            [.. started.Route.Select(hop => new RouteHop(
+                hop.Device.Value, hop.Address, hop.Range.First, hop.Range.End, layers is { } depth ? hop.Range.Describe(depth) : null))]),
+        TokenGenerated token => new TokenEvent(
+            token.Index, token.Choice.Id, token.Choice.Logprob,
+            token.Choice.Top.IsDefaultOrEmpty ? [] : [.. token.Choice.Top.Select(top => new TopLogprob(top.Id, top.Logprob))], token.Text),
+        GenerationFinished finished => new FinishedEvent(Reason(finished.Reason), finished.Text, Timing(finished.Timing)),
+        GenerationFailed failed => new FailedEvent(Error(failed.Error), failed.Message),
+        _ => throw new ArgumentException($"{happened.GetType().Name} is no part of a generation.", nameof(happened)),
+    };
+
+    /// <summary>A reason as the interface spells it.</summary>
+    public static string Reason(FinishReason reason) => reason switch
+    {
+        FinishReason.Stop => "stop",
+        FinishReason.Length => "length",
+        _ => "cancelled",
+    };
+
+    private static AnswerTiming Timing(GenerationTiming timing) => new(
+        timing.PromptTokens, timing.GeneratedTokens, timing.QueueMilliseconds, timing.PrefillMilliseconds, timing.DecodeMilliseconds, timing.HopComputeMilliseconds);
+
+    private static string Error(GenerationError error)
+    {
+        var name = error.ToString();
+        return char.ToLowerInvariant(name[0]) + name[1..];
+    }
+}

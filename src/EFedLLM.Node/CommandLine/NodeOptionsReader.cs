@@ -1,0 +1,48 @@
+using System.CommandLine;
+using EFedLLM.Actors.Configuration;
+
+namespace EFedLLM.Node.CommandLine;
+
+/// <summary>The options that every command that starts nodes shares: where they listen, what they give, whom they trust.</summary>
+internal sealed class NodeOptionsReader
+{
+    private readonly Option<string> _host = new("--host") { Description = "Address to listen on for the cluster. Anything but this machine's own needs --cert.", HelpName = "address", DefaultValueFactory = _ => "127.0.0.1" };
+    private readonly Option<int?> _port = new Option<int?>("--port") { Description = "Port to listen on for the cluster. Default: any free one.", HelpName = "n" }.Between(0, ushort.MaxValue);
+    private readonly Option<string?> _memory = new("--memory") { Description = "Memory that each device gives to weights and caches, for example 4GB. Default: 2GiB.", HelpName = "size" };
+    private readonly Option<int?> _threads = CommonOptions.Threads("1 for each device");
+    private readonly Option<string?> _certificate = new("--cert") { Description = "Folder with this machine's certificate, as \"efedllm cert\" makes it: members then prove who they are.", HelpName = "folder" };
+    private readonly Option<string?> _network = new("--network") { Description = "wan is patient with home connections; lan, the default, notices a dead node sooner.", HelpName = "lan|wan" };
+    private readonly Option<string?> _configuration = new("--config") { Description = "A file with HOCON settings; hocon/node.conf lists them.", HelpName = "file" };
+
+    /// <summary>Creates the options and adds them to a command.</summary>
+    public NodeOptionsReader(Command command)
+    {
+        _network.AcceptOnlyFromAmong("lan", "wan");
+        foreach (var option in new Option[] { _host, _port, _memory, _threads, _certificate, _network, _configuration })
+        {
+            command.Add(option);
+        }
+    }
+
+    /// <summary>Address to listen on.</summary>
+    public string Host(ParseResult parse) => parse.GetRequiredValue(_host);
+
+    /// <summary>Port to listen on; 0 is any free one.</summary>
+    public int Port(ParseResult parse) => parse.GetValue(_port) ?? 0;
+
+    /// <summary>Memory of a device, or null.</summary>
+    /// <exception cref="UserErrorException">It is no amount of memory.</exception>
+    public long? Memory(ParseResult parse) => parse.GetValue(_memory) is { } text ? ByteSize.Parse(text, _memory.Name) : null;
+
+    /// <summary>Compute threads of a device, or null.</summary>
+    public int? Threads(ParseResult parse) => parse.GetValue(_threads);
+
+    /// <summary>The certificate's folder, or null.</summary>
+    public string? Certificate(ParseResult parse) => parse.GetValue(_certificate) is { } folder ? Path.GetFullPath(folder) : null;
+
+    /// <summary>What kind of network.</summary>
+    public NetworkProfile Network(ParseResult parse) => parse.GetValue(_network) == "wan" ? NetworkProfile.Wan : NetworkProfile.Lan;
+
+    /// <summary>The user's settings file, or null.</summary>
+    public string? Configuration(ParseResult parse) => parse.GetValue(_configuration) is { } file ? Path.GetFullPath(file) : null;
+}
