@@ -10,9 +10,10 @@ public sealed record CompressionSettings
     public double Keep { get; init; } = 0.4;
 
     /// <summary>
-    /// Inputs that share a scale, 32 or 64. A scale takes 16 bits, so 64 saves a quarter of a bit per weight. The
-    /// smallest models need 32 to stay well within half a percent of the float perplexity on texts they do not know:
-    /// a model of 260 thousand weights loses 0.35 % in groups of 32 and 0.41 % in groups of 64 on WikiText-2.
+    /// Inputs that share a scale, 32 or 64. A scale takes 16 bits, so 64 saves a quarter of a bit per weight, but the
+    /// smallest models need 32 to stay within half a percent of the float perplexity on texts they do not know: over 29
+    /// spans of 4096 tokens, the four models of 0.3 to 3 million weights that the tests use lose 0.43 % at most in
+    /// groups of 32, and up to 0.80 % in groups of 64.
     /// </summary>
     public int Group { get; init; } = 32;
 

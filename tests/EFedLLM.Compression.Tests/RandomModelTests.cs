@@ -1,4 +1,6 @@
+using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Checkpoints;
+using EFedLLM.Transformer.Kernels;
 
 namespace EFedLLM.Compression.Tests;
 
@@ -47,6 +49,21 @@ public sealed class RandomModelTests : IDisposable
             Assert.True(padding > 0);
             Assert.InRange(zeros - padding, 0, form.Outputs * form.Inputs / 100);
         }
+    }
+
+    [Fact]
+    public void Activations_keep_their_size_through_many_layers()
+    {
+        const int Positions = 16;
+        using var model = FactoredModel.Open(RandomModel.Write(Shape with { Layers = 24 }, _scratch.File("model"), seed: 3).Folder);
+        using var shard = TransformerShard.Load(model, LayerRange.Whole(model.Shape.Layers));
+        using var team = new ComputeTeam(1);
+        using var cache = shard.CreateCache(Positions);
+        var logits = new float[Positions * model.Shape.VocabularySize];
+        var step = new ShardStep { Cache = cache, Count = Positions, Tokens = Enumerable.Range(0, Positions).ToArray(), LogitRows = Positions, Logits = logits };
+        shard.Forward([step], team);
+        Assert.All(logits, logit => Assert.True(float.IsFinite(logit)));
+        Assert.InRange(Math.Sqrt(logits.Average(logit => (double)logit * logit)), 0.5, 2);
     }
 
     [Fact]

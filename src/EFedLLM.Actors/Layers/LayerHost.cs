@@ -22,7 +22,7 @@ internal sealed class LayerHost : ReceiveActor, IWithTimers
     private readonly Address _node;
     private readonly Action<DeviceAnnouncement> _announce;
     private readonly ShardWorker _worker;
-    private readonly ShardWorker _loader = new(1, MostJobs, "efedllm loader");
+    private readonly ShardWorker _loader;
     private readonly CacheBudget _budget;
     private readonly long _weightMemory;
     private readonly Dictionary<(ModelId Model, LayerRange Range), Entry> _entries = [];
@@ -42,7 +42,8 @@ internal sealed class LayerHost : ReceiveActor, IWithTimers
     {
         (_settings, _node, _announce) = (settings, node, announce);
         var limits = settings.Limits;
-        _worker = new ShardWorker(limits.Threads, MostJobs);
+        _worker = new ShardWorker(limits.Threads, MostJobs, failed: e => _log.Error(e, "The compute thread met an unexpected error."));
+        _loader = new ShardWorker(1, MostJobs, "efedllm loader", e => _log.Error(e, "The loading thread met an unexpected error."));
         _budget = settings.Cache ?? new CacheBudget((long)(limits.DeviceMemoryBytes * limits.CacheShare));
         _weightMemory = limits.DeviceMemoryBytes - _budget.Total;
         _view = ClusterView.Empty(node);

@@ -125,19 +125,47 @@ internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action do
 
     private void LoadInput(BatchSlot slot)
     {
-        if (shard.Range.HasEmbedding)
+        if (!shard.Range.HasEmbedding)
         {
-            return;
-        }
-
-        slot.CopyHidden(slot.Step.Hidden.Span, shard.Shape.HiddenSize);
-        if (!Activations.AreFinite(slot.Step.Hidden.Span))
-        {
-            slot.Error = "an activation that came in is not a number.";
+            slot.CopyHidden(slot.Step.Hidden.Span, shard.Shape.HiddenSize);
         }
     }
 
     private void Compute(ComputeTeam team)
+    {
+        var start = Stopwatch.GetTimestamp();
+        for (var good = Good(); good > 0; good = Good())
+        {
+            try
+            {
+                shard.Forward(_steps.AsSpan(0, good), team);
+                var microseconds = Microseconds(start);
+                foreach (var slot in Slots)
+                {
+                    slot.Microseconds = slot.Error is null ? microseconds : 0;
+                }
+
+                return;
+            }
+            catch (NonFiniteStepException e)
+            {
+                // One bad session must not harm the others, which are where they were: again without it.
+                Slot(_steps[e.Step]).Error = $"computing failed: {e.Message}";
+            }
+            catch (Exception)
+            {
+                foreach (var slot in Slots)
+                {
+                    ComputeAlone(slot, team);
+                }
+
+                return;
+            }
+        }
+    }
+
+    /// <summary>Gathers the steps that have not failed.</summary>
+    private int Good()
     {
         var good = 0;
         foreach (var slot in Slots)
@@ -148,36 +176,20 @@ internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action do
             }
         }
 
-        if (good == 0)
+        return good;
+    }
+
+    private BatchSlot Slot(ShardStep step)
+    {
+        foreach (var slot in Slots)
         {
-            return;
+            if (ReferenceEquals(slot.Step, step))
+            {
+                return slot;
+            }
         }
 
-        var start = Stopwatch.GetTimestamp();
-        try
-        {
-            shard.Forward(_steps.AsSpan(0, good), team);
-            var microseconds = Microseconds(start);
-            foreach (var slot in Slots)
-            {
-                slot.Microseconds = slot.Error is null ? microseconds : 0;
-            }
-        }
-        catch (Exception) when (good > 1)
-        {
-            // One bad session must not harm the others: each by itself, from where it was.
-            foreach (var slot in Slots)
-            {
-                ComputeAlone(slot, team);
-            }
-        }
-        catch (Exception e)
-        {
-            foreach (var slot in Slots)
-            {
-                slot.Error ??= $"computing failed: {e.Message}";
-            }
-        }
+        throw new InvalidOperationException("The step is of another batch.");
     }
 
     private void ComputeAlone(BatchSlot slot, ComputeTeam team)

@@ -12,6 +12,7 @@ internal sealed class ShardWorker
     private readonly Queue<IComputeJob> _jobs;
     private readonly int _capacity;
     private readonly int _threads;
+    private readonly Action<Exception>? _failed;
     private Action? _atEnd;
     private bool _isEnding;
 
@@ -19,11 +20,12 @@ internal sealed class ShardWorker
     /// <param name="threads">Threads that share the work of one job, at least 1.</param>
     /// <param name="capacity">Most jobs that wait.</param>
     /// <param name="name">The thread's name.</param>
-    public ShardWorker(int threads, int capacity, string name = "efedllm compute")
+    /// <param name="failed">Told, on that thread, of a job that threw all the same, so that it can be logged; the thread goes on.</param>
+    public ShardWorker(int threads, int capacity, string name = "efedllm compute", Action<Exception>? failed = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
-        (_threads, _capacity) = (threads, capacity);
+        (_threads, _capacity, _failed) = (threads, capacity, failed);
         _jobs = new Queue<IComputeJob>(capacity);
         new Thread(Work) { Name = name, IsBackground = true }.Start();
     }
@@ -63,7 +65,14 @@ internal sealed class ShardWorker
         using var team = new ComputeTeam(_threads);
         while (Next() is { } job)
         {
-            job.Run(team);
+            try
+            {
+                job.Run(team);
+            }
+            catch (Exception e)
+            {
+                _failed?.Invoke(e);
+            }
         }
 
         _atEnd?.Invoke();

@@ -10,9 +10,11 @@ namespace EFedLLM.Transformer.Linear;
 /// </summary>
 internal sealed unsafe class BlockProduct : IParallelWork
 {
-    /// <summary>Rows of the matrices that are computed at once: for one token as many as give memory enough to do, for several as many as a core's cache keeps between their tiles.</summary>
-    private const int RowsForOne = 64;
-    private const int RowsForSeveral = 32;
+    /// <summary>Rows of the matrices that are computed at once: as many as give memory enough to do, and a core's cache keeps between the tiles of tokens.</summary>
+    private const int WindowRows = 64;
+
+    /// <summary>Blocks that a thread takes at least, so that tiles of several blocks are the rule.</summary>
+    private const int BlocksPerItem = 2;
 
     /// <summary>Below that many products the threads are not worth waking.</summary>
     private const long LeastShared = 1 << 15;
@@ -53,14 +55,14 @@ internal sealed unsafe class BlockProduct : IParallelWork
         (_first, _firstInput, _second, _secondInput, _bias) = (first, firstInput, second, secondInput, bias);
         (_outputs, _tokens, _width) = (outputs, tokens, width);
         _y = y;
-        var blocks = BlockLayout.Blocks(outputs);
+        var items = (BlockLayout.Blocks(outputs) + BlocksPerItem - 1) / BlocksPerItem;
         if ((long)outputs * tokens * (first.Width + (second?.Width ?? 0)) < LeastShared)
         {
-            Run(0, blocks);
+            Run(0, items);
         }
         else
         {
-            team.Run(this, blocks);
+            team.Run(this, items);
         }
 
         _y = null;
@@ -71,12 +73,11 @@ internal sealed unsafe class BlockProduct : IParallelWork
     [SkipLocalsInit]
     public void Run(int from, int to)
     {
-        var results = stackalloc float[GroupDot.MostTokens * RowsForSeveral];
-        var most = _tokens == 1 ? RowsForOne : RowsForSeveral;
-        var end = to * BlockLayout.Rows;
-        for (var row = from * BlockLayout.Rows; row < end; row += most)
+        var results = stackalloc float[GroupDot.MostTokens * WindowRows];
+        var end = Math.Min(to * BlocksPerItem, BlockLayout.Blocks(_outputs)) * BlockLayout.Rows;
+        for (var row = from * BlocksPerItem * BlockLayout.Rows; row < end; row += WindowRows)
         {
-            var rows = Math.Min(most, end - row);
+            var rows = Math.Min(WindowRows, end - row);
             for (var token = 0; token < _tokens; token += GroupDot.MostTokens)
             {
                 var tokens = Math.Min(GroupDot.MostTokens, _tokens - token);

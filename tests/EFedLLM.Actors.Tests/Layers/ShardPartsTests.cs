@@ -144,22 +144,23 @@ public sealed class ShardPartsTests
     }
 
     [Theory]
-    [InlineData(float.NaN)]
-    [InlineData(float.PositiveInfinity)]
-    [InlineData(float.NegativeInfinity)]
-    public void A_value_that_is_no_number_is_found_wherever_it_is(float value)
+    [InlineData(64, 192)]
+    [InlineData(2048, 6)]
+    [InlineData(12288, 1)]
+    [InlineData(32768, 1)]
+    public void As_many_rows_travel_together_as_a_message_has_room_for_but_one_at_least(int width, int rows)
+        => Assert.Equal(rows, Activations.RowsPerMessage(width, ProtocolLimits.ActivationBytes));
+
+    [Fact]
+    public async Task A_job_that_throws_is_told_and_the_next_is_done()
     {
-        for (var length = 1; length < 40; length++)
-        {
-            var values = Enumerable.Repeat(float.MaxValue, length).ToArray();
-            Assert.True(Activations.AreFinite(values));
-            for (var i = 0; i < length; i++)
-            {
-                values[i] = value;
-                Assert.False(Activations.AreFinite(values));
-                values[i] = float.MinValue;
-            }
-        }
+        var (told, done) = (new TaskCompletionSource<Exception>(), new TaskCompletionSource());
+        var worker = new ShardWorker(1, 4, failed: told.SetResult);
+        worker.TryEnqueue(new ComputeJob(_ => throw new InvalidDataException("broken")));
+        worker.TryEnqueue(new ComputeJob(_ => done.SetResult()));
+        Assert.IsType<InvalidDataException>(await told.Task.WaitAsync(TimeSpan.FromSeconds(30)));
+        await done.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        worker.End();
     }
 
     private static int Take(StepQueue queue, int most, List<float> taken, ref long paid)
