@@ -6,10 +6,10 @@ namespace EFedLLM.Actors.Protocol;
 
 /// <summary>To a node's view actor, inside one process: send <see cref="ClusterView"/> to <paramref name="Subscriber"/>, now and after each change, until it stops.</summary>
 /// <param name="Subscriber">A local actor.</param>
-public sealed record SubscribeView(IActorRef Subscriber);
+public sealed record SubscribeView(IActorRef Subscriber) : INoSerializationVerificationNeeded;
 
 /// <summary>To a node's view actor, inside one process: answer with the <see cref="ClusterView"/> of now.</summary>
-public sealed record GetView
+public sealed record GetView : INoSerializationVerificationNeeded
 {
     /// <summary>The one there is.</summary>
     public static GetView Instance { get; } = new();
@@ -28,7 +28,7 @@ public sealed record ClusterView(
     ImmutableArray<NodeView> Members,
     ImmutableArray<DeviceAnnouncement> Devices,
     ImmutableArray<ServedModel> Models,
-    ImmutableArray<PlacementPlan> Plans)
+    ImmutableArray<PlacementPlan> Plans) : INoSerializationVerificationNeeded
 {
     /// <summary>What a node sees before it has heard of anything.</summary>
     public static ClusterView Empty(Address self) => new(self, null, [], [], [], []);

@@ -1,3 +1,4 @@
+using Akka.Actor;
 using EFedLLM.Transformer.Checkpoints;
 
 namespace EFedLLM.Actors.Protocol;
@@ -9,4 +10,4 @@ namespace EFedLLM.Actors.Protocol;
 /// <param name="Range">The units it computed.</param>
 /// <param name="Outcome">What it did.</param>
 /// <param name="Tokens">Positions it computed.</param>
-public sealed record WorkReport(DeviceId Device, SessionId Session, ModelId Model, LayerRange Range, WorkOutcome Outcome, int Tokens);
+public sealed record WorkReport(DeviceId Device, SessionId Session, ModelId Model, LayerRange Range, WorkOutcome Outcome, int Tokens) : INoSerializationVerificationNeeded;

@@ -1,3 +1,4 @@
+using EFedLLM.Actors.Pipeline;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Transformer.Checkpoints;
 
@@ -20,50 +21,7 @@ internal static class ClusterFactsBuilder
         [.. view.Models.Select(model => Model(model, view))]);
 
     /// <summary>Why a model cannot be asked now, for people; null where it can.</summary>
-    public static string? Problem(ServedModel model, ClusterView view)
-    {
-        if (IsCovered(model, view))
-        {
-            return null;
-        }
-
-        return view.Plans.FirstOrDefault(plan => plan.Model == model.Model) switch
-        {
-            { Problem: { } problem } => problem,
-            null when view.Devices.IsEmpty => "no device has joined yet",
-            null => "waiting for the first placement",
-            _ => "devices are loading their layers",
-        };
-    }
-
-    /// <summary>Whether ranges that reachable devices serve join from the embedding to the head.</summary>
-    internal static bool IsCovered(ServedModel model, ClusterView view)
-    {
-        var ranges = view.Devices
-            .Where(device => view.IsReachable(device.Node))
-            .SelectMany(device => device.Loaded)
-            .Where(loaded => loaded.Model == model.Model)
-            .Select(loaded => loaded.Range)
-            .ToLookup(range => range.First);
-        var (reached, waiting) = (new HashSet<int> { 0 }, new Queue<int>([0]));
-        while (waiting.TryDequeue(out var unit))
-        {
-            foreach (var range in ranges[unit])
-            {
-                if (range.End == model.UnitBytes.Length)
-                {
-                    return true;
-                }
-
-                if (reached.Add(range.End))
-                {
-                    waiting.Enqueue(range.End);
-                }
-            }
-        }
-
-        return false;
-    }
+    public static string? Problem(ServedModel model, ClusterView view) => RoutePlanner.Plan(view, model).Problem;
 
     private static DeviceFacts Device(DeviceAnnouncement device, ClusterView view, IReadOnlyDictionary<ModelId, ModelManifest> manifests) => new(
         device.Device.Value, device.Name, device.Node.ToString(), device.MemoryBytes, device.BytesPerSecond, device.Leaving,

@@ -1,5 +1,6 @@
 using EFedLLM.Actors.Protocol;
-using EFedLLM.Transformer.Generation;
+using EFedLLM.Transformer.Sampling;
+using FinishReason = EFedLLM.Transformer.Generation.FinishReason;
 
 namespace EFedLLM.Node.Api;
 
@@ -18,7 +19,7 @@ internal static class EventTranslator
                 hop.Device.Value, hop.Address, hop.Range.First, hop.Range.End, layers is { } depth ? hop.Range.Describe(depth) : null))]),
         TokenGenerated token => new TokenEvent(
             token.Index, token.Choice.Id, token.Choice.Logprob,
-            token.Choice.Top.IsDefaultOrEmpty ? [] : [.. token.Choice.Top.Select(top => new TopLogprob(top.Id, top.Logprob))], token.Text),
+            Top(token.Choice), token.Text),
         GenerationFinished finished => new FinishedEvent(Reason(finished.Reason), finished.Text, Timing(finished.Timing)),
         GenerationFailed failed => new FailedEvent(Error(failed.Error), failed.Message),
         _ => throw new ArgumentException($"{happened.GetType().Name} is no part of a generation.", nameof(happened)),
@@ -31,6 +32,10 @@ internal static class EventTranslator
         FinishReason.Length => "length",
         _ => "cancelled",
     };
+
+    /// <summary>The most likely tokens in the interface's form.</summary>
+    public static IReadOnlyList<TopLogprob> Top(TokenChoice choice) =>
+        choice.Top.IsDefaultOrEmpty ? [] : [.. choice.Top.Select(top => new TopLogprob(top.Id, top.Logprob))];
 
     private static AnswerTiming Timing(GenerationTiming timing) => new(
         timing.PromptTokens, timing.GeneratedTokens, timing.QueueMilliseconds, timing.PrefillMilliseconds, timing.DecodeMilliseconds, timing.HopComputeMilliseconds);

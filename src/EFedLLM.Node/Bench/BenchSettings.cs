@@ -14,4 +14,10 @@ internal sealed record BenchSettings
 
     /// <summary>Repetitions that count; one more goes before them.</summary>
     public int Repetitions { get; init; } = 5;
+
+    /// <summary>Steps in which the prompt is read.</summary>
+    public int PromptSteps => (PromptTokens + Chunk - 1) / Chunk;
+
+    /// <summary>The prompt: ids spread over the vocabulary, the same each time.</summary>
+    public int[] Prompt(int vocabulary) => [.. Enumerable.Range(0, PromptTokens).Select(index => index * 7 % vocabulary)];
 }

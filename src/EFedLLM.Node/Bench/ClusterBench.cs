@@ -28,7 +28,7 @@ internal static class ClusterBench
         await using var gateway = new GatewayHttpClient(cluster.Gateway);
         var request = new GenerateRequest
         {
-            Tokens = [.. Enumerable.Range(0, settings.PromptTokens).Select(i => i * 7 % model.Shape.VocabularySize)],
+            Tokens = settings.Prompt(model.Shape.VocabularySize),
             MaxTokens = settings.DecodeTokens + 1,
             IgnoreEos = true,
         };
@@ -37,21 +37,21 @@ internal static class ClusterBench
         var hops = new List<double>();
         for (var repetition = 0; repetition <= settings.Repetitions; repetition++)
         {
+            var (reading, _, _) = await AskAsync(gateway, request with { MaxTokens = 1 }, cancellation);
             var (timing, intervals, count) = await AskAsync(gateway, request, cancellation);
             if (repetition > 0)
             {
                 prefill.Add(timing.PromptTokens * 1000 / timing.PrefillMilliseconds);
                 decode.Add(timing.TokensPerSecond);
-                hops.AddRange(HopTimes(timing, intervals, count));
+                hops.AddRange(HopTimes(timing, reading.HopComputeMilliseconds.Sum(), intervals, count));
             }
         }
 
         var shape = model.Shape;
         double bytes = Enumerable.Range(0, shape.Units).Sum(model.Manifest.UnitReadBytes);
-        var steps = (settings.PromptTokens + settings.Chunk - 1) / settings.Chunk;
         return
         [
-            Sample("prefill", devices, settings.PromptTokens, prefill, bytes * steps / settings.PromptTokens, null),
+            Sample("prefill", devices, settings.PromptTokens, prefill, bytes * settings.PromptSteps / settings.PromptTokens, null),
             Sample("decode", devices, settings.DecodeTokens, decode, bytes, hops),
         ];
     }
@@ -89,12 +89,16 @@ internal static class ClusterBench
 
     /// <summary>
     /// Time that a token spends between devices, a hop: the interval between two tokens less the mean computing of a token,
-    /// shared out over the hops. Computing during prefill is taken to be all of the prefill's time.
+    /// shared out over the hops.
     /// </summary>
-    internal static IEnumerable<double> HopTimes(AnswerTiming timing, IReadOnlyList<double> intervals, int hops)
+    /// <param name="timing">Of the whole answer.</param>
+    /// <param name="reading">Computing of the prompt alone, all hops together, as an answer of one token takes it.</param>
+    /// <param name="intervals">Times between tokens.</param>
+    /// <param name="hops">Number of hops.</param>
+    internal static IEnumerable<double> HopTimes(AnswerTiming timing, double reading, IReadOnlyList<double> intervals, int hops)
     {
         var steps = Math.Max(1, timing.GeneratedTokens - 1);
-        var compute = Math.Max(0, timing.HopComputeMilliseconds.Sum() - timing.PrefillMilliseconds) / steps;
+        var compute = Math.Max(0, timing.HopComputeMilliseconds.Sum() - reading) / steps;
         return intervals.Select(interval => Math.Max(0, interval - compute) / hops);
     }
 

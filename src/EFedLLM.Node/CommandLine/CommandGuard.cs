@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Akka.Configuration;
 using EFedLLM.Node.Output;
 
 namespace EFedLLM.Node.CommandLine;
@@ -36,6 +37,7 @@ internal static class CommandGuard
         AggregateException { InnerExceptions.Count: 1 } one => Explain(one.InnerException!, cancellation),
         UserErrorException user => (user.Message, user.ExitCode),
         OperationCanceledException when cancellation.IsCancellationRequested => (null, ExitCodes.Interrupted),
+        ConfigurationException setting => (setting.Message, ExitCodes.Usage),
         UnauthorizedAccessException or IOException or InvalidDataException or NotSupportedException or TimeoutException =>
             (error.Message, ExitCodes.Failed),
         ArgumentException argument => (WithoutParameter(argument), ExitCodes.Usage),

@@ -13,12 +13,18 @@ internal static class EfedllmCommand
     public static RootCommand Create() => new(
         "A peer-to-peer cluster that runs a language model over several devices.")
     {
+        new UpCommand(),
+        new JoinCommand(),
+        new PromptCommand(),
         new ChatCommand(),
         ClusterCommand.Create(),
         LedgerCommand.Create(),
         new CompressCommand(),
+        new EvalCommand(),
+        new BenchCommand(),
         new TokenizeCommand(),
         CertCommand.Create(),
+        new NodeCommand(),
     };
 
     /// <summary>Parses and runs.</summary>

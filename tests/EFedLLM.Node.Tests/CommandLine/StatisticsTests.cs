@@ -18,6 +18,6 @@ public class StatisticsTests
     public void The_time_between_devices_is_what_computing_leaves()
     {
         var timing = new AnswerTiming(8, 3, 0, PrefillMilliseconds: 10, DecodeMilliseconds: 12, HopComputeMilliseconds: [9, 9]);
-        Assert.Equal([1, 3], ClusterBench.HopTimes(timing, [6, 10], hops: 2));
+        Assert.Equal([1, 3], ClusterBench.HopTimes(timing, reading: 10, [6, 10], hops: 2));
     }
 }

@@ -1,0 +1,24 @@
+using Akka.Actor;
+using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Protocol;
+
+namespace EFedLLM.Actors.Gateway;
+
+/// <summary>What a gateway starts with.</summary>
+public sealed record GatewaySettings
+{
+    /// <summary>The models it asks the cluster to serve; the first is the one a prompt means that names none.</summary>
+    public required IReadOnlyList<GatewayModel> Models { get; init; }
+
+    /// <summary>What it bears.</summary>
+    public required NodeLimits Limits { get; init; }
+
+    /// <summary>The node's view actor; see <see cref="SubscribeView"/>.</summary>
+    public required IActorRef View { get; init; }
+
+    /// <summary>The node's work reporter; takes <see cref="WorkReport"/>.</summary>
+    public required IActorRef Reporter { get; init; }
+
+    /// <summary>The clock.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+}

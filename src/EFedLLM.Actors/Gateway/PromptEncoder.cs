@@ -1,0 +1,87 @@
+using System.Collections.Immutable;
+using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Layers;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Transformer.Generation;
+
+namespace EFedLLM.Actors.Gateway;
+
+/// <summary>Turns prompts into token ids, within bounds.</summary>
+internal static class PromptEncoder
+{
+    /// <summary>What is wrong with a prompt's form, as far as can be said without looking at its text: cheap enough for an actor.</summary>
+    /// <returns>The problem for people, or null.</returns>
+    public static string? Problem(PromptInput input, GenerationSettings settings, NodeLimits limits)
+    {
+        if ((input.Text is null ? 0 : 1) + (input.Messages is null ? 0 : 1) + (input.Tokens is null ? 0 : 1) != 1)
+        {
+            return "A prompt is exactly one of text, messages and token ids.";
+        }
+
+        if (settings.MaxTokens < 1 || settings.MaxTokens > limits.MaxTokens)
+        {
+            return $"max_tokens is {settings.MaxTokens}; it must be 1 to {limits.MaxTokens}.";
+        }
+
+        if (SamplingRules.Problem(settings.Sampling) is { } problem)
+        {
+            return char.ToUpperInvariant(problem[0]) + problem[1..];
+        }
+
+        if (settings.Stop.IsDefault || settings.Stop.Length > ProtocolLimits.StopTexts || settings.Stop.Any(stop => stop is not { Length: >= 1 and <= ProtocolLimits.StopCharacters }))
+        {
+            return $"There may be {ProtocolLimits.StopTexts} stop texts, each of 1 to {ProtocolLimits.StopCharacters} characters.";
+        }
+
+        if (input.Messages is { Length: > ProtocolLimits.ChatMessages })
+        {
+            return $"A chat may have {ProtocolLimits.ChatMessages} messages.";
+        }
+
+        var characters = input.Text?.Length ?? input.Messages?.Sum(message => (long)message.Role.Length + message.Content.Length) ?? 0;
+        return characters > limits.MaxPromptCharacters ? $"The prompt has {characters} characters; at most {limits.MaxPromptCharacters} are possible." : null;
+    }
+
+    /// <summary>Encodes a prompt whose form is in order. Takes long for a long one.</summary>
+    public static EncodedPrompt Encode(GatewayModel model, PromptInput input, GenerationSettings settings, NodeLimits limits)
+    {
+        ImmutableArray<int> tokens;
+        try
+        {
+            tokens = input switch
+            {
+                { Tokens: { } ids } => ids,
+                { Messages: { } messages } => [.. model.Tokenizer.Encode(model.Template.Render(messages))],
+                _ => [.. model.Tokenizer.Encode(input.Text!)],
+            };
+        }
+        catch (ArgumentException e)
+        {
+            return EncodedPrompt.Refuse(settings, GenerationError.Invalid, e.Message);
+        }
+        catch (InvalidDataException e)
+        {
+            return EncodedPrompt.Refuse(settings, GenerationError.Internal, e.Message);
+        }
+
+        if (tokens.IsDefaultOrEmpty)
+        {
+            return EncodedPrompt.Refuse(settings, GenerationError.Invalid, "The prompt is empty.");
+        }
+
+        if (tokens.AsSpan().ContainsAnyExceptInRange(0, model.Shape.VocabularySize - 1))
+        {
+            return EncodedPrompt.Refuse(settings, GenerationError.Invalid, $"A token id is outside the vocabulary of {model.Shape.VocabularySize}.");
+        }
+
+        if (tokens.Length > limits.MaxPromptTokens)
+        {
+            return EncodedPrompt.Refuse(settings, GenerationError.TooLong, $"The prompt has {tokens.Length} tokens; at most {limits.MaxPromptTokens} are possible.");
+        }
+
+        var room = model.Served.ContextLength - tokens.Length;
+        return room < 1
+            ? EncodedPrompt.Refuse(settings, GenerationError.TooLong, $"The prompt has {tokens.Length} tokens; {model.Served.Name} has a context of {model.Served.ContextLength}, and the answer needs room too.")
+            : new EncodedPrompt(tokens, settings with { MaxTokens = Math.Min(settings.MaxTokens, room) });
+    }
+}

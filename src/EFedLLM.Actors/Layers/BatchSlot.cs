@@ -1,0 +1,113 @@
+using EFedLLM.Transformer.Blocks;
+using EFedLLM.Transformer.Sampling;
+
+namespace EFedLLM.Actors.Layers;
+
+/// <summary>One session's place in a batch: reused from batch to batch.</summary>
+internal sealed class BatchSlot
+{
+    private readonly List<(StepPiece Piece, int From, int Rows)> _parts = [];
+    private int[] _tokens = [];
+
+    /// <summary>The session.</summary>
+    public required ShardSession Session { get; set; }
+
+    /// <summary>What the shard computes.</summary>
+    public required ShardStep Step { get; init; }
+
+    /// <summary>The epoch when the batch was formed: a result of an older one goes nowhere.</summary>
+    public int Epoch { get; private set; }
+
+    /// <summary>The first position.</summary>
+    public int Position { get; private set; }
+
+    /// <summary>Number of positions.</summary>
+    public int Rows { get; private set; }
+
+    /// <summary>Whether a token is drawn after the last one.</summary>
+    public bool Sample { get; set; }
+
+    /// <summary>Compute time of the hops before, [hop index].</summary>
+    public long[] Before { get; private set; } = [];
+
+    /// <summary>Compute time here.</summary>
+    public int Microseconds { get; set; }
+
+    /// <summary>Why computing failed, for people; null when it did not.</summary>
+    public string? Error { get; set; }
+
+    /// <summary>The token, where one is drawn.</summary>
+    public TokenChoice Choice { get; set; }
+
+    /// <summary>Begins anew for <paramref name="session"/>.</summary>
+    public void Reset(ShardSession session)
+    {
+        (Session, Epoch, Position, Rows, Sample, Microseconds, Error, Choice) = (session, session.Epoch, 0, 0, false, 0, null, default);
+        _parts.Clear();
+        if (Before.Length != session.Open.HopIndex)
+        {
+            Before = new long[session.Open.HopIndex];
+        }
+
+        Array.Clear(Before);
+    }
+
+    /// <summary>Forgets what it refers to, so that nothing outlives its session.</summary>
+    public void Release()
+    {
+        _parts.Clear();
+        (Step.Tokens, Step.Hidden, Step.Logits) = (default, default, default);
+    }
+
+    /// <summary>Appends rows of a piece.</summary>
+    public void Add(StepPiece piece, int from, int rows)
+    {
+        if (_parts.Count == 0)
+        {
+            Position = piece.Position + from;
+        }
+
+        _parts.Add((piece, from, rows));
+        Rows += rows;
+
+        // A step that is computed in parts is paid for once.
+        for (var hop = 0; from == 0 && hop < piece.HopMicroseconds.Length; hop++)
+        {
+            Before[hop] += piece.HopMicroseconds[hop];
+        }
+    }
+
+    /// <summary>The token ids, [Rows].</summary>
+    public ReadOnlyMemory<int> Tokens()
+    {
+        if (_parts.Count == 1)
+        {
+            return _parts[0].Piece.Tokens.Slice(_parts[0].From, Rows);
+        }
+
+        if (_tokens.Length < Rows)
+        {
+            _tokens = new int[Rows];
+        }
+
+        var at = 0;
+        foreach (var (piece, from, rows) in _parts)
+        {
+            piece.Tokens.Span.Slice(from, rows).CopyTo(_tokens.AsSpan(at));
+            at += rows;
+        }
+
+        return _tokens.AsMemory(0, Rows);
+    }
+
+    /// <summary>Copies the activations that came in to <paramref name="destination"/>, [Rows, width].</summary>
+    public void CopyHidden(Span<float> destination, int width)
+    {
+        var at = 0;
+        foreach (var (piece, from, rows) in _parts)
+        {
+            piece.Hidden.Span.Slice(from * width, rows * width).CopyTo(destination[at..]);
+            at += rows * width;
+        }
+    }
+}

@@ -1,0 +1,37 @@
+using Akka.Actor;
+using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Transformer.Checkpoints;
+
+namespace EFedLLM.Actors.Layers;
+
+/// <summary>What a device starts with.</summary>
+public sealed record DeviceSettings
+{
+    /// <summary>Its identity.</summary>
+    public required DeviceId DeviceId { get; init; }
+
+    /// <summary>A name for people.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The models it can load from: folders of factored models, or of checkpoints, which it computes in float32. One that cannot be opened is logged and left out.</summary>
+    public required IReadOnlyList<string> ModelFolders { get; init; }
+
+    /// <summary>What it gives and bears.</summary>
+    public required NodeLimits Limits { get; init; }
+
+    /// <summary>The node's view actor; see <see cref="SubscribeView"/>.</summary>
+    public required IActorRef View { get; init; }
+
+    /// <summary>The clock.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>How long the sessions of a range that is given up may go on before they are ended. A higher value lets more answers finish; a lower one follows a new plan sooner.</summary>
+    public TimeSpan DrainGrace { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Opens a folder of <see cref="ModelFolders"/>.</summary>
+    internal Func<string, IModelSource> OpenModel { get; init; } = ModelFolder.Open;
+
+    /// <summary>The memory for KV caches, or null for the share of <see cref="Limits"/>.</summary>
+    internal CacheBudget? Cache { get; init; }
+}

@@ -1,0 +1,377 @@
+using System.Collections.Immutable;
+using Akka;
+using Akka.Actor;
+using Akka.Event;
+using EFedLLM.Actors.Pipeline;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Transformer.Blocks;
+using EFedLLM.Transformer.Checkpoints;
+
+namespace EFedLLM.Actors.Layers;
+
+/// <summary>A device: holds the ranges that the plans assign to it, one <see cref="LayerShard"/> each, and announces what it has.</summary>
+internal sealed class LayerHost : ReceiveActor, IWithTimers
+{
+    /// <summary>Its name under <c>/user</c>.</summary>
+    public const string ActorName = "layers";
+
+    private const int MostJobs = 4 * ProtocolLimits.AnnouncedRanges;
+
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly DeviceSettings _settings;
+    private readonly Address _node;
+    private readonly Action<DeviceAnnouncement> _announce;
+    private readonly ShardWorker _worker;
+    private readonly ShardWorker _loader;
+    private readonly CacheBudget _budget;
+    private readonly long _weightMemory;
+    private readonly Dictionary<(ModelId Model, LayerRange Range), Entry> _entries = [];
+    private readonly HashSet<(ModelId Model, LayerRange Range, long Version)> _given = [];
+    private Dictionary<ModelId, IModelSource> _sources = [];
+    private ClusterView _view;
+    private IActorRef? _leaver;
+    private double _bytesPerSecond;
+    private long _revision;
+    private bool _isLeaving;
+
+    /// <summary>A device that holds nothing yet.</summary>
+    /// <param name="settings">What it starts with.</param>
+    /// <param name="node">Its node's address.</param>
+    /// <param name="announce">Publishes an announcement.</param>
+    public LayerHost(DeviceSettings settings, Address node, Action<DeviceAnnouncement> announce)
+    {
+        (_settings, _node, _announce) = (settings, node, announce);
+        var limits = settings.Limits;
+        _worker = new ShardWorker(limits.Threads, MostJobs, failed: e => _log.Error(e, "The compute thread met an unexpected error."));
+        _loader = new ShardWorker(1, MostJobs, "efedllm loader", e => _log.Error(e, "The loading thread met an unexpected error."));
+        _budget = settings.Cache ?? new CacheBudget((long)(limits.DeviceMemoryBytes * limits.CacheShare));
+        _weightMemory = limits.DeviceMemoryBytes - _budget.Total;
+        _view = ClusterView.Empty(node);
+
+        Receive<ClusterView>(view =>
+        {
+            _view = view;
+            Follow();
+        });
+        Receive<DeviceReady>(Ready);
+        Receive<RangeLoaded>(Serve);
+        Receive<RangeNotLoaded>(message =>
+        {
+            _log.Error(message.Error, "Loading {0} of model {1} failed; it is tried again with the next plan.", message.Range, message.Model.Short);
+            _entries.Remove((message.Model, message.Range));
+            Follow();
+        });
+        Receive<ShardDrained>(message => End(message.Shard));
+        Receive<GraceOver>(message =>
+        {
+            if (_entries.TryGetValue((message.Model, message.Range), out var entry) && entry is { State: HoldingState.Draining, Shard: { } shard })
+            {
+                _log.Warning("Sessions on {0} of model {1} had {2} to finish and are ended.", message.Range, message.Model.Short, settings.DrainGrace);
+                End(shard);
+            }
+        });
+        Receive<Terminated>(message => End(message.ActorRef));
+        Receive<RangeReleased>(message =>
+        {
+            _entries.Remove((message.Model, message.Range));
+            Follow();
+        });
+        Receive<LeaveDevice>(_ => Leave());
+    }
+
+    /// <inheritdoc/>
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    /// <inheritdoc/>
+    protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(_ => Directive.Stop);
+
+    /// <inheritdoc/>
+    protected override void PreStart()
+    {
+        var (self, settings, log, worker) = (Self, _settings, _log, _worker);
+        _loader.TryEnqueue(new ComputeJob(_ =>
+        {
+            var sources = OpenSources(settings, log);
+            worker.TryEnqueue(new ComputeJob(team => self.Tell(new DeviceReady(sources, Measure(sources, team, settings, log)), ActorRefs.NoSender)));
+        }));
+    }
+
+    /// <inheritdoc/>
+    protected override void PostStop()
+    {
+        // The models go last: behind everything that computes or loads from them.
+        var (loader, sources) = (_loader, _sources.Values);
+        _worker.End(() => loader.End(() =>
+        {
+            foreach (var source in sources)
+            {
+                source.Dispose();
+            }
+        }));
+    }
+
+    private static ImmutableArray<IModelSource> OpenSources(DeviceSettings settings, ILoggingAdapter log)
+    {
+        var sources = new Dictionary<ModelId, IModelSource>();
+        foreach (var folder in settings.ModelFolders)
+        {
+            try
+            {
+                var source = settings.OpenModel(folder);
+                if (!sources.TryAdd(source.Id, source))
+                {
+                    source.Dispose();
+                }
+            }
+            catch (Exception e)
+            {
+                log.Error(e, "The model in {0} cannot be used.", folder);
+            }
+        }
+
+        return [.. sources.Values];
+    }
+
+    private static double Measure(ImmutableArray<IModelSource> sources, Transformer.Kernels.ComputeTeam team, DeviceSettings settings, ILoggingAdapter log)
+    {
+        try
+        {
+            return sources.FirstOrDefault(source => source.UnitBytes(1) <= settings.Limits.DeviceMemoryBytes) is { } source ? SpeedProbe.Measure(source, team) : 0;
+        }
+        catch (Exception e)
+        {
+            log.Error(e, "The device's speed cannot be measured.");
+            return 0;
+        }
+    }
+
+    private void Ready(DeviceReady message)
+    {
+        _sources = message.Sources.ToDictionary(source => source.Id);
+        _bytesPerSecond = message.BytesPerSecond;
+        _log.Info("Device {0} has {1} models and reads {2:F1} GB/s of weights.", _settings.DeviceId.Short, _sources.Count, _bytesPerSecond / 1e9);
+        _settings.View.Tell(new SubscribeView(Self));
+        Announce();
+        Follow();
+    }
+
+    private void Follow()
+    {
+        if (_isLeaving || _sources.Count == 0)
+        {
+            return;
+        }
+
+        var wanted = new List<(WantedRange Range, long Version)>();
+        foreach (var plan in _view.Plans)
+        {
+            if (_sources.TryGetValue(plan.Model, out var source)
+                && plan.Assignments.FirstOrDefault(assignment => assignment.Device == _settings.DeviceId) is { } assignment
+                && assignment.Range.IsValid(source.Shape.Layers))
+            {
+                wanted.Add((new WantedRange(plan.Model, assignment.Range, Bytes(source, assignment.Range)), plan.Version));
+            }
+        }
+
+        var versions = wanted.ToDictionary(want => (want.Range.Model, want.Range.Range), want => want.Version);
+        _given.RemoveWhere(given => !versions.TryGetValue((given.Model, given.Range), out var version) || version != given.Version);
+        var holdings = _entries.Select(entry => new Holding(entry.Key.Model, entry.Key.Range, entry.Value.Bytes, entry.Value.State)).ToArray();
+        var actions = HoldingPlanner.Decide(
+            holdings, [.. wanted.Select(want => want.Range)], _view.Plans.Select(plan => plan.Model).ToHashSet(), _weightMemory, IsNeeded);
+        foreach (var action in actions)
+        {
+            var key = (action.Model, action.Range);
+            switch (action.Step)
+            {
+                // Once for each plan: what was refused or failed once is so until the plan changes.
+                case HoldingStep.Load when _given.Add((action.Model, action.Range, versions[key])):
+                    Load(key, action.Bytes);
+                    break;
+                case HoldingStep.Refuse when _given.Add((action.Model, action.Range, versions[key])):
+                    _log.Error("Plan {0} assigns {1} of model {2} to this device: {3}. Give it more memory (efedllm.device.memory).", versions[key], action.Range, action.Model.Short, action.Reason);
+                    break;
+                case HoldingStep.Drain:
+                    Drain(key);
+                    break;
+                case HoldingStep.Resume:
+                    Resume(key);
+                    break;
+                default:
+                    break;
+            }
+        }
+    }
+
+    private void Load((ModelId Model, LayerRange Range) key, long bytes)
+    {
+        var (self, source) = (Self, _sources[key.Model]);
+        _entries[key] = new Entry(bytes);
+        _loader.TryEnqueue(new ComputeJob(_ =>
+        {
+            try
+            {
+                for (var unit = key.Range.First; source is FactoredModel model && unit < key.Range.End; unit++)
+                {
+                    model.Verify(unit);
+                }
+
+                self.Tell(new RangeLoaded(key.Model, TransformerShard.Load(source, key.Range)), ActorRefs.NoSender);
+            }
+            catch (Exception e)
+            {
+                self.Tell(new RangeNotLoaded(key.Model, key.Range, e), ActorRefs.NoSender);
+            }
+        }));
+    }
+
+    private void Serve(RangeLoaded message)
+    {
+        var key = (message.Model, message.Shard.Range);
+        var (self, limits, entry) = (Self, _settings.Limits, _entries[key]);
+        var parts = new LayerShardParts(
+            key.Model,
+            message.Shard,
+            _worker,
+            _budget,
+            limits.DeviceMaxSessions,
+            limits.BatchRows,
+            limits.IdleSession,
+            _settings.Time,
+            () => self.Tell(new RangeReleased(key.Model, key.Range), ActorRefs.NoSender));
+        entry.Shard = Context.Watch(Context.ActorOf(Props.Create(() => new LayerShard(parts))));
+        entry.State = HoldingState.Serving;
+        entry.WeightBytes = message.Shard.WeightBytes;
+        _log.Info("Serving {0} of model {1}.", key.Range.Describe(message.Shard.Shape.Layers), key.Model.Short);
+        if (_isLeaving)
+        {
+            Drain(key);
+        }
+
+        Announce();
+        Follow();
+    }
+
+    private void Drain((ModelId Model, LayerRange Range) key)
+    {
+        var entry = _entries[key];
+        entry.State = HoldingState.Draining;
+        entry.Shard!.Tell(DrainShard.Instance);
+        Timers.StartSingleTimer(key, new GraceOver(key.Model, key.Range), _settings.DrainGrace);
+        Announce();
+    }
+
+    private void Resume((ModelId Model, LayerRange Range) key)
+    {
+        var entry = _entries[key];
+        entry.State = HoldingState.Serving;
+        entry.Shard!.Tell(ResumeShard.Instance);
+        Timers.Cancel(key);
+        Announce();
+    }
+
+    private void End(IActorRef shard)
+    {
+        foreach (var (key, entry) in _entries)
+        {
+            // A shard that was resumed meanwhile is not drained any more; one that ended by itself has failed.
+            if (shard.Equals(entry.Shard) && (entry.State == HoldingState.Draining || (entry.State == HoldingState.Serving && IsDead(shard))))
+            {
+                if (entry.State == HoldingState.Serving)
+                {
+                    // The plan still wants it: it is loaded again when its memory is free.
+                    _given.RemoveWhere(given => (given.Model, given.Range) == key);
+                }
+
+                entry.State = HoldingState.Ending;
+                Timers.Cancel(key);
+                Context.Stop(shard);
+                Announce();
+                break;
+            }
+        }
+
+        SayLeft();
+    }
+
+    private static bool IsDead(IActorRef shard) => Context.Child(shard.Path.Name).IsNobody();
+
+    private void Leave()
+    {
+        _isLeaving = true;
+        _leaver = Sender;
+        foreach (var (key, entry) in _entries.Where(entry => entry.Value.State == HoldingState.Serving).ToArray())
+        {
+            Drain(key);
+        }
+
+        Announce();
+        SayLeft();
+    }
+
+    private void SayLeft()
+    {
+        if (_leaver is not null && _entries.Values.All(entry => entry.State is HoldingState.Ending or HoldingState.Loading))
+        {
+            _leaver.Tell(Done.Instance);
+            _leaver = null;
+        }
+    }
+
+    private bool IsNeeded(Holding holding)
+    {
+        if (_view.Models.FirstOrDefault(model => model.Model == holding.Model) is not { } model)
+        {
+            return false;
+        }
+
+        var without = Announcement(key => key != (holding.Model, holding.Range));
+        return RoutePlanner.Plan(With(Announcement(_ => true)), model).Route is not null && RoutePlanner.Plan(With(without), model).Route is null;
+    }
+
+    private ClusterView With(DeviceAnnouncement own) => _view with
+    {
+        Devices = [.. _view.Devices.Where(device => device.Device != own.Device), own],
+    };
+
+    private void Announce()
+    {
+        _revision = Math.Max(_revision + 1, _settings.Time.GetUtcNow().UtcTicks);
+        _announce(Announcement(_ => true));
+    }
+
+    private DeviceAnnouncement Announcement(Func<(ModelId Model, LayerRange Range), bool> includes) => new(
+        _settings.DeviceId,
+        _settings.Name,
+        _node,
+        Self,
+        _settings.Limits.DeviceMemoryBytes,
+        _bytesPerSecond,
+        [.. _sources.Keys.OrderBy(model => model.Value, StringComparer.Ordinal)],
+        [.. _entries.Where(entry => entry.Value.State == HoldingState.Serving && includes(entry.Key))
+            .Select(entry => new LoadedRange(entry.Key.Model, entry.Key.Range, entry.Value.Shard!, entry.Value.WeightBytes))
+            .OrderBy(range => range.Model.Value, StringComparer.Ordinal).ThenBy(range => range.Range.First).ThenBy(range => range.Range.End)],
+        _isLeaving,
+        _revision);
+
+    private static long Bytes(IModelSource source, LayerRange range)
+    {
+        var bytes = 0L;
+        for (var unit = range.First; unit < range.End; unit++)
+        {
+            bytes += source.UnitBytes(unit);
+        }
+
+        return bytes;
+    }
+
+    private sealed class Entry(long bytes)
+    {
+        public long Bytes { get; } = bytes;
+
+        public HoldingState State { get; set; } = HoldingState.Loading;
+
+        public IActorRef? Shard { get; set; }
+
+        public long WeightBytes { get; set; }
+    }
+}

@@ -1,0 +1,225 @@
+using System.Diagnostics.CodeAnalysis;
+using Akka.Actor;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Transformer.Caching;
+using EFedLLM.Transformer.Checkpoints;
+
+namespace EFedLLM.Actors.Layers;
+
+/// <summary>The sessions of one loaded range, and what of a message is believed: who may open, feed and close, and with what.</summary>
+/// <param name="model">The model.</param>
+/// <param name="shape">Its hyper-parameters.</param>
+/// <param name="range">The range.</param>
+/// <param name="maxSessions">Most sessions at a time.</param>
+/// <param name="budget">The device's cache memory.</param>
+internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange range, int maxSessions, CacheBudget budget)
+{
+    /// <summary>Activations of one session that may wait, in bytes, before credit for more is held back.</summary>
+    public const long BytesAhead = 4 << 20;
+
+    private readonly Dictionary<SessionId, ShardSession> _sessions = [];
+
+    /// <summary>Whether new sessions are refused.</summary>
+    public bool IsLeaving { get; set; }
+
+    /// <summary>The sessions.</summary>
+    public IReadOnlyCollection<ShardSession> Sessions => _sessions.Values;
+
+    /// <summary>Decides about opening a session, and reserves its memory.</summary>
+    /// <param name="message">The request.</param>
+    /// <param name="now">The time, on any clock that only grows.</param>
+    public OpenDecision Open(OpenSession message, TimeSpan now)
+    {
+        if (Problem(message) is { } problem)
+        {
+            return OpenDecision.Refuse(RefusalReason.Invalid, problem);
+        }
+
+        if (message.Route.Model != model || message.Route.Hops[message.HopIndex].Range != range)
+        {
+            return OpenDecision.Refuse(RefusalReason.WrongRange, $"this device holds {range.Describe(shape.Layers)} of {model.Short}, not what the route names.");
+        }
+
+        if (_sessions.TryGetValue(message.Session, out var session))
+        {
+            return Again(session, message, now);
+        }
+
+        if (IsLeaving)
+        {
+            return OpenDecision.Refuse(RefusalReason.Leaving, "this device is about to give the range up.");
+        }
+
+        if (_sessions.Count >= maxSessions)
+        {
+            return OpenDecision.Refuse(RefusalReason.Full, $"this device serves {maxSessions} sessions already.");
+        }
+
+        var bytes = KvCache.BytesFor(shape, range, message.TokenLimit);
+        if (!budget.TryReserve(bytes))
+        {
+            return OpenDecision.Refuse(
+                RefusalReason.Full,
+                $"a session of {message.TokenLimit} positions needs {bytes} bytes of cache; {budget.Total - budget.Reserved} of {budget.Total} are free.");
+        }
+
+        session = new ShardSession(message, bytes, now);
+        _sessions.Add(message.Session, session);
+        return new OpenDecision(OpenOutcome.New, session);
+    }
+
+    /// <summary>Decides about tokens for the first hop, and queues them.</summary>
+    /// <param name="message">The step.</param>
+    /// <param name="sender">Who sent it.</param>
+    public FeedDecision Feed(FeedTokens message, IActorRef sender)
+    {
+        if (!TryFind(message, out var session))
+        {
+            return new FeedDecision(FeedOutcome.Unknown, null);
+        }
+
+        if (message.Epoch != session.Epoch || !range.HasEmbedding || !sender.Equals(session.Open.Pipeline))
+        {
+            return new FeedDecision(FeedOutcome.Ignored, session);
+        }
+
+        if (message.Tokens.IsDefaultOrEmpty || message.Tokens.Length > ProtocolLimits.TokensPerFeed)
+        {
+            return Fail(session, $"a step has 1 to {ProtocolLimits.TokensPerFeed} tokens.");
+        }
+
+        return message.Tokens.AsSpan().ContainsAnyExceptInRange(0, shape.VocabularySize - 1)
+            ? Fail(session, $"a token id is outside the vocabulary of {shape.VocabularySize}.")
+            : Accept(session, StepPiece.Of(message));
+    }
+
+    /// <summary>Decides about activations from the hop before, and queues them.</summary>
+    /// <param name="message">The step.</param>
+    /// <param name="sender">Who sent it.</param>
+    public FeedDecision Feed(FeedHidden message, IActorRef sender)
+    {
+        if (!TryFind(message, out var session))
+        {
+            return new FeedDecision(FeedOutcome.Unknown, null);
+        }
+
+        if (message.Epoch != session.Epoch || !sender.Equals(session.Previous))
+        {
+            return new FeedDecision(FeedOutcome.Ignored, session);
+        }
+
+        if (message.Rows < 1 || message.Hidden.Length != (long)message.Rows * shape.HiddenSize)
+        {
+            return Fail(session, $"{message.Hidden.Length} activations are not {message.Rows} rows of {shape.HiddenSize}.");
+        }
+
+        if (message.HopMicroseconds.IsDefault || message.HopMicroseconds.Length != session.Open.HopIndex || message.HopMicroseconds.AsSpan().ContainsAnyExceptInRange(0, int.MaxValue))
+        {
+            return Fail(session, $"a step names {session.Open.HopIndex} compute times here.");
+        }
+
+        return session.Owed >= ProtocolLimits.HiddenCredit
+            ? Fail(session, "the hop before sends more than it has credit for.")
+            : Accept(session, StepPiece.Of(message));
+    }
+
+    /// <summary>The session whose next hop gives credit, or null when the message is of no use.</summary>
+    public ShardSession? Credit(HiddenReceived message, IActorRef sender)
+        => TryFind(message, out var session) && message.Epoch == session.Epoch && sender.Equals(session.Next) && session.Window.Acknowledge(message.Position)
+            ? session
+            : null;
+
+    /// <summary>The session that its pipeline closes, or null when the message is of no use.</summary>
+    public ShardSession? Close(CloseSession message, IActorRef sender)
+        => TryFind(message, out var session) && message.Epoch >= session.Epoch && sender.Equals(session.Open.Pipeline) ? session : null;
+
+    /// <summary>The sessions of a pipeline.</summary>
+    public ShardSession[] Of(IActorRef pipeline) => [.. _sessions.Values.Where(session => session.Open.Pipeline.Equals(pipeline))];
+
+    /// <summary>The sessions that were silent for <paramref name="limit"/> and for which nothing is computed.</summary>
+    public ShardSession[] Idle(TimeSpan now, TimeSpan limit)
+        => [.. _sessions.Values.Where(session => !session.IsComputing && session.Steps.Rows == 0 && now - session.LastActive >= limit)];
+
+    /// <summary>Takes a session out. Its memory stays reserved until its cache is gone.</summary>
+    public void Remove(ShardSession session)
+    {
+        _sessions.Remove(session.Open.Session);
+        session.IsClosed = true;
+        session.Steps.Clear();
+        session.Window.Clear();
+    }
+
+    private static FeedDecision Fail(ShardSession session, string problem) => new(FeedOutcome.Failed, session, problem);
+
+    private static OpenDecision Again(ShardSession session, OpenSession message, TimeSpan now)
+    {
+        if (message.Epoch < session.Epoch)
+        {
+            return new OpenDecision(OpenOutcome.Stale, session);
+        }
+
+        if (!message.Pipeline.Equals(session.Open.Pipeline) || message.TokenLimit != session.Open.TokenLimit || message.Sampling != session.Open.Sampling)
+        {
+            return OpenDecision.Refuse(RefusalReason.Invalid, "the session is open with another pipeline, limit or sampling.");
+        }
+
+        if (message.Epoch > session.Epoch)
+        {
+            session.Reopen(message);
+        }
+        else if (message.Route != session.Open.Route)
+        {
+            return OpenDecision.Refuse(RefusalReason.Invalid, "the session is open with another route of the same epoch.");
+        }
+
+        session.LastActive = now;
+        return new OpenDecision(OpenOutcome.Again, session);
+    }
+
+    private bool TryFind(ISessionMessage message, [NotNullWhen(true)] out ShardSession? session) => _sessions.TryGetValue(message.Session, out session);
+
+    private FeedDecision Accept(ShardSession session, StepPiece piece)
+    {
+        if (piece.Position != session.NextPosition)
+        {
+            return new FeedDecision(FeedOutcome.Rejected, session);
+        }
+
+        if (piece.Rows > session.Open.TokenLimit - piece.Position)
+        {
+            return Fail(session, $"the session was opened for {session.Open.TokenLimit} positions.");
+        }
+
+        session.Accept(piece);
+        return new FeedDecision(FeedOutcome.Accepted, session);
+    }
+
+    private string? Problem(OpenSession message)
+    {
+        var hops = message.Route.Hops;
+        if (hops.IsDefaultOrEmpty || hops.Length > ProtocolLimits.Hops || message.HopIndex < 0 || message.HopIndex >= hops.Length || message.Epoch < 1)
+        {
+            return "the route has no such hop.";
+        }
+
+        var next = 0;
+        foreach (var hop in hops)
+        {
+            if (hop.Range.First != next || hop.Range.Count < 1)
+            {
+                return $"the route has a gap at unit {next}.";
+            }
+
+            next = hop.Range.End;
+        }
+
+        if (message.Route.Model == model && next != shape.Units)
+        {
+            return $"the route ends at unit {next} of {shape.Units}.";
+        }
+
+        return message.TokenLimit < 1 || (message.Route.Model == model && message.TokenLimit > shape.ContextLength)
+            ? $"{message.TokenLimit} positions are impossible; the model has {shape.ContextLength}."
+            : SamplingRules.Problem(message.Sampling);
+    }
+}

@@ -1,0 +1,245 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using EFedLLM.Transformer.Blocks;
+using EFedLLM.Transformer.Kernels;
+using EFedLLM.Transformer.Sampling;
+
+namespace EFedLLM.Actors.Layers;
+
+/// <summary>
+/// One forward of a shard: the steps of several sessions at once. The actor fills it, hands it to the compute thread and leaves it
+/// alone until <c>done</c>; so there is one of it for a shard's whole life.
+/// </summary>
+/// <param name="shard">The weights.</param>
+/// <param name="mostRows">Most rows of a batch.</param>
+/// <param name="done">Called on the compute thread when the results are there.</param>
+internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action done) : IComputeJob
+{
+    private readonly int _mostRows = mostRows;
+    private readonly List<BatchSlot> _slots = [];
+    private readonly Sampler _sampler = new();
+    private ShardStep[] _steps = [];
+    private float[] _hidden = [];
+    private float[] _logits = [];
+
+    /// <summary>The filled places.</summary>
+    public ReadOnlySpan<BatchSlot> Slots => CollectionsMarshal.AsSpan(_slots)[..Count];
+
+    /// <summary>Number of filled places.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>Rows that still fit.</summary>
+    public int Room { get; private set; } = mostRows;
+
+    /// <summary>Whether the compute thread has it.</summary>
+    public bool IsComputing { get; set; }
+
+    private bool HasHead => shard.Range.HasHead(shard.Shape.Layers);
+
+    /// <summary>Takes at most <paramref name="most"/> of the rows that wait for a session.</summary>
+    /// <returns>Rows taken.</returns>
+    public int Add(ShardSession session, int most)
+    {
+        if (Count == _slots.Count)
+        {
+            _slots.Add(new BatchSlot { Session = session, Step = new ShardStep { Cache = session.Cache! } });
+        }
+
+        var slot = _slots[Count++];
+        slot.Reset(session);
+        session.Steps.Take(Math.Min(most, Room), slot);
+        session.ComputingRows = slot.Rows;
+        Room -= slot.Rows;
+        return slot.Rows;
+    }
+
+    /// <summary>Empties it.</summary>
+    public void Clear()
+    {
+        foreach (var slot in Slots)
+        {
+            slot.Release();
+        }
+
+        (Count, Room) = (0, _mostRows);
+    }
+
+    /// <inheritdoc/>
+    public void Run(ComputeTeam team)
+    {
+        try
+        {
+            Prepare();
+            Compute(team);
+            Draw();
+        }
+        catch (Exception e)
+        {
+            // Nothing is known about any result.
+            foreach (var slot in Slots)
+            {
+                slot.Error ??= $"computing failed: {e.Message}";
+            }
+        }
+
+        done();
+    }
+
+    private void Prepare()
+    {
+        var (width, vocabulary) = (shard.Shape.HiddenSize, shard.Shape.VocabularySize);
+        if (HasHead)
+        {
+            // Nothing of it leaves the shard, so it is one buffer for ever.
+            Grow(ref _hidden, (_mostRows - Room) * width);
+            Grow(ref _logits, Count * vocabulary);
+        }
+
+        if (_steps.Length < Count)
+        {
+            _steps = new ShardStep[Count];
+        }
+
+        var (row, draws) = (0, 0);
+        foreach (var slot in Slots)
+        {
+            var step = slot.Step;
+            (step.Cache, step.Count, step.LogitRows, step.Logits) = (slot.Session.Cache!, slot.Rows, 0, default);
+
+            // Rows that leave are handed on as they are: the next hop may be in this process and read them for as long as it likes.
+            step.Hidden = HasHead ? _hidden.AsMemory(row * width, slot.Rows * width) : GC.AllocateUninitializedArray<float>(slot.Rows * width);
+            if (shard.Range.HasEmbedding)
+            {
+                step.Tokens = slot.Tokens();
+            }
+
+            if (HasHead && slot.Sample)
+            {
+                (step.LogitRows, step.Logits) = (1, _logits.AsMemory(draws++ * vocabulary, vocabulary));
+            }
+
+            row += slot.Rows;
+            LoadInput(slot);
+        }
+    }
+
+    private void LoadInput(BatchSlot slot)
+    {
+        if (!shard.Range.HasEmbedding)
+        {
+            slot.CopyHidden(slot.Step.Hidden.Span, shard.Shape.HiddenSize);
+        }
+    }
+
+    private void Compute(ComputeTeam team)
+    {
+        var start = Stopwatch.GetTimestamp();
+        for (var good = Good(); good > 0; good = Good())
+        {
+            try
+            {
+                shard.Forward(_steps.AsSpan(0, good), team);
+                var microseconds = Microseconds(start);
+                foreach (var slot in Slots)
+                {
+                    slot.Microseconds = slot.Error is null ? microseconds : 0;
+                }
+
+                return;
+            }
+            catch (NonFiniteStepException e)
+            {
+                // One bad session must not harm the others, which are where they were: again without it.
+                Slot(_steps[e.Step]).Error = $"computing failed: {e.Message}";
+            }
+            catch (Exception)
+            {
+                foreach (var slot in Slots)
+                {
+                    ComputeAlone(slot, team);
+                }
+
+                return;
+            }
+        }
+    }
+
+    /// <summary>Gathers the steps that have not failed.</summary>
+    private int Good()
+    {
+        var good = 0;
+        foreach (var slot in Slots)
+        {
+            if (slot.Error is null)
+            {
+                _steps[good++] = slot.Step;
+            }
+        }
+
+        return good;
+    }
+
+    private BatchSlot Slot(ShardStep step)
+    {
+        foreach (var slot in Slots)
+        {
+            if (ReferenceEquals(slot.Step, step))
+            {
+                return slot;
+            }
+        }
+
+        throw new InvalidOperationException("The step is of another batch.");
+    }
+
+    private void ComputeAlone(BatchSlot slot, ComputeTeam team)
+    {
+        if (slot.Error is not null)
+        {
+            return;
+        }
+
+        var start = Stopwatch.GetTimestamp();
+        try
+        {
+            slot.Step.Cache.Truncate(slot.Position);
+            LoadInput(slot);
+            shard.Forward([slot.Step], team);
+            slot.Microseconds = Microseconds(start);
+        }
+        catch (Exception e)
+        {
+            slot.Error = $"computing failed: {e.Message}";
+        }
+    }
+
+    private void Draw()
+    {
+        foreach (var slot in Slots)
+        {
+            if (slot.Error is not null || slot.Step.LogitRows == 0)
+            {
+                continue;
+            }
+
+            try
+            {
+                slot.Choice = _sampler.Draw(slot.Step.Logits.Span, slot.Session.Open.Sampling, slot.Position + slot.Rows);
+            }
+            catch (ArithmeticException e)
+            {
+                slot.Error = $"no token could be drawn: {e.Message}";
+            }
+        }
+    }
+
+    private static int Microseconds(long start) => (int)Math.Min(int.MaxValue, Stopwatch.GetElapsedTime(start).TotalMicroseconds);
+
+    private static void Grow(ref float[] buffer, int length)
+    {
+        if (buffer.Length < length)
+        {
+            buffer = GC.AllocateUninitializedArray<float>(length);
+        }
+    }
+}

@@ -1,0 +1,38 @@
+using System.Collections.Immutable;
+using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Transformer.Generation;
+
+namespace EFedLLM.Actors.Pipeline;
+
+/// <summary>Everything that is settled about a generation before its first message.</summary>
+/// <param name="Prompt">The prompt's id.</param>
+/// <param name="Session">The session.</param>
+/// <param name="Model">The model.</param>
+/// <param name="VocabularySize">Number of token ids.</param>
+/// <param name="Route">The hops.</param>
+/// <param name="Tokens">The prompt's token ids, at least one.</param>
+/// <param name="Settings">How to generate. Prompt and answer fit the context.</param>
+/// <param name="Limits">Chunks and deadlines.</param>
+/// <param name="Arrived">When the prompt came.</param>
+internal sealed record GenerationPlan(
+    PromptId Prompt,
+    SessionId Session,
+    ServedModel Model,
+    int VocabularySize,
+    Route Route,
+    ImmutableArray<int> Tokens,
+    GenerationSettings Settings,
+    NodeLimits Limits,
+    TimeSpan Arrived)
+{
+    /// <summary>Most positions the session uses: the last token is drawn, not computed on.</summary>
+    public int TokenLimit => Tokens.Length + Settings.MaxTokens - 1;
+
+    /// <summary>A hop in words.</summary>
+    public string Describe(int hop)
+    {
+        var (device, range, shard) = Route.Hops[hop];
+        return $"device {device.Short} at {shard.Path.Address} ({range.Describe(Model.Layers)})";
+    }
+}

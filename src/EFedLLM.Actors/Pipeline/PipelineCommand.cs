@@ -1,0 +1,36 @@
+using EFedLLM.Actors.Protocol;
+
+namespace EFedLLM.Actors.Pipeline;
+
+/// <summary>What <see cref="GenerationState"/> wants done.</summary>
+internal abstract record PipelineCommand;
+
+/// <summary>Send a hop <see cref="OpenSession"/>.</summary>
+/// <param name="Hop">Its place in the route.</param>
+internal sealed record OpenHop(int Hop) : PipelineCommand;
+
+/// <summary>Send the first hop a step.</summary>
+/// <param name="Message">The step.</param>
+internal sealed record FeedRoute(FeedTokens Message) : PipelineCommand;
+
+/// <summary>Send a hop <see cref="CloseSession"/>.</summary>
+/// <param name="Hop">Its place in the route.</param>
+internal sealed record CloseHop(int Hop) : PipelineCommand;
+
+/// <summary>Tell whoever asked.</summary>
+/// <param name="Event">What.</param>
+internal sealed record TellClient(IEvent Event) : PipelineCommand;
+
+/// <summary>Tell the ledger's reporter.</summary>
+/// <param name="Report">What a device did.</param>
+internal sealed record ReportWork(WorkReport Report) : PipelineCommand;
+
+/// <summary>It is over.</summary>
+/// <param name="Refusal">Why no answer began, so that another route may be tried; null when the client has its last event.</param>
+internal sealed record EndPipeline(HopRefusal? Refusal) : PipelineCommand;
+
+/// <summary>A hop did not take the session, before anything of the answer was sent.</summary>
+/// <param name="Device">The device.</param>
+/// <param name="Reason">Why.</param>
+/// <param name="Message">For people.</param>
+internal sealed record HopRefusal(DeviceId Device, RefusalReason Reason, string Message);

@@ -1,0 +1,129 @@
+using System.Collections.Immutable;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Transformer.Checkpoints;
+
+namespace EFedLLM.Actors.Pipeline;
+
+/// <summary>Finds the shards a session goes through. A pure function: every node that sees the same facts finds the same route.</summary>
+public static class RoutePlanner
+{
+    /// <summary>
+    /// The best route through ranges that reachable devices serve: fewest ranges that the plan does not want, then fewest hops, then
+    /// the lowest device ids. A loaded range is used whole or not at all.
+    /// </summary>
+    /// <param name="view">The cluster.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="avoid">Devices to leave out, or null.</param>
+    public static RouteChoice Plan(ClusterView view, ServedModel model, IReadOnlySet<DeviceId>? avoid = null)
+    {
+        ArgumentNullException.ThrowIfNull(view);
+        ArgumentNullException.ThrowIfNull(model);
+        var units = model.UnitBytes.Length;
+        var plan = view.Plans.FirstOrDefault(plan => plan.Model == model.Model);
+        var offers = Offers(view, model, plan, avoid);
+
+        // best[u]: the best way from unit u to the end.
+        var best = new Way?[units + 1];
+        best[units] = new Way(0, 0, null, null);
+        for (var unit = units - 1; unit >= 0; unit--)
+        {
+            foreach (var (hop, isPlanned) in offers[unit])
+            {
+                if (best[hop.Range.End] is { } rest)
+                {
+                    var way = new Way(rest.Strangers + (isPlanned ? 0 : 1), rest.Hops + 1, hop, rest);
+                    best[unit] = best[unit] is { } other && other.IsAtLeastAsGoodAs(way) ? other : way;
+                }
+            }
+        }
+
+        if (best[0] is not { } whole || whole.Hops > ProtocolLimits.Hops)
+        {
+            return new RouteChoice(null, Problem(model, plan, offers, best[0] is not null));
+        }
+
+        var hops = ImmutableArray.CreateBuilder<Hop>(whole.Hops);
+        for (var way = whole; way?.Hop is { } hop; way = way.Rest)
+        {
+            hops.Add(hop);
+        }
+
+        return new RouteChoice(new Route(model.Model, hops.ToImmutable()), null);
+    }
+
+    /// <summary>What may be used, by first unit; of equal ranges the plan's before others, then the lower device id.</summary>
+    private static List<(Hop Hop, bool IsPlanned)>[] Offers(ClusterView view, ServedModel model, PlacementPlan? plan, IReadOnlySet<DeviceId>? avoid)
+    {
+        var planned = plan?.Assignments.Select(assignment => (assignment.Device, assignment.Range)).ToHashSet() ?? [];
+        var offers = new List<(Hop Hop, bool IsPlanned)>[model.UnitBytes.Length];
+        for (var unit = 0; unit < offers.Length; unit++)
+        {
+            offers[unit] = [];
+        }
+
+        var reachable = view.Members.Where(member => view.IsReachable(member.Address)).Select(member => member.Address).ToHashSet();
+        foreach (var device in view.Devices.OrderBy(device => device.Device.Value, StringComparer.Ordinal))
+        {
+            if (device.Leaving || !reachable.Contains(device.Node) || avoid?.Contains(device.Device) == true)
+            {
+                continue;
+            }
+
+            foreach (var loaded in device.Loaded.Where(loaded => loaded.Model == model.Model && loaded.Range.IsValid(model.Layers)))
+            {
+                offers[loaded.Range.First].Add((new Hop(device.Device, loaded.Range, loaded.Shard), planned.Contains((device.Device, loaded.Range))));
+            }
+        }
+
+        return offers;
+    }
+
+    private static string Problem(ServedModel model, PlacementPlan? plan, List<(Hop Hop, bool IsPlanned)>[] offers, bool isTooLong)
+    {
+        var why = plan switch
+        {
+            null => " There is no placement plan yet.",
+            { Problem: { } problem } => $" {problem}",
+            _ => "",
+        };
+        if (isTooLong)
+        {
+            return $"The shortest route through {model.Name} has more than {ProtocolLimits.Hops} hops.{why}";
+        }
+
+        var missing = Missing(offers);
+        return missing.Count == 0
+            ? $"Devices serve every layer of {model.Name}, but their ranges do not join.{why}"
+            : $"No reachable device serves {string.Join(" or ", missing.Select(range => range.Describe(model.Layers)))} of {model.Name}.{why}";
+    }
+
+    private static List<LayerRange> Missing(List<(Hop Hop, bool IsPlanned)>[] offers)
+    {
+        var missing = new List<LayerRange>();
+        var covered = 0;
+        for (var unit = 0; unit < offers.Length; unit++)
+        {
+            covered = offers[unit].Aggregate(covered, (end, offer) => Math.Max(end, offer.Hop.Range.End));
+            if (covered > unit)
+            {
+                continue;
+            }
+
+            if (missing.Count > 0 && missing[^1].End == unit)
+            {
+                missing[^1] = new LayerRange(missing[^1].First, unit + 1);
+            }
+            else
+            {
+                missing.Add(new LayerRange(unit, unit + 1));
+            }
+        }
+
+        return missing;
+    }
+
+    private sealed record Way(int Strangers, int Hops, Hop? Hop, Way? Rest)
+    {
+        public bool IsAtLeastAsGoodAs(Way other) => (Strangers, Hops).CompareTo((other.Strangers, other.Hops)) <= 0;
+    }
+}

@@ -1,0 +1,50 @@
+using Akka.Actor;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Node.Api;
+using EFedLLM.Transformer.Checkpoints;
+
+namespace EFedLLM.Node.Hosting;
+
+/// <summary>Gathers the facts of the native interface from the node's view and the ledger.</summary>
+/// <param name="view">The cluster as this node sees it.</param>
+/// <param name="manifests">The manifests of the models that this node has.</param>
+/// <param name="ledger">The ledger.</param>
+internal sealed class ClusterApi(ViewFeed view, IReadOnlyDictionary<ModelId, ModelManifest> manifests, IActorRef ledger) : IClusterApi
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    /// <inheritdoc/>
+    public Task<ClusterFacts> ReadClusterAsync(CancellationToken cancellation) => Task.FromResult(ClusterFactsBuilder.Build(view.Latest, manifests));
+
+    /// <inheritdoc/>
+    public async Task<LedgerFacts> ReadLedgerAsync(CancellationToken cancellation)
+    {
+        var devices = await DevicesAsync(cancellation);
+        var records = await Task.WhenAll(devices.Select(device => RecordAsync(device, cancellation)));
+        return new LedgerFacts([.. records.Select(record => LedgerFactsBuilder.Build(record) with { Recent = [] })]);
+    }
+
+    /// <inheritdoc/>
+    public async Task<LedgerDevice?> ReadLedgerAsync(string device, CancellationToken cancellation)
+    {
+        var matching = (await DevicesAsync(cancellation)).Where(known => known.Value.StartsWith(device, StringComparison.Ordinal)).Take(2).ToList();
+        return matching is [var only] ? LedgerFactsBuilder.Build(await RecordAsync(only, cancellation)) : null;
+    }
+
+    private async Task<IReadOnlyList<DeviceId>> DevicesAsync(CancellationToken cancellation) =>
+        (await AskAsync<LedgerDevices>(new ListLedgerDevices(), cancellation)).Devices;
+
+    private Task<DeviceRecord> RecordAsync(DeviceId device, CancellationToken cancellation) => AskAsync<DeviceRecord>(new GetDeviceRecord(device), cancellation);
+
+    private async Task<T> AskAsync<T>(object question, CancellationToken cancellation)
+    {
+        try
+        {
+            return await ledger.Ask<T>(question, Patience, cancellation);
+        }
+        catch (AskTimeoutException error)
+        {
+            throw new TimeoutException(error.Message, error);
+        }
+    }
+}

@@ -1,0 +1,278 @@
+using System.Collections.Immutable;
+using Akka.Actor;
+using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Gateway;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Tests.Configuration;
+using EFedLLM.Tests.Support;
+using EFedLLM.Transformer.Checkpoints;
+using EFedLLM.Transformer.Generation;
+using EFedLLM.Transformer.Kernels;
+using EFedLLM.Transformer.Sampling;
+using GenerationFinished = EFedLLM.Actors.Protocol.GenerationFinished;
+
+namespace EFedLLM.Actors.Tests.Gateway;
+
+/// <summary>Whole generations over real nodes, compared with one process token by token and bit by bit.</summary>
+public sealed class ClusterGenerationTests(GenerationCluster cluster) : IClassFixture<GenerationCluster>
+{
+    private static readonly GenerationSettings Settings = new() { MaxTokens = 24, IgnoreEndTokens = true, Sampling = new SamplingSettings { TopLogprobs = 3 } };
+
+    [SharedTheory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public async Task An_answer_has_the_same_bits_over_any_number_of_devices_for_every_chunk_alone_and_among_others(int devices)
+    {
+        var assignments = await cluster.PlaceAsync(devices);
+        var prompts = Enumerable.Range(0, 6).Select(number => TestPrompt(number, Settings with { Sampling = Settings.Sampling with { Temperature = number * 0.3f, Seed = (ulong)number } })).ToArray();
+        var expected = prompts.Select(Local).ToArray();
+        foreach (var chunk in (int[])[1, 7, 512])
+        {
+            var gateway = cluster.StartGateway(GenerationCluster.Limits with { PromptChunk = chunk });
+            var client = new GatewayClient(cluster.GatewayNode.System, gateway);
+            var alone = await Collect(client, prompts[0]);
+            Assert.Equal(expected[0], Outcome(alone));
+            var started = Assert.IsType<GenerationStarted>(alone[0]);
+            Assert.Equal(assignments.Select(assignment => (assignment.Device, assignment.Range)), started.Route.Select(hop => (hop.Device, hop.Range)));
+
+            var together = await Task.WhenAll(prompts.Select(prompt => Task.Run(() => Collect(client, prompt with { Id = PromptId.New() }))));
+            Assert.Equal(expected, together.Select(Outcome));
+            cluster.GatewayNode.System.Stop(gateway);
+        }
+
+        await cluster.EmptyAsync();
+    }
+
+    [SharedFact]
+    public async Task Every_hop_of_an_answer_is_reported_with_what_it_computed()
+    {
+        var assignments = await cluster.PlaceAsync(3);
+        var gateway = cluster.StartGateway(GenerationCluster.Limits);
+        while (cluster.Reports.TryRead(out _))
+        {
+        }
+
+        var events = await Collect(new GatewayClient(cluster.GatewayNode.System, gateway), TestPrompt(0, Settings));
+        var session = Assert.IsType<GenerationStarted>(events[0]).Session;
+        var finished = Assert.IsType<GenerationFinished>(events[^1]);
+        Assert.Equal(FinishReason.Length, finished.Reason);
+        Assert.Equal(3, finished.Timing.HopComputeMilliseconds.Count(time => time > 0));
+        foreach (var assignment in assignments)
+        {
+            var report = await cluster.Reports.FirstAsync<WorkReport>(_ => true);
+            Assert.Equal(
+                new WorkReport(assignment.Device, session, cluster.Model.Served.Model, assignment.Range, WorkOutcome.Served, finished.Timing.PromptTokens + 23), report);
+        }
+    }
+
+    [SharedFact]
+    public async Task A_device_that_dies_ends_its_sessions_with_its_name_and_leaves_nothing_behind()
+    {
+        await cluster.PlaceAsync(3);
+        var gateway = cluster.StartGateway(GenerationCluster.Limits);
+        var client = new GatewayClient(cluster.GatewayNode.System, gateway);
+        var failed = new List<IEvent>();
+        await cluster.CrashAsync(1, async () =>
+        {
+            // The node is there and the actor is not: the route is stale and every attempt finds it closed.
+            var prompt = TestPrompt(0, Settings) with { Id = PromptId.New() };
+            failed.AddRange(await Collect(new GatewayClient(cluster.GatewayNode.System, cluster.StartGateway(GenerationCluster.Limits with { RouteTimeout = TimeSpan.FromMilliseconds(300) })), prompt));
+        });
+        var noRoute = Assert.IsType<GenerationFailed>(Assert.Single(failed));
+        Assert.Equal(GenerationError.NoRoute, noRoute.Error);
+        await cluster.PlaceAsync(3);
+
+        var running = new TaskCompletionSource();
+        var long_ = Settings with { MaxTokens = 400 };
+        var lost = Task.Run(() => Collect(client, TestPrompt(0, long_), () => running.TrySetResult()));
+        await running.Task.WaitAsync(TestNode.Patience);
+        await cluster.CrashAsync(2, async () =>
+        {
+            var events = await lost;
+            var broken = Assert.IsType<GenerationFailed>(events[^1]);
+            Assert.Equal(GenerationError.HopLost, broken.Error);
+            Assert.Contains("device 00000000", broken.Message, StringComparison.Ordinal);
+            Assert.Contains("head", broken.Message, StringComparison.Ordinal);
+            await cluster.EmptyAsync();
+        });
+        await cluster.PlaceAsync(3);
+        Assert.Equal(Local(TestPrompt(1, Settings)), Outcome(await Collect(client, TestPrompt(1, Settings))));
+    }
+
+    [SharedFact]
+    public async Task A_client_on_another_node_finds_the_gateway_and_leaving_cancels_on_every_hop()
+    {
+        await cluster.PlaceAsync(3);
+        var gateway = cluster.StartGateway(GenerationCluster.Limits, ClusterNames.GatewayActor);
+        var client = await GatewayClient.ConnectAsync(cluster.DeviceNode(0).System, cluster.GatewayNode.Address, TestNode.Patience);
+        Assert.Equal(Local(TestPrompt(2, Settings)), Outcome(await Collect(client, TestPrompt(2, Settings))));
+
+        await foreach (var next in client.GenerateAsync(TestPrompt(2, Settings with { MaxTokens = 400 })))
+        {
+            if (next is TokenGenerated)
+            {
+                Assert.All(cluster.Budgets, budget => Assert.NotEqual(0, budget.Reserved));
+                break;
+            }
+        }
+
+        await cluster.EmptyAsync();
+
+        using var cancellation = new CancellationTokenSource();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+        {
+            await foreach (var _ in client.GenerateAsync(TestPrompt(2, Settings with { MaxTokens = 400 }), cancellation.Token))
+            {
+                await cancellation.CancelAsync();
+            }
+        });
+        await cluster.EmptyAsync();
+
+        var (dying, events) = cluster.DeviceNode(1).Collect();
+        var remote = await cluster.DeviceNode(1).System.ActorSelection(gateway.Path.ToStringWithAddress(cluster.GatewayNode.Address)).ResolveOne(TestNode.Patience);
+        remote.Tell(TestPrompt(3, Settings with { MaxTokens = 400 }), dying);
+        await events.FirstAsync<TokenGenerated>(_ => true);
+        cluster.DeviceNode(1).System.Stop(dying);
+        await cluster.EmptyAsync();
+    }
+
+    [SharedFact]
+    public async Task A_cancelled_prompt_ends_as_cancelled()
+    {
+        await cluster.PlaceAsync(2);
+        var gateway = cluster.StartGateway(GenerationCluster.Limits);
+        var (client, events) = cluster.GatewayNode.Collect();
+        var prompt = TestPrompt(0, Settings with { MaxTokens = 400 });
+        gateway.Tell(prompt, client);
+        await events.FirstAsync<TokenGenerated>(_ => true);
+        gateway.Tell(new CancelGeneration(prompt.Id), cluster.GatewayNode.Collect().Actor);
+        await events.FirstAsync<TokenGenerated>(_ => true);
+        gateway.Tell(new CancelGeneration(prompt.Id), client);
+        Assert.Equal(FinishReason.Cancelled, (await events.FirstAsync<GenerationFinished>(_ => true)).Reason);
+        await cluster.EmptyAsync();
+    }
+
+    [SharedFact]
+    public async Task Prompts_beyond_the_places_wait_and_beyond_the_queue_are_refused()
+    {
+        await cluster.PlaceAsync(1);
+        var gateway = cluster.StartGateway(GenerationCluster.Limits with { GatewayMaxSessions = 1, MaxQueued = 1 });
+        var (client, events) = cluster.GatewayNode.Collect();
+        var prompts = Enumerable.Range(0, 3).Select(number => TestPrompt(number, Settings with { MaxTokens = number == 0 ? 400 : 5 })).ToArray();
+        foreach (var prompt in prompts)
+        {
+            gateway.Tell(prompt, client);
+        }
+
+        var refused = await events.FirstAsync<GenerationFailed>(_ => true);
+        Assert.Equal((prompts[2].Id, GenerationError.Overloaded), (refused.Id, refused.Error));
+        gateway.Tell(new CancelGeneration(prompts[0].Id), client);
+        Assert.Equal(FinishReason.Length, (await events.FirstAsync<GenerationFinished>(finished => finished.Id == prompts[1].Id)).Reason);
+    }
+
+    [SharedFact]
+    public async Task A_prompt_that_waits_too_long_for_a_place_is_refused()
+    {
+        await cluster.PlaceAsync(1);
+        var gateway = cluster.StartGateway(GenerationCluster.Limits with { GatewayMaxSessions = 1, QueueTimeout = TimeSpan.FromMilliseconds(50) });
+        var (client, events) = cluster.GatewayNode.Collect();
+        var (slow, waiting) = (TestPrompt(0, Settings with { MaxTokens = 480 }), TestPrompt(1, Settings));
+        using (Full(0))
+        {
+            // No device takes the first, which keeps the only place.
+            gateway.Tell(slow, client);
+            gateway.Tell(waiting, client);
+            Assert.Equal(GenerationError.Overloaded, (await events.FirstAsync<GenerationFailed>(failed => failed.Id == waiting.Id)).Error);
+        }
+    }
+
+    [SharedFact]
+    public async Task Full_devices_make_a_prompt_wait_until_there_is_memory_or_its_time_is_over()
+    {
+        await cluster.PlaceAsync(2);
+        var hasty = cluster.StartGateway(GenerationCluster.Limits with { QueueTimeout = TimeSpan.FromMilliseconds(300) });
+        var patient = cluster.StartGateway(GenerationCluster.Limits);
+        var system = cluster.GatewayNode.System;
+        Task<List<IEvent>> later;
+        using (Full(1))
+        {
+            var failed = Assert.IsType<GenerationFailed>(Assert.Single(await Collect(new GatewayClient(system, hasty), TestPrompt(0, Settings))));
+            Assert.Equal(GenerationError.Overloaded, failed.Error);
+            Assert.Contains("bytes of cache", failed.Message, StringComparison.Ordinal);
+            later = Collect(new GatewayClient(system, patient), TestPrompt(1, Settings));
+            Assert.False(later.IsCompleted);
+        }
+
+        Assert.Equal(Local(TestPrompt(1, Settings)), Outcome(await later));
+        await cluster.EmptyAsync();
+    }
+
+    [SharedTheory]
+    [InlineData("unknown", GenerationError.UnknownModel)]
+    [InlineData("stories260K", GenerationError.Invalid)]
+    public async Task A_prompt_that_cannot_be_answered_is_refused_at_once(string model, GenerationError error)
+    {
+        var client = new GatewayClient(cluster.GatewayNode.System, cluster.StartGateway(GenerationCluster.Limits));
+        var prompt = TestPrompt(0, Settings with { MaxTokens = 0 }) with { Model = model };
+        Assert.Equal(error, Assert.IsType<GenerationFailed>(Assert.Single(await Collect(client, prompt))).Error);
+    }
+
+    private CacheHold Full(int device) => new(cluster.Budgets[device]);
+
+    private static Prompt TestPrompt(int number, GenerationSettings settings)
+        => new(PromptId.New(), new PromptInput(Text: string.Join(' ', Enumerable.Repeat("Once upon a time there was a little", number + 1))), settings);
+
+    private static async Task<List<IEvent>> Collect(GatewayClient client, Prompt prompt, Action? atToken = null)
+    {
+        using var patience = new CancellationTokenSource(TestNode.Patience);
+        var events = new List<IEvent>();
+        await foreach (var next in client.GenerateAsync(prompt, patience.Token))
+        {
+            events.Add(next);
+            if (next is TokenGenerated)
+            {
+                atToken?.Invoke();
+            }
+        }
+
+        return events;
+    }
+
+    private static string Outcome(IReadOnlyList<IEvent> events)
+    {
+        var tokens = events.OfType<TokenGenerated>().ToArray();
+        Assert.Equal(Enumerable.Range(0, tokens.Length), tokens.Select(token => token.Index));
+        var end = events[^1] is GenerationFinished finished ? $"{finished.Reason} {finished.Text}" : events[^1].ToString();
+        return Line(tokens.Select(token => token.Choice), string.Concat(tokens.Select(token => token.Text)), end!);
+    }
+
+    private string Local(Prompt prompt)
+    {
+        using var source = Checkpoint.Open(SharedModels.Model("stories260K"));
+        using var team = new ComputeTeam(1);
+        using var generator = new LocalGenerator(source, team);
+        var tokens = cluster.Model.Tokenizer.Encode(prompt.Input.Text!);
+        var outputs = generator.Generate(tokens, prompt.Settings, cluster.Model.Tokenizer).ToArray();
+        var drawn = outputs.OfType<GeneratedToken>().ToArray();
+        var end = outputs.OfType<Transformer.Generation.GenerationFinished>().Single();
+        return Line(drawn.Select(token => token.Choice), string.Concat(drawn.Select(token => token.Text)), $"{end.Reason} {end.Text}");
+    }
+
+    private static string Line(IEnumerable<TokenChoice> choices, string text, string end)
+        => $"{string.Join(' ', choices.Select(choice => $"{choice.Id}/{BitConverter.SingleToInt32Bits(choice.Logprob):x8}/{string.Join('+', choice.Top.Select(top => $"{top.Id}:{BitConverter.SingleToInt32Bits(top.Logprob):x8}"))}"))} | {text} | {end}";
+
+    private sealed class CacheHold : IDisposable
+    {
+        private readonly Actors.Layers.CacheBudget _budget;
+        private readonly long _bytes;
+
+        public CacheHold(Actors.Layers.CacheBudget budget)
+        {
+            (_budget, _bytes) = (budget, budget.Total - budget.Reserved);
+            Assert.True(budget.TryReserve(_bytes));
+        }
+
+        public void Dispose() => _budget.Release(_bytes);
+    }
+}

@@ -1,0 +1,218 @@
+using Akka.Actor;
+using Akka.TestKit.Xunit2;
+using EFedLLM.Actors.Layers;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Transformer.Caching;
+using EFedLLM.Transformer.Checkpoints;
+using EFedLLM.Transformer.Sampling;
+using static EFedLLM.Actors.Tests.Layers.TestSessions;
+
+namespace EFedLLM.Actors.Tests.Layers;
+
+/// <summary>What a shard believes of a message, on the middle hop of three unless the test says otherwise.</summary>
+public sealed class SessionTableTests : TestKit
+{
+    private readonly CacheBudget _budget = new(1 << 20);
+    private readonly IActorRef _pipeline;
+    private readonly Route _route;
+    private readonly SessionTable _table;
+
+    public SessionTableTests()
+    {
+        _pipeline = CreateTestProbe();
+        _route = Route(Model, [First, Middle, Last], [CreateTestProbe(), CreateTestProbe(), CreateTestProbe()]);
+        _table = Table(Middle);
+    }
+
+    private IActorRef Previous => _route.Hops[0].Shard;
+
+    [Fact]
+    public void A_session_that_is_open_is_opened_again_without_taking_memory_twice()
+    {
+        var open = Open(_route, 1, _pipeline);
+        Assert.Equal(OpenOutcome.New, _table.Open(open, default).Outcome);
+        Assert.Equal(OpenOutcome.Again, _table.Open(open, default).Outcome);
+        Assert.Equal(KvCache.BytesFor(Shape, Middle, open.TokenLimit), _budget.Reserved);
+        Assert.Single(_table.Sessions);
+    }
+
+    [Theory]
+    [InlineData("another model", RefusalReason.WrongRange)]
+    [InlineData("another range", RefusalReason.WrongRange)]
+    [InlineData("gap", RefusalReason.Invalid)]
+    [InlineData("no end", RefusalReason.Invalid)]
+    [InlineData("no hops", RefusalReason.Invalid)]
+    [InlineData("hop index", RefusalReason.Invalid)]
+    [InlineData("epoch 0", RefusalReason.Invalid)]
+    [InlineData("no positions", RefusalReason.Invalid)]
+    [InlineData("beyond the context", RefusalReason.Invalid)]
+    [InlineData("temperature", RefusalReason.Invalid)]
+    [InlineData("not a number", RefusalReason.Invalid)]
+    public void A_session_that_makes_no_sense_here_is_refused_and_takes_no_memory(string what, RefusalReason reason)
+    {
+        var open = Open(_route, 1, _pipeline);
+        var broken = what switch
+        {
+            "another model" => open with { Route = _route with { Model = new ModelId(new string('b', 64)) } },
+            "another range" => open with { HopIndex = 0 },
+            "gap" => open with { Route = _route with { Hops = _route.Hops.SetItem(1, _route.Hops[1] with { Range = new LayerRange(3, 4) }) } },
+            "no end" => open with { Route = _route with { Hops = _route.Hops.RemoveAt(2) } },
+            "no hops" => open with { Route = _route with { Hops = [] } },
+            "hop index" => open with { HopIndex = 3 },
+            "epoch 0" => open with { Epoch = 0 },
+            "no positions" => open with { TokenLimit = 0 },
+            "beyond the context" => open with { TokenLimit = Shape.ContextLength + 1 },
+            "temperature" => open with { Sampling = new SamplingSettings { Temperature = 2.5f } },
+            _ => open with { Sampling = new SamplingSettings { Temperature = float.NaN } },
+        };
+        var decision = _table.Open(broken, default);
+        Assert.Equal((OpenOutcome.Refused, reason), (decision.Outcome, decision.Reason));
+        Assert.NotEmpty(decision.Message);
+        Assert.Equal(0, _budget.Reserved);
+        Assert.Empty(_table.Sessions);
+    }
+
+    [Fact]
+    public void Sessions_beyond_the_number_or_the_memory_are_refused_as_full()
+    {
+        var few = Table(Middle, maxSessions: 1);
+        Assert.Equal(OpenOutcome.New, few.Open(Open(_route, 1, _pipeline), default).Outcome);
+        Assert.Equal(RefusalReason.Full, few.Open(Open(_route, 1, _pipeline), default).Reason);
+
+        var budget = new CacheBudget(KvCache.BytesFor(Shape, Middle, 32));
+        var little = new SessionTable(Model, Shape, Middle, 10, budget);
+        Assert.Equal(OpenOutcome.New, little.Open(Open(_route, 1, _pipeline), default).Outcome);
+        Assert.Equal(RefusalReason.Full, little.Open(Open(_route, 1, _pipeline, limit: 1), default).Reason);
+        Assert.Equal(budget.Total, budget.Reserved);
+    }
+
+    [Fact]
+    public void A_shard_that_leaves_takes_no_new_session_and_keeps_those_it_has()
+    {
+        var open = Open(_route, 1, _pipeline);
+        _table.Open(open, default);
+        _table.IsLeaving = true;
+        Assert.Equal(RefusalReason.Leaving, _table.Open(Open(_route, 1, _pipeline), default).Reason);
+        Assert.Equal(OpenOutcome.Again, _table.Open(open, default).Outcome);
+        Assert.Equal(FeedOutcome.Accepted, _table.Feed(Hidden(open, 0, 1), Previous).Outcome);
+    }
+
+    [Fact]
+    public void Nobody_takes_over_the_session_of_another()
+    {
+        var open = Open(_route, 1, _pipeline);
+        _table.Open(open, default);
+        var stranger = CreateTestProbe();
+        Assert.Equal(RefusalReason.Invalid, _table.Open(open with { Pipeline = stranger, Epoch = 2 }, default).Reason);
+        Assert.Equal(FeedOutcome.Ignored, _table.Feed(Hidden(open, 0, 1), stranger).Outcome);
+        Assert.Null(_table.Close(new CloseSession(open.Session, 1), stranger));
+        Assert.NotNull(_table.Close(new CloseSession(open.Session, 1), _pipeline));
+    }
+
+    [Theory]
+    [InlineData("", "0+3 accepted, 3+1 accepted, 4+28 accepted, 32+1 failed")]
+    [InlineData("doubled", "0+3 accepted, 0+3 rejected, 3+1 accepted, 3+1 rejected, 4+1 accepted")]
+    [InlineData("reordered", "3+1 rejected, 0+3 accepted, 4+1 rejected, 3+1 accepted, 4+1 accepted")]
+    [InlineData("too long at once", "0+33 failed")]
+    public void A_step_is_accepted_at_the_one_position_that_follows(string what, string course)
+    {
+        Assert.NotNull(what);
+        var open = Open(_route, 1, _pipeline);
+        _table.Open(open, default);
+        foreach (var step in course.Split(", "))
+        {
+            var (position, rows, outcome) = step.Split('+', ' ') is [var p, var r, var o] ? (int.Parse(p), int.Parse(r), o) : throw new FormatException(step);
+            var decision = _table.Feed(Hidden(open, position, rows), Previous);
+            Assert.Equal(outcome, decision.Outcome.ToString().ToLowerInvariant());
+        }
+    }
+
+    [Theory]
+    [InlineData("width")]
+    [InlineData("no rows")]
+    [InlineData("negative rows")]
+    [InlineData("times")]
+    [InlineData("negative time")]
+    public void Activations_that_do_not_fit_fail_the_session(string what)
+    {
+        var open = Open(_route, 1, _pipeline);
+        _table.Open(open, default);
+        var good = Hidden(open, 0, 2);
+        var broken = what switch
+        {
+            "width" => good with { Hidden = new float[15] },
+            "no rows" => good with { Rows = 0, Hidden = default },
+            "negative rows" => good with { Rows = -1 },
+            "times" => good with { HopMicroseconds = [] },
+            _ => good with { HopMicroseconds = [-1] },
+        };
+        Assert.Equal(FeedOutcome.Failed, _table.Feed(broken, Previous).Outcome);
+    }
+
+    [Theory]
+    [InlineData(0, true)]
+    [InlineData(99, true)]
+    [InlineData(100, false)]
+    [InlineData(-1, false)]
+    public void Tokens_outside_the_vocabulary_fail_the_session(int token, bool isInside)
+    {
+        var table = Table(First);
+        var open = Open(_route, 0, _pipeline);
+        table.Open(open, default);
+        Assert.Equal(isInside ? FeedOutcome.Accepted : FeedOutcome.Failed, table.Feed(new FeedTokens(open.Session, 1, 0, [token], false), _pipeline).Outcome);
+    }
+
+    [Fact]
+    public void A_hop_that_sends_without_credit_fails_its_session()
+    {
+        const int Width = 4096;
+        var table = new SessionTable(Model, Shape with { HiddenSize = Width, ContextLength = 4096 }, Middle, 8, new CacheBudget(1L << 40));
+        var open = Open(_route, 1, _pipeline, limit: 4096);
+        table.Open(open, default);
+        var (position, credit) = (0, 0);
+        FeedDecision decision;
+        while ((decision = table.Feed(Hidden(open, position, 3, width: Width), Previous)).Outcome == FeedOutcome.Accepted)
+        {
+            position += 3;
+            for (; decision.Session!.NextCredit() is not null; credit++)
+            {
+            }
+        }
+
+        Assert.Equal(FeedOutcome.Failed, decision.Outcome);
+        Assert.Equal(ProtocolLimits.HiddenCredit, (position / 3) - credit);
+        Assert.InRange(decision.Session!.Steps.Bytes, SessionTable.BytesAhead, SessionTable.BytesAhead + (8 * ProtocolLimits.ActivationBytes));
+    }
+
+    [Fact]
+    public void The_next_epoch_keeps_what_is_computed_and_voids_what_waits()
+    {
+        var open = Open(_route, 1, _pipeline);
+        var session = _table.Open(open, default).Session!;
+        _table.Feed(Hidden(open, 0, 5), Previous);
+        var slot = new BatchSlot { Session = session, Step = new() { Cache = null! } };
+        slot.Reset(session);
+        session.Steps.Take(3, slot);
+        session.ComputingRows = slot.Rows;
+
+        Assert.Equal(OpenOutcome.Again, _table.Open(open with { Epoch = 2 }, default).Outcome);
+        Assert.Equal(3, session.NextPosition);
+        Assert.Equal(FeedOutcome.Ignored, _table.Feed(Hidden(open, 3, 1), Previous).Outcome);
+        Assert.Equal(FeedOutcome.Accepted, _table.Feed(Hidden(open with { Epoch = 2 }, 3, 1), Previous).Outcome);
+        Assert.Equal(OpenOutcome.Stale, _table.Open(open, default).Outcome);
+        Assert.Null(_table.Close(new CloseSession(open.Session, 1), _pipeline));
+    }
+
+    [Fact]
+    public void Only_silent_sessions_without_work_are_idle()
+    {
+        var (silent, busy) = (Open(_route, 1, _pipeline), Open(_route, 1, _pipeline));
+        _table.Open(silent, TimeSpan.FromSeconds(1));
+        _table.Open(busy, TimeSpan.FromSeconds(1));
+        _table.Feed(Hidden(busy, 0, 1), Previous);
+        Assert.Empty(_table.Idle(TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(10)));
+        Assert.Equal(silent.Session, Assert.Single(_table.Idle(TimeSpan.FromSeconds(11), TimeSpan.FromSeconds(10))).Open.Session);
+    }
+
+    private SessionTable Table(LayerRange range, int maxSessions = 8) => new(Model, Shape, range, maxSessions, _budget);
+}

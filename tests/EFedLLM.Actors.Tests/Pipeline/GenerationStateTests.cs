@@ -1,0 +1,266 @@
+using System.Collections.Immutable;
+using Akka.Actor;
+using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Pipeline;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Tests.Configuration;
+using EFedLLM.Actors.Tests.Layers;
+using EFedLLM.Actors.Tests.Placement;
+using EFedLLM.Tests.Support;
+using EFedLLM.Transformer.Generation;
+using EFedLLM.Transformer.Sampling;
+using EFedLLM.Transformer.Tokenizers;
+using GenerationFinished = EFedLLM.Actors.Protocol.GenerationFinished;
+
+namespace EFedLLM.Actors.Tests.Pipeline;
+
+/// <summary>The course of a generation over three hops, event by event. The prompt has 10 tokens and is fed by 4.</summary>
+public sealed class GenerationStateTests
+{
+    private const int Prompt = 10;
+    private const int End = 2;
+
+    private static readonly NodeLimits Limits = TestLimits.Reference with
+    {
+        PromptChunk = 4,
+        OpenDeadline = TimeSpan.FromSeconds(10),
+        StepDeadline = TimeSpan.FromSeconds(30),
+        RowDeadline = TimeSpan.FromMilliseconds(100),
+        ProbeDeadline = TimeSpan.FromSeconds(2),
+    };
+
+    [SharedFact]
+    public void A_generation_runs_from_opening_to_its_last_token_and_reports_every_hop()
+    {
+        var (state, plan) = Begin(maxTokens: 3);
+        Assert.Equal([0, 1, 2], state.Start(At(1)).Cast<OpenHop>().Select(open => open.Hop));
+        Assert.Equal(At(11), state.Deadline);
+        Assert.Empty(state.Opened(2, At(1)));
+        Assert.Empty(state.Opened(0, At(1)));
+        Assert.Empty(state.Opened(0, At(1)));
+
+        var opened = state.Opened(1, At(2)).ToArray();
+        var started = Assert.IsType<GenerationStarted>(Assert.IsType<TellClient>(opened[0]).Event);
+        Assert.Equal((plan.Session, Prompt, 3), (started.Session, started.PromptTokens.Length, started.Route.Length));
+        Assert.Equal(["0+4", "4+4", "8+2 draw"], opened.Skip(1).Select(Fed));
+        Assert.Equal(At(2 + 30 + 1), state.Deadline);
+
+        Assert.Empty(state.Computed(Rows(plan, 0, 8), At(3)));
+        Assert.Equal(At(3 + 30 + 0.2), state.Deadline);
+        for (var token = 0; token < 2; token++)
+        {
+            var commands = state.Sampled(Drawn(plan, Prompt + token, 50 + token), At(4 + token));
+            Assert.Equal(2, commands.Count);
+            Assert.Equal((token, 50 + token), Assert.IsType<TokenGenerated>(((TellClient)commands[0]).Event) is var generated ? (generated.Index, generated.Choice.Id) : default);
+            Assert.Equal($"{Prompt + token}+1 draw", Fed(commands[1]));
+        }
+
+        var last = state.Sampled(Drawn(plan, Prompt + 2, 60), At(7)).ToArray();
+        Assert.Equal([0, 1, 2], last.OfType<CloseHop>().Select(close => close.Hop));
+        Assert.All(last.OfType<ReportWork>(), work => Assert.Equal((WorkOutcome.Served, Prompt + 2), (work.Report.Outcome, work.Report.Tokens)));
+        Assert.Equal(3, last.OfType<ReportWork>().Count());
+        var finished = Assert.IsType<GenerationFinished>(last.OfType<TellClient>().Last().Event);
+        Assert.Equal(FinishReason.Length, finished.Reason);
+        Assert.Equal((Prompt, 3, 2000, 2000, 3000), (finished.Timing.PromptTokens, finished.Timing.GeneratedTokens, finished.Timing.QueueMilliseconds, finished.Timing.PrefillMilliseconds, finished.Timing.DecodeMilliseconds));
+        Assert.Equal([0.004, 0.008, 0.012], finished.Timing.HopComputeMilliseconds.ToArray());
+        Assert.Equal(new EndPipeline(null), last[^1]);
+        Assert.Null(state.Deadline);
+        Assert.Empty(state.Cancel(At(8)));
+    }
+
+    [SharedFact]
+    public void A_long_prompt_is_fed_as_it_is_computed()
+    {
+        var (state, plan) = Begin(prompt: 100, hops: 1);
+        state.Start(default);
+        Assert.Equal(["0+4", "4+4"], state.Opened(0, default).Skip(1).Select(Fed));
+        Assert.Equal(["8+4"], state.Computed(Rows(plan, 0, 4), default).Select(Fed));
+        Assert.Equal(["12+4", "16+4"], state.Computed(Rows(plan, 4, 7), default).Select(Fed));
+    }
+
+    [SharedFact]
+    public void An_end_token_ends_it()
+    {
+        var (state, plan) = Running();
+        var commands = state.Sampled(Drawn(plan, Prompt, End), default);
+        Assert.Equal(FinishReason.Stop, commands.OfType<TellClient>().Select(tell => tell.Event).OfType<GenerationFinished>().Single().Reason);
+    }
+
+    [SharedFact]
+    public void Messages_that_come_again_change_nothing()
+    {
+        var (state, plan) = Running();
+        state.Computed(Rows(plan, 0, 8), default);
+        Assert.Empty(state.Computed(Rows(plan, 0, 8), default));
+        state.Sampled(Drawn(plan, Prompt, 50), default);
+        Assert.Empty(state.Sampled(Drawn(plan, Prompt, 51), default));
+        Assert.Empty(state.Rejected(1, new StepRejected(plan.Session, 1, 1, 0, 8)));
+        Assert.Equal("11+1 draw", Fed(state.Sampled(Drawn(plan, Prompt + 1, 50), default)[1]));
+    }
+
+    [SharedTheory]
+    [InlineData("gone", 1, WorkOutcome.TimedOut)]
+    [InlineData("failed", 1, WorkOutcome.Failed)]
+    [InlineData("lost step", 1, null)]
+    [InlineData("token nobody asked for", 2, WorkOutcome.Failed)]
+    [InlineData("token of no vocabulary", 2, WorkOutcome.Failed)]
+    [InlineData("more rows than fed", 2, WorkOutcome.Failed)]
+    [InlineData("times of other hops", 2, WorkOutcome.Failed)]
+    public void A_hop_that_is_lost_is_named_closed_and_alone_blamed(string how, int hop, WorkOutcome? outcome)
+    {
+        var (state, plan) = Running();
+        if (how != "more rows than fed")
+        {
+            state.Computed(Rows(plan, 0, 4), default);
+        }
+
+        var commands = how switch
+        {
+            "gone" => state.HopGone(1),
+            "failed" => state.Failed(1, "an activation is not a number."),
+            "lost step" => state.Rejected(1, new StepRejected(plan.Session, 1, 1, 8, 4)),
+            "token nobody asked for" => state.Sampled(Drawn(plan, Prompt + 1, 50), default),
+            "token of no vocabulary" => state.Sampled(Drawn(plan, Prompt, 512), default),
+            "more rows than fed" => state.Computed(Rows(plan, 0, 10), default),
+            _ => state.Sampled(Drawn(plan, Prompt, 50) with { HopMicroseconds = [1] }, default),
+        };
+        var failed = Assert.IsType<GenerationFailed>(commands.OfType<TellClient>().Single().Event);
+        Assert.Equal(GenerationError.HopLost, failed.Error);
+        Assert.Contains($"device {plan.Route.Hops[hop].Device.Short}", failed.Message, StringComparison.Ordinal);
+        Assert.Contains(plan.Route.Hops[hop].Range.Describe(4), failed.Message, StringComparison.Ordinal);
+        Assert.Equal(3, commands.OfType<CloseHop>().Count());
+        var reports = commands.OfType<ReportWork>().Select(work => work.Report).ToDictionary(report => report.Device, report => report.Outcome);
+        foreach (var (place, (device, _, _)) in plan.Route.Hops.Index())
+        {
+            WorkOutcome? expected = place == hop && outcome is not null ? outcome : how == "more rows than fed" ? null : WorkOutcome.Served;
+            Assert.Equal(expected, reports.TryGetValue(device, out var seen) ? seen : null);
+        }
+
+        Assert.Equal(new EndPipeline(null), commands[^1]);
+    }
+
+    [SharedTheory]
+    [InlineData(RefusalReason.Full)]
+    [InlineData(RefusalReason.WrongRange)]
+    [InlineData(RefusalReason.Leaving)]
+    public void A_hop_that_refuses_ends_the_attempt_without_a_word_to_the_client(RefusalReason reason)
+    {
+        var (state, plan) = Begin();
+        state.Start(default);
+        state.Opened(0, default);
+        var commands = state.Refused(1, reason, "no.");
+        Assert.Empty(commands.OfType<TellClient>());
+        Assert.Equal([0, 2], commands.OfType<CloseHop>().Select(close => close.Hop));
+        var refusal = Assert.IsType<EndPipeline>(commands[^1]).Refusal!;
+        Assert.Equal((plan.Route.Hops[1].Device, reason), (refusal.Device, refusal.Reason));
+    }
+
+    [SharedFact]
+    public void A_hop_that_does_not_open_in_time_is_blamed()
+    {
+        var (state, plan) = Begin();
+        state.Start(default);
+        state.Opened(0, default);
+        state.Opened(2, default);
+        var commands = state.DeadlinePassed(At(10));
+        Assert.Contains($"device {plan.Route.Hops[1].Device.Short}", ((GenerationFailed)commands.OfType<TellClient>().Single().Event).Message, StringComparison.Ordinal);
+        Assert.Equal(WorkOutcome.TimedOut, commands.OfType<ReportWork>().Single().Report.Outcome);
+    }
+
+    [SharedFact]
+    public void Without_progress_every_hop_is_asked_and_the_silent_one_is_blamed()
+    {
+        var (state, plan) = Running();
+        Assert.Equal([0, 1, 2], state.DeadlinePassed(At(31)).Cast<OpenHop>().Select(open => open.Hop));
+        Assert.Equal(At(33), state.Deadline);
+        state.Opened(0, At(31));
+        state.Opened(1, At(31));
+        var commands = state.DeadlinePassed(At(33));
+        Assert.Contains($"device {plan.Route.Hops[2].Device.Short}", ((GenerationFailed)commands.OfType<TellClient>().Single().Event).Message, StringComparison.Ordinal);
+        Assert.Equal(WorkOutcome.TimedOut, Assert.Single(commands.OfType<ReportWork>()).Report.Outcome);
+    }
+
+    [SharedFact]
+    public void Slow_hops_that_answer_get_one_more_chance_and_progress_clears_them()
+    {
+        var (state, plan) = Running();
+        state.DeadlinePassed(At(31));
+        for (var hop = 0; hop < 3; hop++)
+        {
+            state.Opened(hop, At(31));
+        }
+
+        Assert.Equal(At(31 + 30 + 1), state.Deadline);
+        state.Computed(Rows(plan, 0, 4), At(40));
+        Assert.All(state.DeadlinePassed(At(71)), command => Assert.IsType<OpenHop>(command));
+        for (var hop = 0; hop < 3; hop++)
+        {
+            state.Opened(hop, At(71));
+        }
+
+        var commands = state.DeadlinePassed(At(102));
+        Assert.Contains("stuck", ((GenerationFailed)commands.OfType<TellClient>().Single().Event).Message, StringComparison.Ordinal);
+        Assert.All(commands.OfType<ReportWork>(), work => Assert.Equal(WorkOutcome.Served, work.Report.Outcome));
+    }
+
+    [SharedFact]
+    public void Progress_during_a_probe_ends_it()
+    {
+        var (state, plan) = Running();
+        Assert.Equal(3, state.Suspect(At(5)).Count);
+        state.Computed(Rows(plan, 0, 4), At(6));
+        Assert.Equal(At(6 + 30 + 0.6), state.Deadline);
+        Assert.Empty(state.Opened(0, At(6)));
+    }
+
+    [SharedFact]
+    public void Cancelling_closes_every_hop_and_reports_the_work_done()
+    {
+        var (state, plan) = Running();
+        state.Computed(Rows(plan, 0, 8), default);
+        var commands = state.Cancel(default);
+        Assert.Equal(3, commands.OfType<CloseHop>().Count());
+        Assert.All(commands.OfType<ReportWork>(), work => Assert.Equal(8, work.Report.Tokens));
+        Assert.Equal(FinishReason.Cancelled, Assert.IsType<GenerationFinished>(commands.OfType<TellClient>().Single().Event).Reason);
+        Assert.Empty(state.Sampled(Drawn(plan, Prompt, 50), default));
+        Assert.Empty(state.HopGone(0));
+    }
+
+    private static (GenerationState State, GenerationPlan Plan) Running()
+    {
+        var (state, plan) = Begin();
+        state.Start(default);
+        for (var hop = 0; hop < 3; hop++)
+        {
+            state.Opened(hop, default);
+        }
+
+        return (state, plan);
+    }
+
+    private static (GenerationState State, GenerationPlan Plan) Begin(int prompt = Prompt, int hops = 3, int maxTokens = 20)
+    {
+        var settings = new GenerationSettings { MaxTokens = maxTokens };
+        var ranges = hops == 1 ? [new(0, 6)] : new[] { TestSessions.First, TestSessions.Middle, TestSessions.Last };
+        var route = TestSessions.Route(TestSessions.Model, ranges, [.. ranges.Select(_ => ActorRefs.Nobody)]);
+        var plan = new GenerationPlan(
+            PromptId.New(), SessionId.New(), Facts.Model('a', "tiny", 4), 512, route, [.. Enumerable.Range(3, prompt)], settings, Limits, default);
+        return (new GenerationState(plan, new AnswerText(Tokenizer.Value, settings, [End])), plan);
+    }
+
+    private static readonly Lazy<ModelTokenizer> Tokenizer = new(() => ModelTokenizer.Load(SharedModels.Model("stories260K")));
+
+    private static TimeSpan At(double seconds) => TimeSpan.FromSeconds(seconds);
+
+    private static ImmutableArray<int> Times(GenerationPlan plan) => [.. Enumerable.Range(1, plan.Route.Hops.Length)];
+
+    private static RowsComputed Rows(GenerationPlan plan, int position, int rows) => new(plan.Session, 1, position, rows, Times(plan));
+
+    private static TokenSampled Drawn(GenerationPlan plan, int position, int token) => new(plan.Session, 1, position, new TokenChoice(token, -1, []), Times(plan));
+
+    private static string Fed(PipelineCommand command)
+    {
+        var message = Assert.IsType<FeedRoute>(command).Message;
+        return $"{message.Position}+{message.Tokens.Length}{(message.Sample ? " draw" : "")}";
+    }
+}

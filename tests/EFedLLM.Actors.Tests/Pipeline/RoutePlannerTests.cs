@@ -1,0 +1,99 @@
+using System.Collections.Immutable;
+using Akka.Actor;
+using Akka.Cluster;
+using EFedLLM.Actors.Pipeline;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Tests.Placement;
+using EFedLLM.Transformer.Checkpoints;
+
+namespace EFedLLM.Actors.Tests.Pipeline;
+
+/// <summary>Tables of routes through a model of 4 layers: units 0 to 5. A range is written <c>device:first-end</c>.</summary>
+public sealed class RoutePlannerTests
+{
+    private static readonly ServedModel Model = Facts.Model('a', "tiny", 4);
+
+    [Theory]
+    [InlineData("one device holds all", "1:0-6", "", "1:0-6")]
+    [InlineData("ranges join", "1:0-2 2:2-4 3:4-6", "", "1:0-2 2:2-4 3:4-6")]
+    [InlineData("fewest hops", "1:0-2 2:2-4 3:4-6 4:2-6", "", "1:0-2 4:2-6")]
+    [InlineData("the plan before fewest hops", "1:0-6 2:0-3 3:3-6", "2:0-3 3:3-6", "2:0-3 3:3-6")]
+    [InlineData("an old range only where the plan is not there yet", "1:0-2 2:2-6 3:2-4", "1:0-2 3:2-4 4:4-6", "1:0-2 2:2-6")]
+    [InlineData("the lower id of equals", "3:0-6 1:0-6 2:0-6", "", "1:0-6")]
+    [InlineData("a device with two ranges serves both", "1:0-2 2:2-4 1:4-6", "", "1:0-2 2:2-4 1:4-6")]
+    public void The_best_route_is_found(string rule, string loaded, string planned, string expected)
+    {
+        Assert.NotNull(rule);
+        var choice = RoutePlanner.Plan(View(loaded, planned), Model);
+        Assert.Null(choice.Problem);
+        Assert.Equal(expected, string.Join(' ', choice.Route!.Hops.Select(hop => $"{hop.Device.Value[0]}:{hop.Range.First}-{hop.Range.End}")));
+    }
+
+    [Theory]
+    [InlineData("", "embedding + layers 0-3 + head")]
+    [InlineData("1:0-2 3:4-6", "layers 1-2")]
+    [InlineData("1:0-1 2:2-3 3:4-5", "layer 0 or layer 2 or head")]
+    [InlineData("1:0-3 2:2-6", "do not join")]
+    [InlineData("1:0-6 1:3-9", "")]
+    public void What_is_missing_is_named(string loaded, string missing)
+    {
+        var choice = RoutePlanner.Plan(View(loaded, ""), Model);
+        Assert.Equal(missing.Length == 0, choice.Route is not null);
+        if (missing.Length > 0)
+        {
+            Assert.Contains(missing, choice.Problem, StringComparison.Ordinal);
+            Assert.Contains("plan", choice.Problem, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void The_problem_of_the_plan_is_passed_on()
+    {
+        var view = View("", "") with { Plans = [new PlacementPlan(Model.Model, 1, [], "Memory for 2 more layers is missing.")] };
+        Assert.EndsWith("Memory for 2 more layers is missing.", RoutePlanner.Plan(view, Model).Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Devices_that_leave_do_not_answer_or_are_to_be_avoided_are_left_out()
+    {
+        var view = View("1:0-6 2:0-6 3:0-6 4:0-6", "");
+        var leaving = view with { Devices = view.Devices.SetItem(0, view.Devices[0] with { Leaving = true }) };
+        var silent = leaving with { Members = leaving.Members.SetItem(1, leaving.Members[1] with { Reachable = false }) };
+        var choice = RoutePlanner.Plan(silent, Model, new HashSet<DeviceId> { view.Devices[2].Device });
+        Assert.Equal('4', Assert.Single(choice.Route!.Hops).Device.Value[0]);
+        Assert.Null(RoutePlanner.Plan(silent with { Members = [] }, Model).Route);
+    }
+
+    [Fact]
+    public void Thousands_of_devices_are_planned_at_once()
+    {
+        var devices = Enumerable.Range(0, 5000).Select(number => Device(number, Address(number), new LayerRange(number % 6, (number % 6) + 1))).ToImmutableArray();
+        var view = ClusterView.Empty(Address(0)) with { Devices = devices, Members = [.. Enumerable.Range(0, 5000).Select(Member)] };
+        Assert.Equal(6, RoutePlanner.Plan(view, Model).Route!.Hops.Length);
+    }
+
+    private static ClusterView View(string loaded, string planned)
+    {
+        var ranges = Ranges(loaded).GroupBy(entry => entry.Device).ToArray();
+        return ClusterView.Empty(Address(0)) with
+        {
+            Devices = [.. ranges.Select(group => Device(group.Key, Address(group.Key), [.. group.Select(entry => entry.Range)]))],
+            Members = [.. ranges.Select(group => Member(group.Key))],
+            Plans = planned.Length == 0
+                ? []
+                : [new PlacementPlan(Model.Model, 1, [.. Ranges(planned).Select(entry => new Assignment(Id(entry.Device), entry.Range, ""))], null)],
+        };
+    }
+
+    private static IEnumerable<(int Device, LayerRange Range)> Ranges(string list) => list.Split(' ', StringSplitOptions.RemoveEmptyEntries)
+        .Select(text => text.Split(':', '-')).Select(parts => (int.Parse(parts[0]), new LayerRange(int.Parse(parts[1]), int.Parse(parts[2]))));
+
+    private static DeviceId Id(int number) => number < 10 ? new(new string((char)('0' + number), 32)) : new($"{number:x32}");
+
+    private static Address Address(int number) => new("akka.tcp", "efedllm", "127.0.0.1", 10_000 + number);
+
+    private static NodeView Member(int number) => new(Address(number), [], MemberStatus.Up, true, "1");
+
+    private static DeviceAnnouncement Device(int number, Address node, params LayerRange[] ranges)
+        => new(Id(number), "", node, ActorRefs.Nobody, 1, 1, [], [.. ranges.Select(range => new LoadedRange(Model.Model, range, ActorRefs.Nobody, 1))], false, 1);
+}

@@ -1,0 +1,12 @@
+namespace EFedLLM.Cluster.Tests;
+
+/// <summary>The user's folder of all processes of this test run, so that the bundled model is compressed once. It goes with the run.</summary>
+internal static class TestHome
+{
+    static TestHome() => AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(Path, recursive: true);
+
+    public static string Path { get; } = Directory.CreateTempSubdirectory("efedllm-tests-").FullName;
+
+    /// <summary>A new empty folder in it.</summary>
+    public static string NewFolder(string name) => Directory.CreateDirectory(System.IO.Path.Combine(Path, $"{name}-{Guid.NewGuid():n}")).FullName;
+}

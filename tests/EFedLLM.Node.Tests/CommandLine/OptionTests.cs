@@ -1,0 +1,65 @@
+using EFedLLM.Node.CommandLine;
+using EFedLLM.Node.Models;
+using EFedLLM.Tests.Support;
+using EFedLLM.Transformer.Checkpoints;
+using EFedLLM.Transformer.Tokenizers;
+
+namespace EFedLLM.Node.Tests.CommandLine;
+
+public class OptionTests
+{
+    [Theory]
+    [InlineData("prompt")]
+    [InlineData("prompt", "Hi", "--tokens", "1")]
+    [InlineData("prompt", "--tokens", "1,x")]
+    [InlineData("prompt", "--tokens", "1,-2")]
+    [InlineData("prompt", "Hi", "--raw", "--system", "x")]
+    [InlineData("prompt", "Hi", "--local", "--gateway", "http://127.0.0.1:1")]
+    [InlineData("prompt", "Hi", "--threads", "2")]
+    [InlineData("prompt", "Hi", "--weights", "float32")]
+    [InlineData("prompt", "Hi", "--model", ".")]
+    [InlineData("prompt", "Hi", "--local", "--weights", "float16")]
+    [InlineData("prompt", "Hi", "--temperature", "3")]
+    [InlineData("prompt", "Hi", "--max-tokens", "0")]
+    [InlineData("prompt", "Hi", "--top-logprobs", "21")]
+    [InlineData("prompt", "Hi", "--chat-template", "klingon")]
+    [InlineData("compress", "x", "-o", "y", "--profile", "magic")]
+    [InlineData("compress", ".", "-o", "y", "--keep", "0.5")]
+    [InlineData("compress", ".", "-o", "y", "--profile", "svd", "--keep", "0")]
+    [InlineData("compress", ".", "-o", "y", "--group", "48")]
+    [InlineData("bench", "--shape", "9000b")]
+    [InlineData("bench", "--shape", "1b", "--model", ".")]
+    [InlineData("bench", "--devices", "-1")]
+    [InlineData("up", "--devices", "0")]
+    [InlineData("up", "--memory", "lots")]
+    [InlineData("up", "--network", "moon")]
+    [InlineData("join")]
+    [InlineData("join", "--seed", "nonsense")]
+    [InlineData("eval", ".", "--text", "x", "--chunk", "0")]
+    public async Task A_command_line_without_sense_is_refused_as_such(params string[] arguments) =>
+        Assert.Equal(ExitCodes.Usage, await EfedllmCommand.RunAsync(arguments));
+
+    [Theory]
+    [InlineData("prompt", "Hi", "--local", "--model", "/there/is/none")]
+    [InlineData("tokenize", "--model", "/there/is/none", "--text", "x")]
+    [InlineData("compress", "/there/is/none", "-o", "y")]
+    [InlineData("eval", "/there/is/none", "--text", "/there/is/none")]
+    [InlineData("prompt", "Hi", "--gateway", "http://127.0.0.1:9", "--top-p", "0.5")]
+    public async Task What_is_not_there_is_told_from_what_makes_no_sense(params string[] arguments) =>
+        Assert.Contains(await EfedllmCommand.RunAsync(arguments), new[] { ExitCodes.Failed, ExitCodes.NotReachable });
+
+    [Fact]
+    public void Token_ids_are_read_as_people_and_json_write_them() => Assert.Equal([1, 22, 333], PromptInputOptions.ParseTokens("[1, 22,333]"));
+
+    [SharedTheory]
+    [InlineData("efed-mini", 0)]
+    [InlineData("stories260K", 1)]
+    [InlineData("stories3M", 1)]
+    [InlineData("babyllama-105", 1)]
+    public void The_start_token_is_the_one_that_the_references_begin_with(string name, int expected)
+    {
+        var folder = SharedModels.Model(name);
+        using var model = Checkpoint.Open(folder);
+        Assert.Equal(expected, StartToken.Of(model.Shape, ModelTokenizer.Load(folder), folder));
+    }
+}
