@@ -1,5 +1,7 @@
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Transformer.Generation;
+using GenerationFinished = EFedLLM.Actors.Protocol.GenerationFinished;
+using GenerationTiming = EFedLLM.Actors.Protocol.GenerationTiming;
 
 namespace EFedLLM.Node.Api;
 

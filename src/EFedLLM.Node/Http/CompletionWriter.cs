@@ -5,6 +5,8 @@ using System.Text.Json.Serialization.Metadata;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Transformer.Generation;
 using EFedLLM.Transformer.Sampling;
+using GenerationFinished = EFedLLM.Actors.Protocol.GenerationFinished;
+using GenerationTiming = EFedLLM.Actors.Protocol.GenerationTiming;
 
 namespace EFedLLM.Node.Http;
 

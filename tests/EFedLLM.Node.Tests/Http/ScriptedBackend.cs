@@ -5,6 +5,8 @@ using EFedLLM.Node.Http;
 using EFedLLM.Transformer.Checkpoints;
 using EFedLLM.Transformer.Generation;
 using EFedLLM.Transformer.Sampling;
+using GenerationFinished = EFedLLM.Actors.Protocol.GenerationFinished;
+using GenerationTiming = EFedLLM.Actors.Protocol.GenerationTiming;
 
 namespace EFedLLM.Node.Tests.Http;
 
