@@ -54,6 +54,9 @@ public sealed unsafe class SafetensorsFile : IDisposable
     /// <summary>The tensors in the order of their data.</summary>
     public ImmutableArray<SafetensorsTensor> Ordered { get; }
 
+    /// <summary>The mapping: who has added a reference to it may use pointers until it is released, whatever is disposed of meanwhile.</summary>
+    internal SafeBuffer Memory => _view.SafeMemoryMappedViewHandle;
+
     /// <summary>Maps a file and checks its header against its length.</summary>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">It is not a safetensors file, or not all of one; the message says why and what to do.</exception>

@@ -46,10 +46,10 @@ public sealed class ComputeTeamTests
     public void Sleeping_threads_are_woken()
     {
         using var team = new ComputeTeam(3);
-        var workers = Meet(team).Where(member => member != Thread.CurrentThread).ToList();
+        var members = Meet(team);
         for (var i = 0; i < 20; i++)
         {
-            Assert.True(SpinWait.SpinUntil(() => workers.All(worker => (worker.ThreadState & ThreadState.WaitSleepJoin) != 0), Patience), "An idle thread does not go to sleep.");
+            WaitUntilAsleep(members);
             Assert.Equal(3, Meet(team).Distinct().Count());
         }
     }
@@ -173,10 +173,13 @@ public sealed class ComputeTeamTests
     public void Running_allocates_nothing_on_any_thread(int threads)
     {
         using var team = new ComputeTeam(threads);
-        var probe = new AllocationProbe(Meet(team).Distinct().ToArray());
-        for (var i = 0; i < 100; i++)
+        var members = Meet(team);
+        var probe = new AllocationProbe(members.Distinct().ToArray());
+        for (var i = 0; i < 5; i++)
         {
-            probe.Measure(team);
+            // The first sleep of a thread allocates what the runtime needs for it.
+            WaitUntilAsleep(members);
+            Meet(team, probe);
         }
 
         probe.Begin();
@@ -197,8 +200,8 @@ public sealed class ComputeTeamTests
         Assert.Throws<ArgumentOutOfRangeException>(() => team.Run(new Sum(), -1));
     }
 
-    /// <summary>Runs a loop in which every thread must take part for it to end.</summary>
-    private static Thread[] Meet(ComputeTeam team)
+    /// <summary>Runs a loop in which every thread must take part for it to end, and then does something in each.</summary>
+    private static Thread[] Meet(ComputeTeam team, IParallelWork? then = null)
     {
         using var all = new Barrier(team.Threads);
         var members = new Thread[team.Threads];
@@ -210,8 +213,15 @@ public sealed class ComputeTeamTests
             }
 
             Assert.True(team.Threads == 1 || all.SignalAndWait(Patience), "A thread of the team does not come.");
+            then?.Run(from, to);
         }), team.Threads);
         return members;
+    }
+
+    private static void WaitUntilAsleep(Thread[] members)
+    {
+        var workers = members.Where(member => member != Thread.CurrentThread).ToList();
+        Assert.True(SpinWait.SpinUntil(() => workers.All(worker => (worker.ThreadState & ThreadState.WaitSleepJoin) != 0), Patience), "An idle thread does not go to sleep.");
     }
 
     private sealed class Work(Action<int, int> body) : IParallelWork

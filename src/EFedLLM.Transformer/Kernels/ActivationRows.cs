@@ -1,0 +1,15 @@
+namespace EFedLLM.Transformer.Kernels;
+
+/// <summary>Rows of quantised activations, somewhere in memory.</summary>
+/// <param name="Values">[rows, groups * group] int16.</param>
+/// <param name="Scales">[rows, groups] float32.</param>
+/// <param name="Groups">Groups in a row.</param>
+/// <param name="Group">Values that share a scale.</param>
+internal readonly unsafe record struct ActivationRows(nint Values, nint Scales, int Groups, int Group)
+{
+    /// <summary>The first value of a row.</summary>
+    public short* ValuesOf(int row) => (short*)Values + (long)row * Groups * Group;
+
+    /// <summary>The first scale of a row.</summary>
+    public float* ScalesOf(int row) => (float*)Scales + (long)row * Groups;
+}

@@ -1,0 +1,37 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace EFedLLM.Transformer.Kernels;
+
+/// <summary>Eight rows at a time: AVX2 and FMA.</summary>
+internal readonly unsafe struct DotLanes256 : IDotLanes<Vector256<short>, Vector256<int>, Vector256<float>>
+{
+    public static bool IsSupported => Vector256.IsHardwareAccelerated && Avx2.IsSupported && Fma.IsSupported;
+
+    public static int Count => Vector256<int>.Count;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<short> LoadWeights(sbyte* source) => Avx2.ConvertToVector256Int16(source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<short> Broadcast(int* pair) => Vector256.Create(*pair).AsInt16();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> AddProducts(Vector256<int> sum, Vector256<short> weights, Vector256<short> activations) =>
+        sum + Avx2.MultiplyAddAdjacent(weights, activations);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> LoadScales(ushort* source) =>
+        (Avx2.ConvertToVector256Int32(source) << 16).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Accumulate(Vector256<float> result, Vector256<int> sum, Vector256<float> weightScales, float activationScale) =>
+        Fma.MultiplyAdd(Vector256.ConvertToSingle(sum), weightScales * Vector256.Create(activationScale), result);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Load(float* source) => Vector256.Load(source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(Vector256<float> results, float* destination) => results.Store(destination);
+}

@@ -1,0 +1,58 @@
+using System.Runtime.Intrinsics;
+
+namespace EFedLLM.Transformer.Kernels;
+
+/// <summary>
+/// The product of int8 weights and int16 activations: for every output and group the exact integer sum, then
+/// <c>acc = fma((float)sum, weightScale · activationScale, acc)</c>, groups ascending. The sum of a group is exact, so
+/// its order is free, and an output has one accumulator, so every width, tile and thread count gives the same bits.
+/// </summary>
+internal static unsafe class GroupDot
+{
+    /// <summary>Rows of activations for which <see cref="Add"/> is called at once at most.</summary>
+    public const int MostTokens = 4;
+
+    /// <summary>The widest path of this processor.</summary>
+    public static KernelWidth Best { get; } =
+        DotLanes512.IsSupported ? KernelWidth.Bits512
+        : DotLanes256.IsSupported ? KernelWidth.Bits256
+        : DotLanes128.IsSupported ? KernelWidth.Bits128
+        : KernelWidth.Scalar;
+
+    /// <summary>Whether this processor has a path.</summary>
+    public static bool IsSupported(KernelWidth width) => width switch
+    {
+        KernelWidth.Bits512 => DotLanes512.IsSupported,
+        KernelWidth.Bits256 => DotLanes256.IsSupported,
+        KernelWidth.Bits128 => DotLanes128.IsSupported,
+        _ => true,
+    };
+
+    /// <summary>Adds the products of some rows of a matrix with some rows of activations to results.</summary>
+    /// <param name="width">The path; the processor must have it.</param>
+    /// <param name="matrix">The matrix.</param>
+    /// <param name="firstRow">Its first row to take, a multiple of 16.</param>
+    /// <param name="rows">How many rows, a multiple of 16.</param>
+    /// <param name="activations">The activations, quantised in groups like the matrix's.</param>
+    /// <param name="firstToken">The first row of them to take.</param>
+    /// <param name="tokens">How many rows of them, 1 to <see cref="MostTokens"/>.</param>
+    /// <param name="results">[tokens, rows]; read and overwritten.</param>
+    public static void Add(KernelWidth width, in WeightBlocks matrix, int firstRow, int rows, in ActivationRows activations, int firstToken, int tokens, float* results)
+    {
+        switch (width)
+        {
+            case KernelWidth.Bits512:
+                GroupDotTiles<DotLanes512, Vector512<short>, Vector512<int>, Vector512<float>>.Add(matrix, firstRow, rows, activations, firstToken, tokens, results);
+                break;
+            case KernelWidth.Bits256:
+                GroupDotTiles<DotLanes256, Vector256<short>, Vector256<int>, Vector256<float>>.Add(matrix, firstRow, rows, activations, firstToken, tokens, results);
+                break;
+            case KernelWidth.Bits128:
+                GroupDotTiles<DotLanes128, Vector128<short>, Vector128<int>, Vector128<float>>.Add(matrix, firstRow, rows, activations, firstToken, tokens, results);
+                break;
+            default:
+                ScalarGroupDot.Add(matrix, firstRow, rows, activations, firstToken, tokens, results);
+                break;
+        }
+    }
+}

@@ -1,0 +1,35 @@
+namespace EFedLLM.Transformer.Kernels;
+
+/// <summary>What a group dot product needs of one register width. A lane is one row of the matrix.</summary>
+/// <typeparam name="TPairs">A register with a pair of int16 in each lane.</typeparam>
+/// <typeparam name="TSums">A register with an int32 in each lane.</typeparam>
+/// <typeparam name="TResults">A register with a float32 in each lane.</typeparam>
+internal unsafe interface IDotLanes<TPairs, TSums, TResults>
+    where TPairs : struct
+    where TSums : struct
+    where TResults : struct
+{
+    /// <summary>Rows in a register.</summary>
+    static abstract int Count { get; }
+
+    /// <summary>The int8 pairs of <see cref="Count"/> rows, widened.</summary>
+    static abstract TPairs LoadWeights(sbyte* source);
+
+    /// <summary>One pair of activations in every lane.</summary>
+    static abstract TPairs Broadcast(int* pair);
+
+    /// <summary>sum + w0·x0 + w1·x1 in every lane; the group's sum fits 32 bits: 64 · 128 · 32768 is 2^28.</summary>
+    static abstract TSums AddProducts(TSums sum, TPairs weights, TPairs activations);
+
+    /// <summary>The bfloat16 scales of <see cref="Count"/> rows as float32.</summary>
+    static abstract TResults LoadScales(ushort* source);
+
+    /// <summary>fma((float)sum, weightScale · activationScale, result) in every lane.</summary>
+    static abstract TResults Accumulate(TResults result, TSums sum, TResults weightScales, float activationScale);
+
+    /// <summary>Reads results.</summary>
+    static abstract TResults Load(float* source);
+
+    /// <summary>Writes results.</summary>
+    static abstract void Store(TResults results, float* destination);
+}

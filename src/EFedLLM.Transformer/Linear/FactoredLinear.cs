@@ -1,0 +1,128 @@
+using System.Runtime.InteropServices;
+using EFedLLM.Transformer.Kernels;
+
+namespace EFedLLM.Transformer.Linear;
+
+/// <summary>
+/// A served matrix: y = B·x + U·(V·x) + bias, with int8 weights. x is quantised to 16 bits in the groups of B and of V
+/// (<c>ActivationQuantizer</c>), V·x is a float32 vector that is quantised the same way in the groups of U. An output
+/// has one float32 accumulator, which begins at 0, takes the groups of B in ascending order, then those of U, and then
+/// the bias. Its bits therefore depend on the weights and its own row of x alone.
+/// </summary>
+/// <remarks>Finite weights and inputs whose products stay within float32 give finite outputs; every NaN is 0x7FC00000.</remarks>
+public sealed unsafe class FactoredLinear : LinearLayer
+{
+    private readonly BlockMatrix? _base;
+    private readonly BlockMatrix? _v;
+    private readonly BlockMatrix? _u;
+    private readonly SafeBuffer? _memory;
+
+    /// <summary>Creates a layer from matrices in memory.</summary>
+    /// <param name="inputs">Width of an input row.</param>
+    /// <param name="outputs">Width of an output row.</param>
+    /// <param name="base">B, [outputs, inputs], or null.</param>
+    /// <param name="v">V, [rank, inputs], the rank rounded up to whole groups of U; or null.</param>
+    /// <param name="u">U, [outputs, rank], rounded up likewise; there exactly when V is.</param>
+    /// <param name="bias">[outputs], or null.</param>
+    /// <exception cref="ArgumentException">The matrices do not fit together, or there is neither a base nor a factor.</exception>
+    public FactoredLinear(int inputs, int outputs, BlockMatrix? @base, BlockMatrix? v, BlockMatrix? u, float[]? bias)
+        : this(inputs, outputs, @base, v, u, bias, null)
+    {
+    }
+
+    /// <summary>Creates a layer from matrices that lie in a mapped file, which each application holds open.</summary>
+    internal FactoredLinear(int inputs, int outputs, BlockMatrix? @base, BlockMatrix? v, BlockMatrix? u, float[]? bias, SafeBuffer? memory)
+        : base(inputs, outputs, bias)
+    {
+        Require(@base is not null || u is not null, "There is neither a base nor a pair of factors.");
+        Require(u is null == v is null, "U and V come together.");
+        Require(@base is null || (@base.Outputs == outputs && @base.Inputs == inputs), $"The base is not {outputs} x {inputs}.");
+        Require(v is null || v.Inputs == inputs, $"V does not have {inputs} inputs.");
+        Require(u is null || u.Outputs == outputs, $"U does not have {outputs} outputs.");
+        Require(u is null || (u.Inputs == v!.Outputs && u.Inputs % u.Group == 0), "The rank of U and V is not the same multiple of U's group.");
+        (_base, _v, _u, _memory) = (@base, v, u, memory);
+    }
+
+    /// <inheritdoc/>
+    public override long WeightBytes => (_base?.Bytes ?? 0) + (_v?.Bytes ?? 0) + (_u?.Bytes ?? 0) + (Bias?.Length ?? 0) * sizeof(float);
+
+    /// <summary>The registers to use: the widest of this processor, unless a test says otherwise.</summary>
+    internal KernelWidth Width { get; init; } = GroupDot.Best;
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">A length does not fit the number of rows.</exception>
+    /// <exception cref="ObjectDisposedException">The model that the matrix belongs to has been disposed of.</exception>
+    public override void Apply(ReadOnlySpan<float> x, int rows, Span<float> y, LinearWorkspace workspace, ComputeTeam team)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(rows, 1);
+        ArgumentNullException.ThrowIfNull(workspace);
+        ArgumentNullException.ThrowIfNull(team);
+        if (x.Length != (long)rows * Inputs || y.Length != (long)rows * Outputs)
+        {
+            throw new ArgumentException($"{rows} rows of {x.Length} inputs and {y.Length} outputs do not fit a matrix of {Outputs} x {Inputs}.", nameof(rows));
+        }
+
+        // A model that is disposed of meanwhile stays mapped until this is done.
+        var held = false;
+        _memory?.DangerousAddRef(ref held);
+        try
+        {
+            fixed (float* input = x)
+            fixed (float* output = y)
+            {
+                Apply(input, rows, output, workspace, team);
+            }
+        }
+        finally
+        {
+            if (held)
+            {
+                _memory!.DangerousRelease();
+            }
+
+            GC.KeepAlive(this);
+        }
+    }
+
+    private static void Require(bool condition, string problem)
+    {
+        if (!condition)
+        {
+            throw new ArgumentException(problem);
+        }
+    }
+
+    private void Apply(float* x, int rows, float* y, LinearWorkspace workspace, ComputeTeam team)
+    {
+        if (_base is not null)
+        {
+            workspace.BaseInput.Fill(x, rows, Inputs, _base.Group, team);
+        }
+
+        if (_u is null || _v is null)
+        {
+            workspace.Product.Compute(_base!.Blocks, workspace.BaseInput.Rows, null, default, Bias, Outputs, rows, y, team, Width);
+            return;
+        }
+
+        var input = workspace.BaseInput;
+        if (_base?.Group != _v.Group)
+        {
+            input = workspace.FactorInput;
+            input.Fill(x, rows, Inputs, _v.Group, team);
+        }
+
+        var rank = _v.Outputs;
+        var lowRank = (float*)Marshal.UnsafeAddrOfPinnedArrayElement(workspace.LowRank(checked(rows * rank)), 0);
+        workspace.Product.Compute(_v.Blocks, input.Rows, null, default, null, rank, rows, lowRank, team, Width);
+        workspace.LowRankInput.Fill(lowRank, rows, rank, _u.Group, team);
+        if (_base is null)
+        {
+            workspace.Product.Compute(_u.Blocks, workspace.LowRankInput.Rows, null, default, Bias, Outputs, rows, y, team, Width);
+        }
+        else
+        {
+            workspace.Product.Compute(_base.Blocks, workspace.BaseInput.Rows, _u.Blocks, workspace.LowRankInput.Rows, Bias, Outputs, rows, y, team, Width);
+        }
+    }
+}

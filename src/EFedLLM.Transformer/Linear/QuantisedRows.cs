@@ -1,0 +1,63 @@
+using System.Runtime.InteropServices;
+using EFedLLM.Transformer.Kernels;
+
+namespace EFedLLM.Transformer.Linear;
+
+/// <summary>Memory for rows of quantised activations, and the loop that fills it.</summary>
+internal sealed unsafe class QuantisedRows : IParallelWork
+{
+    /// <summary>Below that many values the threads are not worth waking.</summary>
+    private const int LeastShared = 16384;
+
+    private short[] _values = [];
+    private float[] _scales = [];
+    private float* _x;
+    private int _inputs;
+
+    /// <summary>What <see cref="Fill"/> wrote last.</summary>
+    public ActivationRows Rows { get; private set; }
+
+    /// <summary>Quantises rows, one like the other.</summary>
+    /// <param name="x">[rows, inputs].</param>
+    /// <param name="rows">Number of rows.</param>
+    /// <param name="inputs">Width of a row.</param>
+    /// <param name="group">Values that share a scale.</param>
+    /// <param name="team">The threads that share the work.</param>
+    public void Fill(float* x, int rows, int inputs, int group, ComputeTeam team)
+    {
+        var groups = BlockLayout.Groups(inputs, group);
+        var values = checked(rows * groups * group);
+        if (_values.Length < values)
+        {
+            _values = GC.AllocateUninitializedArray<short>(values, pinned: true);
+        }
+
+        if (_scales.Length < rows * groups)
+        {
+            _scales = GC.AllocateUninitializedArray<float>(rows * groups, pinned: true);
+        }
+
+        Rows = new(Marshal.UnsafeAddrOfPinnedArrayElement(_values, 0), Marshal.UnsafeAddrOfPinnedArrayElement(_scales, 0), groups, group);
+        _x = x;
+        _inputs = inputs;
+        if (values < LeastShared)
+        {
+            Run(0, rows);
+        }
+        else
+        {
+            team.Run(this, rows);
+        }
+
+        _x = null;
+    }
+
+    /// <inheritdoc/>
+    public void Run(int from, int to)
+    {
+        for (var row = from; row < to; row++)
+        {
+            ActivationQuantizer.Quantise(_x + (long)row * _inputs, _inputs, Rows.Group, Rows.ValuesOf(row), Rows.ScalesOf(row));
+        }
+    }
+}
