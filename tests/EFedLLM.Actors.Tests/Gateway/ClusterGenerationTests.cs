@@ -101,6 +101,23 @@ public sealed class ClusterGenerationTests(GenerationCluster cluster) : IClassFi
     }
 
     [SharedFact]
+    public async Task A_device_that_leaves_finishes_what_it_has_and_takes_nothing_new()
+    {
+        await cluster.PlaceAsync(3);
+        var (client, events) = cluster.GatewayNode.Collect();
+        var gateway = cluster.StartGateway(GenerationCluster.Limits with { RouteTimeout = TimeSpan.FromMilliseconds(300) });
+        var prompt = TestPrompt(0, Settings with { MaxTokens = 480 });
+        gateway.Tell(prompt, client);
+        await events.FirstAsync<TokenGenerated>(_ => true);
+        var left = cluster.LeaveAsync(2);
+        var refused = Assert.IsType<GenerationFailed>(Assert.Single(await Collect(new GatewayClient(cluster.GatewayNode.System, gateway), TestPrompt(1, Settings))));
+        Assert.Equal(GenerationError.NoRoute, refused.Error);
+        Assert.Equal(FinishReason.Length, (await events.FirstAsync<GenerationFinished>(_ => true)).Reason);
+        await left;
+        await cluster.CrashAsync(2, () => Task.CompletedTask);
+    }
+
+    [SharedFact]
     public async Task A_client_on_another_node_finds_the_gateway_and_leaving_cancels_on_every_hop()
     {
         await cluster.PlaceAsync(3);

@@ -110,6 +110,9 @@ public sealed class GenerationCluster : IAsyncLifetime
         _hosts[device] = StartDevice(device, view);
     }
 
+    /// <summary>Makes a device leave, as an orderly shutdown does; complete when its last session is closed.</summary>
+    internal Task LeaveAsync(int device) => _hosts[device].Ask<Akka.Done>(LeaveDevice.Instance, TestNode.Patience);
+
     /// <summary>Waits until no device has a session.</summary>
     internal async Task EmptyAsync()
     {

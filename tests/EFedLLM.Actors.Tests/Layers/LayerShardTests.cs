@@ -13,8 +13,14 @@ using EFedLLM.Transformer.Sampling;
 
 namespace EFedLLM.Actors.Tests.Layers;
 
-/// <summary>Shards of a real model, spoken to message by message. Every message goes through its wire form.</summary>
-public sealed class LayerShardTests : TestKit
+/// <summary>As between nodes: every message goes through its wire form.</summary>
+public sealed class WireLayerShardTests() : LayerShardTests(isSerialized: true);
+
+/// <summary>As within a node: messages share memory with their senders.</summary>
+public sealed class SharedMemoryLayerShardTests() : LayerShardTests(isSerialized: false);
+
+/// <summary>Shards of a real model, spoken to message by message.</summary>
+public abstract class LayerShardTests : TestKit
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private static readonly int[] Prompt = [1, 403, 407, 261, 378, 432, 10, 77, 300, 12];
@@ -25,8 +31,8 @@ public sealed class LayerShardTests : TestKit
     private readonly ManualResetEventSlim _released = new();
     private readonly TestProbe _host;
 
-    public LayerShardTests()
-        : base(Settings()) => _host = CreateTestProbe();
+    protected LayerShardTests(bool isSerialized)
+        : base(Settings(isSerialized)) => _host = CreateTestProbe();
 
     private static LayerRange Front { get; } = new(0, 3);
 
@@ -150,6 +156,28 @@ public sealed class LayerShardTests : TestKit
     }
 
     [SharedFact]
+    public void Activations_that_were_sent_are_never_written_again_nor_those_that_came_in()
+    {
+        var (next, front) = (CreateTestProbe(), Shard(Front));
+        var open = Opened(front, 0, front, next);
+        Feed(open, 0, 5);
+        var sent = next.ExpectMsg<FeedHidden>(Patience);
+        var before = sent.Hidden.ToArray();
+        front.Tell(new HiddenReceived(open.Session, 1, 0), next);
+        Feed(open, 5, 5);
+        next.ExpectMsg<FeedHidden>(Patience);
+        Assert.Equal(before, sent.Hidden.ToArray());
+
+        var middle = Shard(new LayerRange(3, 5));
+        var route = TestSessions.Route(TestSessions.Model, [Front, new(3, 5), new(5, 7)], [front, middle, next]);
+        var inner = TestSessions.Open(route, 1, TestActor, limit: 64);
+        middle.Tell(inner, TestActor);
+        middle.Tell(new FeedHidden(inner.Session, 1, 0, 5, false, sent.Hidden, [1]), front);
+        next.ExpectMsg<FeedHidden>(Patience);
+        Assert.Equal(before, sent.Hidden.ToArray());
+    }
+
+    [SharedFact]
     public void Closing_dying_and_silence_give_the_memory_back()
     {
         var shard = Shard(Front, idle: TimeSpan.FromMilliseconds(400));
@@ -202,9 +230,9 @@ public sealed class LayerShardTests : TestKit
         _worker.End(() => _source?.Dispose());
     }
 
-    private static Config Settings() => ConfigurationFactory.ParseString("""
+    private static Config Settings(bool isSerialized) => ConfigurationFactory.ParseString($"""
         akka.actor.provider = local
-        akka.actor.serialize-messages = on
+        akka.actor.serialize-messages = {(isSerialized ? "on" : "off")}
         akka.loglevel = OFF
         akka.stdout-loglevel = OFF
         akka.loggers = []
