@@ -33,7 +33,8 @@ public static class GatewayStart
         var patience = shutdown.Timeout(CoordinatedShutdown.PhaseBeforeServiceUnbind);
         shutdown.AddTask(CoordinatedShutdown.PhaseBeforeServiceUnbind, "efedllm-gateway-leaves", async () =>
         {
-            await gateway.Ask<Done>(DrainGateway.Instance, patience).ConfigureAwait(false);
+            // One that has ended already has nothing to finish.
+            await Task.WhenAny(gateway.Ask<Done>(DrainGateway.Instance, patience), gateway.WatchAsync()).ConfigureAwait(false);
             return Done.Instance;
         });
         return gateway;

@@ -33,7 +33,8 @@ public static class DeviceStart
         var patience = shutdown.Timeout(CoordinatedShutdown.PhaseBeforeServiceUnbind);
         shutdown.AddTask(CoordinatedShutdown.PhaseBeforeServiceUnbind, "efedllm-device-leaves", async () =>
         {
-            await host.Ask<Done>(LeaveDevice.Instance, patience).ConfigureAwait(false);
+            // One that has ended already has nothing to finish.
+            await Task.WhenAny(host.Ask<Done>(LeaveDevice.Instance, patience), host.WatchAsync()).ConfigureAwait(false);
             return Done.Instance;
         });
         return host;

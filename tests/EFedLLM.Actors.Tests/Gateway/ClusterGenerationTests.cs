@@ -2,10 +2,10 @@ using System.Collections.Immutable;
 using Akka.Actor;
 using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Gateway;
+using EFedLLM.Actors.Layers;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Tests.Configuration;
 using EFedLLM.Tests.Support;
-using EFedLLM.Transformer.Checkpoints;
 using EFedLLM.Transformer.Generation;
 using EFedLLM.Transformer.Kernels;
 using EFedLLM.Transformer.Sampling;
@@ -19,13 +19,17 @@ public sealed class ClusterGenerationTests(GenerationCluster cluster) : IClassFi
     private static readonly GenerationSettings Settings = new() { MaxTokens = 24, IgnoreEndTokens = true, Sampling = new SamplingSettings { TopLogprobs = 3 } };
 
     [SharedTheory]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(3)]
-    public async Task An_answer_has_the_same_bits_over_any_number_of_devices_for_every_chunk_alone_and_among_others(int devices)
+    [InlineData(1, 0)]
+    [InlineData(2, 0)]
+    [InlineData(3, 0)]
+    [InlineData(1, 1)]
+    [InlineData(2, 1)]
+    [InlineData(3, 1)]
+    public async Task An_answer_has_the_same_bits_over_any_number_of_devices_for_every_chunk_alone_and_among_others(int devices, int model)
     {
-        var assignments = await cluster.PlaceAsync(devices);
-        var prompts = Enumerable.Range(0, 6).Select(number => TestPrompt(number, Settings with { Sampling = Settings.Sampling with { Temperature = number * 0.3f, Seed = (ulong)number } })).ToArray();
+        var id = cluster.Models[model].Served.Model;
+        var assignments = (await cluster.PlaceAsync(devices))[id];
+        var prompts = Enumerable.Range(0, 6).Select(number => TestPrompt(number, Settings with { Sampling = Settings.Sampling with { Temperature = number * 0.3f, Seed = (ulong)number } }) with { Model = id.Value }).ToArray();
         var expected = prompts.Select(Local).ToArray();
         foreach (var chunk in (int[])[1, 7, 512])
         {
@@ -47,7 +51,7 @@ public sealed class ClusterGenerationTests(GenerationCluster cluster) : IClassFi
     [SharedFact]
     public async Task Every_hop_of_an_answer_is_reported_with_what_it_computed()
     {
-        var assignments = await cluster.PlaceAsync(3);
+        var assignments = (await cluster.PlaceAsync(3))[cluster.Model.Served.Model];
         var gateway = cluster.StartGateway(GenerationCluster.Limits);
         while (cluster.Reports.TryRead(out _))
         {
@@ -110,6 +114,7 @@ public sealed class ClusterGenerationTests(GenerationCluster cluster) : IClassFi
         gateway.Tell(prompt, client);
         await events.FirstAsync<TokenGenerated>(_ => true);
         var left = cluster.LeaveAsync(2);
+        await cluster.SeenAsync(view => view.Devices.Any(device => device.Leaving));
         var refused = Assert.IsType<GenerationFailed>(Assert.Single(await Collect(new GatewayClient(cluster.GatewayNode.System, gateway), TestPrompt(1, Settings))));
         Assert.Equal(GenerationError.NoRoute, refused.Error);
         Assert.Equal(FinishReason.Length, (await events.FirstAsync<GenerationFinished>(_ => true)).Reason);
@@ -266,11 +271,12 @@ public sealed class ClusterGenerationTests(GenerationCluster cluster) : IClassFi
 
     private string Local(Prompt prompt)
     {
-        using var source = Checkpoint.Open(SharedModels.Model("stories260K"));
-        using var team = new ComputeTeam(1);
+        var model = cluster.Models.FirstOrDefault(model => model.Served.Model.Value == prompt.Model) ?? cluster.Model;
+        using var source = ModelFolder.Open(cluster.Folders[model == cluster.Model ? 0 : 1]);
+        using var team = new ComputeTeam(2);
         using var generator = new LocalGenerator(source, team);
-        var tokens = cluster.Model.Tokenizer.Encode(prompt.Input.Text!);
-        var outputs = generator.Generate(tokens, prompt.Settings, cluster.Model.Tokenizer).ToArray();
+        var tokens = model.Tokenizer.Encode(prompt.Input.Text!);
+        var outputs = generator.Generate(tokens, prompt.Settings, model.Tokenizer).ToArray();
         var drawn = outputs.OfType<GeneratedToken>().ToArray();
         var end = outputs.OfType<Transformer.Generation.GenerationFinished>().Single();
         return Line(drawn.Select(token => token.Choice), string.Concat(drawn.Select(token => token.Text)), $"{end.Reason} {end.Text}");
@@ -281,10 +287,10 @@ public sealed class ClusterGenerationTests(GenerationCluster cluster) : IClassFi
 
     private sealed class CacheHold : IDisposable
     {
-        private readonly Actors.Layers.CacheBudget _budget;
+        private readonly CacheBudget _budget;
         private readonly long _bytes;
 
-        public CacheHold(Actors.Layers.CacheBudget budget)
+        public CacheHold(CacheBudget budget)
         {
             (_budget, _bytes) = (budget, budget.Total - budget.Reserved);
             Assert.True(budget.TryReserve(_bytes));

@@ -10,23 +10,34 @@ using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Tests.Configuration;
 using EFedLLM.Actors.Tests.Layers;
 using EFedLLM.Actors.Tests.Placement;
+using EFedLLM.Compression;
 using EFedLLM.Tests.Support;
 using EFedLLM.Transformer.Checkpoints;
 
 namespace EFedLLM.Actors.Tests.Gateway;
 
-/// <summary>A gateway and three devices, each a node of its own with the reference settings, and a real model. The tests take the placement's part.</summary>
+/// <summary>
+/// A gateway and three devices, each a node of its own with the reference settings, and two real models: a checkpoint in float32 and an
+/// int8 one made of another. The tests take the placement's part.
+/// </summary>
 public sealed class GenerationCluster : IAsyncLifetime
 {
     private readonly List<TestNode> _devices = [];
     private readonly List<IActorRef> _hosts = [];
+    private string? _scratch;
     private TestNode _gatewayNode = null!;
-    private ChannelReader<object> _views = null!;
     private long _version;
 
     internal static NodeLimits Limits { get; } = TestLimits.Reference with { DeviceMemoryBytes = 256 << 20, QueueTimeout = TimeSpan.FromSeconds(20) };
 
-    internal GatewayModel Model { get; private set; } = null!;
+    /// <summary>The models: stories260K in float32, and the int8 one of efed-mini.</summary>
+    internal IReadOnlyList<GatewayModel> Models { get; private set; } = [];
+
+    /// <summary>Their folders.</summary>
+    internal IReadOnlyList<string> Folders { get; private set; } = [];
+
+    /// <summary>The first model.</summary>
+    internal GatewayModel Model => Models[0];
 
     internal IReadOnlyList<CacheBudget> Budgets { get; } = [new(32 << 20), new(32 << 20), new(32 << 20)];
 
@@ -47,12 +58,17 @@ public sealed class GenerationCluster : IAsyncLifetime
             return;
         }
 
-        Model = GatewayModel.Open(SharedModels.Model("stories260K"));
+        _scratch = Directory.CreateTempSubdirectory("efedllm-test-").FullName;
+        Folders = [SharedModels.Model("stories260K"), Path.Combine(_scratch, "int8")];
+        using (var checkpoint = Checkpoint.Open(SharedModels.Model("efed-mini")))
+        {
+            Compressor.Run(checkpoint, Folders[1], new CompressionSettings());
+        }
+
+        Models = [.. Folders.Select(folder => GatewayModel.Open(folder))];
         _gatewayNode = TestNode.Start(null, null, null, ClusterNames.Anchor, ClusterNames.Gateway);
         View = _gatewayNode.System.StartClusterView();
         (Reporter, Reports) = _gatewayNode.Collect();
-        (var subscriber, _views) = _gatewayNode.Collect();
-        View.Tell(new SubscribeView(subscriber));
         for (var device = 0; device < 3; device++)
         {
             var node = TestNode.Start(_gatewayNode, null, null, ClusterNames.Device);
@@ -74,40 +90,77 @@ public sealed class GenerationCluster : IAsyncLifetime
         {
             await _gatewayNode.DisposeAsync();
         }
+
+        if (_scratch is not null)
+        {
+            Directory.Delete(_scratch, recursive: true);
+        }
     }
 
     /// <summary>Another gateway on the gateway's node. Only the first can be found by its path.</summary>
     internal IActorRef StartGateway(NodeLimits limits, string? name = null)
     {
-        var settings = new GatewaySettings { Models = [Model], Limits = limits, View = View, Reporter = Reporter };
+        var settings = new GatewaySettings { Models = Models, Limits = limits, View = View, Reporter = Reporter };
         return _gatewayNode.System.ActorOf(Props.Create(() => new GatewayActor(settings)), name);
     }
 
-    /// <summary>Spreads the model over the first <paramref name="devices"/> devices, and waits until they serve it and the others nothing.</summary>
-    internal async Task<ImmutableArray<Assignment>> PlaceAsync(int devices)
+    /// <summary>Spreads the models over the first <paramref name="devices"/> devices, and waits until they serve them and the others nothing.</summary>
+    /// <returns>Who serves what of which model.</returns>
+    internal async Task<IReadOnlyDictionary<ModelId, ImmutableArray<Assignment>>> PlaceAsync(int devices)
     {
-        var units = Model.Shape.Units;
-        var assignments = Enumerable.Range(0, devices)
-            .Select(device => new Assignment(TestSessions.Device(device), new LayerRange(units * device / devices, units * (device + 1) / devices), "a test"))
-            .ToImmutableArray();
-        _gatewayNode.Write(FactKeys.Plans, Model.Served.Model.Value, new PlacementPlan(Model.Served.Model, ++_version, assignments, null));
+        var plans = Models.Select(model => new PlacementPlan(model.Served.Model, ++_version, Spread(model.Shape.Units, devices), null)).ToArray();
+        foreach (var plan in plans)
+        {
+            _gatewayNode.Write(FactKeys.Plans, plan.Model.Value, plan);
+        }
+
+        var wanted = plans.SelectMany(plan => plan.Assignments.Select(assignment => (plan.Model, assignment.Device, assignment.Range))).ToHashSet();
+        await SeenAsync(view => view.Devices.Length == 3
+            && view.Devices.All(device => device is { BytesPerSecond: > 0, Leaving: false })
+            && view.Devices.SelectMany(device => device.Loaded.Select(loaded => (loaded.Model, device.Device, loaded.Range))).ToHashSet().SetEquals(wanted)
+            && Models.All(model => RoutePlanner.Plan(view, model.Served).Route?.Hops.Length == devices));
+        return plans.ToDictionary(plan => plan.Model, plan => plan.Assignments);
+    }
+
+    /// <summary>Waits until the gateway's node sees the cluster so.</summary>
+    internal async Task SeenAsync(Func<ClusterView, bool> fits)
+    {
         var (subscriber, views) = _gatewayNode.Collect();
         View.Tell(new SubscribeView(subscriber));
-        await views.FirstAsync<ClusterView>(view => view.Devices.Length == 3
-            && view.Devices.SelectMany(device => device.Loaded.Select(loaded => (device.Device, loaded.Range))).ToHashSet()
-                .SetEquals(assignments.Select(assignment => (assignment.Device, assignment.Range)))
-            && RoutePlanner.Plan(view, Model.Served).Route?.Hops.Length == devices);
+        await views.FirstAsync(fits);
         _gatewayNode.System.Stop(subscriber);
-        return assignments;
     }
 
     /// <summary>Ends a device's actors as a crash would, and starts them again.</summary>
     internal async Task CrashAsync(int device, Func<Task> meanwhile)
     {
         await _hosts[device].GracefulStop(TestNode.Patience);
-        await meanwhile();
+        try
+        {
+            await meanwhile();
+        }
+        finally
+        {
+            await RestartAsync(device);
+        }
+    }
+
+    private async Task RestartAsync(int device)
+    {
         var view = await _devices[device].System.ActorSelection("/user/view").ResolveOne(TestNode.Patience);
-        _hosts[device] = StartDevice(device, view);
+        while (true)
+        {
+            try
+            {
+                _hosts[device] = StartDevice(device, view);
+                return;
+            }
+            catch (InvalidActorNameException)
+            {
+                // The name of an actor becomes free a moment after its end is known.
+                await Task.Delay(1);
+            }
+        }
     }
 
     /// <summary>Makes a device leave, as an orderly shutdown does; complete when its last session is closed.</summary>
@@ -123,11 +176,14 @@ public sealed class GenerationCluster : IAsyncLifetime
         }
     }
 
+    private static ImmutableArray<Assignment> Spread(int units, int devices) => [.. Enumerable.Range(0, devices)
+        .Select(device => new Assignment(TestSessions.Device(device), new LayerRange(units * device / devices, units * (device + 1) / devices), "a test"))];
+
     private IActorRef StartDevice(int device, IActorRef view) => _devices[device].System.StartDevice(new DeviceSettings
     {
         DeviceId = TestSessions.Device(device),
         Name = $"device {device}",
-        ModelFolders = [SharedModels.Model("stories260K")],
+        ModelFolders = Folders,
         Limits = Limits,
         View = view,
         Cache = Budgets[device],
