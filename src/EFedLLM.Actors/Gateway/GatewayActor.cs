@@ -5,8 +5,6 @@ using Akka.Event;
 using EFedLLM.Actors.Pipeline;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Transformer.Generation;
-using GenerationFinished = EFedLLM.Actors.Protocol.GenerationFinished;
-using GenerationTiming = EFedLLM.Actors.Protocol.GenerationTiming;
 
 namespace EFedLLM.Actors.Gateway;
 

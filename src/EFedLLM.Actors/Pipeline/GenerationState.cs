@@ -1,8 +1,6 @@
 using System.Collections.Immutable;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Transformer.Generation;
-using GenerationFinished = EFedLLM.Actors.Protocol.GenerationFinished;
-using GenerationTiming = EFedLLM.Actors.Protocol.GenerationTiming;
 
 namespace EFedLLM.Actors.Pipeline;
 

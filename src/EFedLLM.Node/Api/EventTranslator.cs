@@ -1,6 +1,6 @@
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Transformer.Generation;
 using EFedLLM.Transformer.Sampling;
-using FinishReason = EFedLLM.Transformer.Generation.FinishReason;
 
 namespace EFedLLM.Node.Api;
 

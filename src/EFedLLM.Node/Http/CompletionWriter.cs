@@ -3,8 +3,8 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Transformer.Generation;
 using EFedLLM.Transformer.Sampling;
-using FinishReason = EFedLLM.Transformer.Generation.FinishReason;
 
 namespace EFedLLM.Node.Http;
 

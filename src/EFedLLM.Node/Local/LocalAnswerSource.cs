@@ -109,7 +109,7 @@ internal sealed class LocalAnswerSource : IAnswerSource
                 {
                     GeneratedToken token => new TokenEvent(
                         index++, token.Choice.Id, token.Choice.Logprob, EventTranslator.Top(token.Choice), token.Text),
-                    EFedLLM.Transformer.Generation.GenerationFinished finished => new FinishedEvent(EventTranslator.Reason(finished.Reason), finished.Text, Timing(finished.Timing)),
+                    EFedLLM.Transformer.Generation.GenerationEnd finished => new FinishedEvent(EventTranslator.Reason(finished.Reason), finished.Text, Timing(finished.Timing)),
                     _ => throw new InvalidOperationException($"{output.GetType().Name} is no part of a generation."),
                 });
             }
@@ -123,7 +123,7 @@ internal sealed class LocalAnswerSource : IAnswerSource
         }
     }
 
-    private static AnswerTiming Timing(EFedLLM.Transformer.Generation.GenerationTiming timing) => new(
+    private static AnswerTiming Timing(EFedLLM.Transformer.Generation.LocalTiming timing) => new(
         timing.PromptTokens, timing.GeneratedTokens, 0, timing.Prefill.TotalMilliseconds, timing.Decode.TotalMilliseconds,
         [(timing.Prefill + timing.Decode).TotalMilliseconds]);
 }

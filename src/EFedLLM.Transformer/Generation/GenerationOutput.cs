@@ -19,4 +19,4 @@ public sealed record GeneratedToken(TokenChoice Choice, string Text) : Generatio
 /// <param name="Reason">Why.</param>
 /// <param name="Text">Text held back until now; empty where the last token ended it.</param>
 /// <param name="Timing">How long it took.</param>
-public sealed record GenerationFinished(FinishReason Reason, string Text, GenerationTiming Timing) : GenerationOutput;
+public sealed record GenerationEnd(FinishReason Reason, string Text, LocalTiming Timing) : GenerationOutput;

@@ -117,7 +117,7 @@ public sealed class LocalGenerator : IDisposable
 
         var reason = answer.Finished ?? (cancellation.IsCancellationRequested ? FinishReason.Cancelled : FinishReason.Length);
         var rest = answer.End(reason);
-        yield return new GenerationFinished(reason, rest, new GenerationTiming(prompt.Length, generated, prefill, decode));
+        yield return new GenerationEnd(reason, rest, new LocalTiming(prompt.Length, generated, prefill, decode));
     }
 
     private void Feed(ShardStep[] steps, ReadOnlyMemory<int> tokens, bool wantsLogits)

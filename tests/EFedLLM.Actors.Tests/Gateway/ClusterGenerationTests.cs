@@ -9,7 +9,6 @@ using EFedLLM.Tests.Support;
 using EFedLLM.Transformer.Generation;
 using EFedLLM.Transformer.Kernels;
 using EFedLLM.Transformer.Sampling;
-using GenerationFinished = EFedLLM.Actors.Protocol.GenerationFinished;
 
 namespace EFedLLM.Actors.Tests.Gateway;
 
@@ -278,7 +277,7 @@ public sealed class ClusterGenerationTests(GenerationCluster cluster) : IClassFi
         var tokens = model.Tokenizer.Encode(prompt.Input.Text!);
         var outputs = generator.Generate(tokens, prompt.Settings, model.Tokenizer).ToArray();
         var drawn = outputs.OfType<GeneratedToken>().ToArray();
-        var end = outputs.OfType<Transformer.Generation.GenerationFinished>().Single();
+        var end = outputs.OfType<Transformer.Generation.GenerationEnd>().Single();
         return Line(drawn.Select(token => token.Choice), string.Concat(drawn.Select(token => token.Text)), $"{end.Reason} {end.Text}");
     }
 

@@ -10,7 +10,6 @@ using EFedLLM.Tests.Support;
 using EFedLLM.Transformer.Generation;
 using EFedLLM.Transformer.Sampling;
 using EFedLLM.Transformer.Tokenizers;
-using GenerationFinished = EFedLLM.Actors.Protocol.GenerationFinished;
 
 namespace EFedLLM.Actors.Tests.Pipeline;
 

@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Node.Http;
 using EFedLLM.Transformer.Checkpoints;
+using EFedLLM.Transformer.Generation;
 using EFedLLM.Transformer.Sampling;
-using FinishReason = EFedLLM.Transformer.Generation.FinishReason;
 
 namespace EFedLLM.Node.Tests.Http;
 

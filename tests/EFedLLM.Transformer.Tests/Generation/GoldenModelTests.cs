@@ -33,7 +33,7 @@ public sealed class GoldenModelTests
 
             var outputs = generator.Generate(ids, settings, tokenizer).ToArray();
             Assert.Equal(Ids(prompt.GetProperty("greedy_ids")), outputs.OfType<GeneratedToken>().Select(token => token.Choice.Id));
-            Assert.Equal(FinishReason.Length, Assert.IsType<GenerationFinished>(outputs[^1]).Reason);
+            Assert.Equal(FinishReason.Length, Assert.IsType<GenerationEnd>(outputs[^1]).Reason);
         }
     }
 

@@ -50,7 +50,7 @@ public sealed class LocalGeneratorTests : IDisposable
         var outputs = _generator.Generate(Prompt, Endless, Tokenizer).ToArray();
 
         Assert.Equal(64 - Prompt.Length, Tokens(outputs).Length);
-        var end = Assert.IsType<GenerationFinished>(outputs[^1]);
+        var end = Assert.IsType<GenerationEnd>(outputs[^1]);
         Assert.Equal(FinishReason.Length, end.Reason);
         Assert.Equal((Prompt.Length, 64 - Prompt.Length), (end.Timing.PromptTokens, end.Timing.GeneratedTokens));
     }
@@ -70,8 +70,8 @@ public sealed class LocalGeneratorTests : IDisposable
         }
 
         Assert.Equal(4, seen.Count);
-        Assert.Equal(FinishReason.Cancelled, Assert.IsType<GenerationFinished>(seen[3]).Reason);
-        Assert.IsType<GenerationFinished>(Assert.Single(_generator.Generate(Prompt, Endless, Tokenizer, cancellation.Token)));
+        Assert.Equal(FinishReason.Cancelled, Assert.IsType<GenerationEnd>(seen[3]).Reason);
+        Assert.IsType<GenerationEnd>(Assert.Single(_generator.Generate(Prompt, Endless, Tokenizer, cancellation.Token)));
     }
 
     [Fact]
@@ -79,7 +79,7 @@ public sealed class LocalGeneratorTests : IDisposable
     {
         var outputs = _generator.Generate(Prompt, Endless with { MaxTokens = 40 }, Tokenizer).ToArray();
 
-        var text = string.Concat(outputs.Select(output => output is GeneratedToken token ? token.Text : ((GenerationFinished)output).Text));
+        var text = string.Concat(outputs.Select(output => output is GeneratedToken token ? token.Text : ((GenerationEnd)output).Text));
         Assert.Equal(Tokenizer.Decode([.. Tokens(outputs).Select(token => token.Choice.Id)]), text);
     }
 
@@ -88,15 +88,15 @@ public sealed class LocalGeneratorTests : IDisposable
     {
         var time = new SteppingTime();
         using var generator = new LocalGenerator(_checkpoint.Source, _team, promptChunk: 2, time);
-        GenerationTiming? timing = null;
+        LocalTiming? timing = null;
         foreach (var output in generator.Generate(Prompt, Endless with { MaxTokens = 4 }, Tokenizer))
         {
             time.Skip(1000);
-            timing = (output as GenerationFinished)?.Timing;
+            timing = (output as GenerationEnd)?.Timing;
         }
 
         // One tick passes between two looks at the clock: three chunks and the first draw, then three tokens.
-        Assert.Equal(new GenerationTiming(5, 4, TimeSpan.FromTicks(4), TimeSpan.FromTicks(3)), timing);
+        Assert.Equal(new LocalTiming(5, 4, TimeSpan.FromTicks(4), TimeSpan.FromTicks(3)), timing);
     }
 
     [Fact]

@@ -6,8 +6,6 @@ using EFedLLM.Transformer.Checkpoints;
 using EFedLLM.Transformer.Generation;
 using EFedLLM.Transformer.Sampling;
 using EFedLLM.Transformer.Tokenizers;
-using GenerationFinished = EFedLLM.Actors.Protocol.GenerationFinished;
-using GenerationTiming = EFedLLM.Actors.Protocol.GenerationTiming;
 
 namespace EFedLLM.Actors.Tests.Protocol.Wire;
 
