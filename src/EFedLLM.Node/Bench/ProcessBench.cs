@@ -23,10 +23,12 @@ internal static class ProcessBench
         var prefill = new List<double>();
         var decode = new List<double>();
         long allocated = 0;
+        // One cache for all repetitions: its pages, which grow with the session, are not what a token costs.
+        using var cache = shard.CreateCache(settings.PromptTokens + settings.DecodeTokens);
         for (var repetition = 0; repetition <= settings.Repetitions; repetition++)
         {
             cancellation.ThrowIfCancellationRequested();
-            using var cache = shard.CreateCache(settings.PromptTokens + settings.DecodeTokens);
+            cache.Truncate(0);
             var read = run.Prefill(cache);
             var before = GC.GetAllocatedBytesForCurrentThread();
             var generated = run.Decode(cache, cancellation);
