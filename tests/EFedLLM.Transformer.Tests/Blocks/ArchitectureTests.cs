@@ -1,3 +1,4 @@
+using EFedLLM.Tests.Support;
 using EFedLLM.Transformer.Kernels;
 
 namespace EFedLLM.Transformer.Tests.Blocks;

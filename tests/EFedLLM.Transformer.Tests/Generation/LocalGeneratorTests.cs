@@ -1,3 +1,4 @@
+using EFedLLM.Tests.Support;
 using EFedLLM.Transformer.Generation;
 using EFedLLM.Transformer.Kernels;
 using EFedLLM.Transformer.Sampling;

@@ -3,7 +3,7 @@ using EFedLLM.Transformer.Caching;
 using EFedLLM.Transformer.Checkpoints;
 using EFedLLM.Transformer.Kernels;
 
-namespace EFedLLM.Transformer.Tests.Blocks;
+namespace EFedLLM.Tests.Support;
 
 /// <summary>A model cut into shards of some units each, through which sessions are fed like through the hops of a route.</summary>
 internal sealed class ShardPipeline : IDisposable
