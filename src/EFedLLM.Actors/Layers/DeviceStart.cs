@@ -26,7 +26,8 @@ public static class DeviceStart
             FactKeys.Devices,
             LWWDictionary<string, DeviceAnnouncement>.Empty,
             WriteLocal.Instance,
-            facts => facts.SetItem(self, announcement.Device.Value, announcement)));
+            facts => facts.SetItem(self, announcement.Device.Value, announcement)),
+            ActorRefs.Nobody);
 
         var host = system.ActorOf(Props.Create(() => new LayerHost(settings, self.Address, announce)), LayerHost.ActorName);
         var shutdown = CoordinatedShutdown.Get(system);

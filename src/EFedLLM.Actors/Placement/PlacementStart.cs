@@ -11,7 +11,7 @@ public static class PlacementStart
     /// <param name="system">The node.</param>
     /// <param name="view">Its view actor.</param>
     /// <param name="limits">Its settings: the share of memory that devices keep for caches is taken from here.</param>
-    /// <param name="expectedDevices">The first plan waits until so many devices are there, or for 5 s after the first. 1 plans at once.</param>
+    /// <param name="expectedDevices">The first plan waits until so many devices are there, or for 15 s after the first. 1 plans at once.</param>
     /// <returns>The singleton's manager.</returns>
     public static IActorRef StartPlacement(this ActorSystem system, IActorRef view, NodeLimits limits, int expectedDevices)
         => system.StartPlacement(view, limits, expectedDevices, PlacementTimings.Default);

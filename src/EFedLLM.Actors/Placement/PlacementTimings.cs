@@ -7,5 +7,5 @@ namespace EFedLLM.Actors.Placement;
 internal sealed record PlacementTimings(TimeSpan Settle, TimeSpan FirstDevices, TimeSpan Unknown)
 {
     /// <summary>What a node uses.</summary>
-    public static PlacementTimings Default { get; } = new(TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30));
+    public static PlacementTimings Default { get; } = new(TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(15), TimeSpan.FromSeconds(30));
 }

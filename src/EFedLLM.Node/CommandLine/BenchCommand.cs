@@ -114,9 +114,13 @@ internal sealed class BenchCommand : Command
             return await ModelPreparation.FactoredAsync(parse.GetValue(_model), cancellation);
         }
 
-        return await CompressionBar.RunAsync(
+        var folder = await CompressionBar.RunAsync(
             $"writing random weights of shape {shape}",
             progress => RandomModel.Write(KnownShapes.Find(shape), Path.Combine(scratch, "model"), 1, $"random-{shape}", progress, cancellation).Folder);
+
+        // A gateway needs some tokenizer; which, makes no difference to the time of a token.
+        File.Copy(Path.Combine(ModelFolders.Bundled, "tokenizer.json"), Path.Combine(folder, "tokenizer.json"));
+        return folder;
     }
 
     private void Print(ParseResult parse, FactoredModel model, IReadOnlyList<BenchSample> samples)

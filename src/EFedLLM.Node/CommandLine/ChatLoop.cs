@@ -39,7 +39,13 @@ internal sealed class ChatLoop
         for (var read = 0; ; read++)
         {
             Ask();
-            if (await NextAsync(lines, cancellation) is not { } line || line is "/exit" or "/quit")
+            if (await NextAsync(lines, cancellation) is not { } line)
+            {
+                EndLine();
+                return read;
+            }
+
+            if (line is "/exit" or "/quit")
             {
                 return read;
             }
@@ -61,6 +67,15 @@ internal sealed class ChatLoop
         if (!Console.IsInputRedirected)
         {
             Screen.Side.Markup("[green]>[/] ");
+        }
+    }
+
+    /// <summary>Behind Ctrl-D or Ctrl-C the shell's prompt begins a line of its own.</summary>
+    private static void EndLine()
+    {
+        if (!Console.IsInputRedirected)
+        {
+            Screen.Side.WriteLine();
         }
     }
 
@@ -95,8 +110,18 @@ internal sealed class ChatLoop
         }
     }
 
-    private static async Task<string?> NextAsync(ChannelReader<string> lines, CancellationToken cancellation) =>
-        await lines.WaitToReadAsync(cancellation) && lines.TryRead(out var line) ? line.Trim() : null;
+    private static async Task<string?> NextAsync(ChannelReader<string> lines, CancellationToken cancellation)
+    {
+        try
+        {
+            return await lines.WaitToReadAsync(cancellation) && lines.TryRead(out var line) ? line.Trim() : null;
+        }
+        catch (OperationCanceledException)
+        {
+            EndLine();
+            throw;
+        }
+    }
 
     /// <summary>A terminal cannot be read with a token: a thread of its own reads it, so that Ctrl-C is never late.</summary>
     private static ChannelReader<string> ReadLines()

@@ -65,11 +65,12 @@ internal sealed class NodeParts : IAsyncDisposable
     private async Task StartAllAsync(ActorSystem system, NodeOptions options, IActorRef view, ViewFeed feed, ILoggerProvider log)
     {
         var limits = NodeLimits.Read(system.Settings.Config);
-        var ledger = system.StartLedger();
+        // Devices know nothing of the ledger: their work is reported by gateways.
+        var ledger = options.Has(NodeRoles.Ledger) || options.Has(NodeRoles.Gateway) ? system.StartLedger() : ActorRefs.Nobody;
         if (options.Has(NodeRoles.Ledger))
         {
             // Its database opens with the first question, and then the first report need not wait for it.
-            ledger.Tell(new ListLedgerDevices(), ActorRefs.NoSender);
+            ledger.Tell(new ListLedgerDevices(), ActorRefs.Nobody);
         }
 
         if (options.Has(NodeRoles.Anchor))
