@@ -23,18 +23,16 @@ internal static class ProcessBench
         var prefill = new List<double>();
         var decode = new List<double>();
         long allocated = 0;
-        // One cache for all repetitions: its pages, which grow with the session, are not what a token costs.
         using var cache = shard.CreateCache(settings.PromptTokens + settings.DecodeTokens);
         for (var repetition = 0; repetition <= settings.Repetitions; repetition++)
         {
             cancellation.ThrowIfCancellationRequested();
             cache.Truncate(0);
             var read = run.Prefill(cache);
-            var before = GC.GetAllocatedBytesForCurrentThread();
             var generated = run.Decode(cache, cancellation);
+            allocated = run.AllocatedByOneToken(cache);
             if (repetition > 0)
             {
-                allocated += GC.GetAllocatedBytesForCurrentThread() - before;
                 prefill.Add(settings.PromptTokens / read.TotalSeconds);
                 decode.Add(settings.DecodeTokens / generated.TotalSeconds);
             }
@@ -44,7 +42,7 @@ internal static class ProcessBench
         return
         [
             Sample("prefill", settings.PromptTokens, prefill, bytes * settings.PromptSteps / settings.PromptTokens, null),
-            Sample("decode", settings.DecodeTokens, decode, bytes, (double)allocated / settings.Repetitions / settings.DecodeTokens),
+            Sample("decode", settings.DecodeTokens, decode, bytes, allocated),
         ];
 
         BenchSample Sample(string phase, int tokens, List<double> rates, double read, double? allocations)
@@ -100,6 +98,30 @@ internal static class ProcessBench
             }
 
             return Stopwatch.GetElapsedTime(start);
+        }
+
+        /// <summary>
+        /// Bytes allocated to compute one token, without the pages by which the cache grows: a position is computed again and again.
+        /// Of two neighbouring positions one is not the first of a page.
+        /// </summary>
+        public long AllocatedByOneToken(Transformer.Caching.KvCache cache)
+        {
+            var length = cache.Length;
+            return Math.Min(At(length - 1), At(length - 2));
+
+            long At(int position)
+            {
+                const int Repeats = 8;
+                var before = GC.GetAllocatedBytesForCurrentThread();
+                for (var repeat = 0; repeat < Repeats; repeat++)
+                {
+                    cache.Truncate(position);
+                    Step(cache, _token, true);
+                    _sampler.Draw(_logits, SamplingSettings.Greedy, cache.Length);
+                }
+
+                return (GC.GetAllocatedBytesForCurrentThread() - before) / Repeats;
+            }
         }
 
         private void Step(Transformer.Caching.KvCache cache, ReadOnlyMemory<int> tokens, bool draw)

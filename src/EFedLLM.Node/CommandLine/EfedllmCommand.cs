@@ -15,8 +15,8 @@ internal static class EfedllmCommand
     {
         new UpCommand(),
         new JoinCommand(),
-        new PromptCommand(),
         new ChatCommand(),
+        new PromptCommand(),
         ClusterCommand.Create(),
         LedgerCommand.Create(),
         new CompressCommand(),

@@ -17,8 +17,11 @@ internal sealed class AkkaLogSetup(ILoggerProvider log) : Setup
 /// <summary>Writes what actors log into the node's log.</summary>
 internal sealed class AkkaLogger : ReceiveActor, IRequiresMessageQueue<ILoggerMessageQueueSemantics>
 {
-    /// <summary>The setting <c>akka.loggers</c> that names it.</summary>
-    public static string Setting { get; } = $"akka.loggers = [\"{typeof(AkkaLogger).FullName}, {typeof(AkkaLogger).Assembly.GetName().Name}\"]";
+    /// <summary>The settings that make it the only logger.</summary>
+    public static string Settings { get; } = $"""
+        akka.loggers = ["{NameOf(typeof(AkkaLogger))}"]
+        akka.stdout-logger-class = "{NameOf(typeof(SilentStartLogger))}"
+        """;
 
     /// <summary>Logs what the event stream brings.</summary>
     public AkkaLogger()
@@ -33,6 +36,8 @@ internal sealed class AkkaLogger : ReceiveActor, IRequiresMessageQueue<ILoggerMe
             log.CreateLogger(name[(name.LastIndexOf('/') + 1)..]).Log(Level(entry.LogLevel()), 0, entry, entry.Cause, static (logged, _) => logged.Message?.ToString() ?? "");
         });
     }
+
+    private static string NameOf(Type type) => $"{type.FullName}, {type.Assembly.GetName().Name}";
 
     private static Microsoft.Extensions.Logging.LogLevel Level(AkkaLevel level) => level switch
     {

@@ -152,7 +152,7 @@ internal sealed class NodeHost : IAsyncDisposable
     private ActorSystem CreateSystem()
     {
         var setup = NodeConfiguration.Setup(_options.ToSettings());
-        var ours = ConfigurationFactory.ParseString($"{AkkaLogger.Setting}\nakka.stdout-loglevel = OFF");
+        var ours = ConfigurationFactory.ParseString(AkkaLogger.Settings);
         var bootstrap = setup.Get<BootstrapSetup>().Value;
         try
         {

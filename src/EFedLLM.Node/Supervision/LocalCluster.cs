@@ -13,6 +13,9 @@ internal sealed class LocalCluster : IAsyncDisposable
     private static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(8);
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(50);
 
+    // Two seconds for a plan that a late device changes.
+    private const int MostSettling = 40;
+
     private readonly List<ChildNode> _children;
 
     private LocalCluster(List<ChildNode> children) => _children = children;
@@ -65,6 +68,7 @@ internal sealed class LocalCluster : IAsyncDisposable
         patience.CancelAfter(limit);
         using var timer = new PeriodicTimer(PollInterval);
         var ended = WaitForAnyExitAsync(patience.Token);
+        var settling = 0;
         ClusterFacts? facts = null;
         try
         {
@@ -77,7 +81,7 @@ internal sealed class LocalCluster : IAsyncDisposable
 
                 facts = await client.ReadClusterAsync(patience.Token);
             }
-            while (!IsPlaced(facts, devices) && await timer.WaitForNextTickAsync(patience.Token));
+            while (!(IsPlaced(facts, devices) && (UsesAll(facts, devices) || ++settling > MostSettling)) && await timer.WaitForNextTickAsync(patience.Token));
             return facts;
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
@@ -133,6 +137,9 @@ internal sealed class LocalCluster : IAsyncDisposable
         && facts.Models.All(model => model.Ready && model.Assignments.Count > 0 && model.Assignments.All(assignment =>
             facts.Devices.Any(device => device.Id == assignment.Device
                 && device.Shards.Any(shard => shard.Model == model.Name && shard.First == assignment.First && shard.End == assignment.End))));
+
+    /// <summary>Whether every device is in the plan. A device that came late is in the next one; one that is of no use to the model is in none.</summary>
+    private static bool UsesAll(ClusterFacts facts, int devices) => facts.Models.All(model => model.Assignments.Count >= Math.Min(devices, model.Layers + 2));
 
     private async Task FirstFailureAsync()
     {
