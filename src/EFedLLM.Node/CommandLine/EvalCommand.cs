@@ -1,12 +1,12 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
+using EFedLLM.Compression.Evaluation;
 using EFedLLM.Node.Api;
 using EFedLLM.Node.Local;
 using EFedLLM.Node.Models;
 using EFedLLM.Node.Output;
 using EFedLLM.Transformer.Checkpoints;
-using EFedLLM.Transformer.Generation;
 using EFedLLM.Transformer.Kernels;
 using EFedLLM.Transformer.Tokenizers;
 
@@ -74,19 +74,10 @@ internal sealed class EvalCommand : Command
 
     private EvalResult Measure(ParseResult parse, IModelSource model, LocalSettings settings, string text, CancellationToken cancellation)
     {
-        var tokenizer = ModelTokenizer.Load(model.Folder);
-        var ids = tokenizer.Encode(text, addSpecial: false);
-        var (skip, count) = (parse.GetValue(_skip) ?? 0, parse.GetValue(_tokens) ?? 4096);
-        if (skip >= ids.Length)
-        {
-            throw new UserErrorException($"The text has {ids.Length} tokens: nothing is left behind --skip {skip}.", ExitCodes.Usage);
-        }
-
-        var scored = ids.AsMemory(skip, Math.Min(count, ids.Length - skip));
+        var start = parse.GetValue(_start) ?? StartToken.Of(model.Shape, ModelTokenizer.Load(model.Folder), model.Folder);
         using var team = new ComputeTeam(settings.Threads);
-        using var meter = new PerplexityMeter(model, team);
-        var start = parse.GetValue(_start) ?? StartToken.Of(model.Shape, tokenizer, model.Folder);
-        var result = meter.Measure(scored, start, parse.GetValue(_chunk) ?? 256, null, cancellation);
+        var result = Evaluator.Run(
+            model, text, new EvalSettings(start, parse.GetValue(_skip) ?? 0, parse.GetValue(_tokens) ?? 4096, parse.GetValue(_chunk) ?? 256), team, null, cancellation);
         return new EvalResult(result.Tokens, result.MeanNll, result.Perplexity);
     }
 
