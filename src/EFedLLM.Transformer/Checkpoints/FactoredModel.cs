@@ -5,14 +5,15 @@ using EFedLLM.Transformer.Linear;
 namespace EFedLLM.Transformer.Checkpoints;
 
 /// <summary>
-/// A factored model folder, opened read-only. Weight files are memory-mapped when first used, so a folder may lack those
-/// of units that are not. Thread-safe; disposing unmaps the files once no product that runs needs them any more, and
-/// later use of a weight throws <see cref="ObjectDisposedException"/>.
+/// A factored model folder, opened read-only. A unit's weight file is read into memory when first used, so a folder may lack
+/// those of units that are not; one that does not fit into memory is mapped. Thread-safe; disposing frees the weights once no
+/// product that runs needs them any more, and later use of a weight throws <see cref="ObjectDisposedException"/>.
 /// </summary>
 public sealed class FactoredModel : IModelSource
 {
     private readonly Lock _gate = new();
     private readonly FactoredUnit?[] _units;
+    private long _held;
     private bool _disposed;
 
     private FactoredModel(string folder, ModelManifest manifest, ModelId id)
@@ -196,8 +197,17 @@ public sealed class FactoredModel : IModelSource
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            return take(_units[unit] ??= FactoredUnit.Open(Folder, Manifest, unit));
+            return take(_units[unit] ??= Open(unit));
         }
+    }
+
+    private FactoredUnit Open(int unit)
+    {
+        var bytes = Manifest.Files[unit].Bytes;
+        var inMemory = WeightMemory.Fits(_held, bytes, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
+        var opened = FactoredUnit.Open(Folder, Manifest, unit, inMemory);
+        _held += inMemory ? bytes : 0;
+        return opened;
     }
 
     private FactoredLinear[] Matrices(FactoredUnit unit, int index) =>

@@ -3,7 +3,7 @@ using EFedLLM.Transformer.Linear;
 namespace EFedLLM.Transformer.Checkpoints;
 
 /// <summary>
-/// The mapped file of one unit of a factored model. Its header holds exactly the tensors that the manifest derives, and
+/// The file of one unit of a factored model, read into memory or mapped. Its header holds exactly the tensors that the manifest derives, and
 /// no scale, norm or bias in it is anything but a plain number; weights are integers, so that each of their bytes is one.
 /// </summary>
 internal sealed unsafe class FactoredUnit : IDisposable
@@ -18,13 +18,18 @@ internal sealed unsafe class FactoredUnit : IDisposable
 
     private FactoredUnit(SafetensorsFile file) => _file = file;
 
-    /// <summary>Maps and checks a unit's file.</summary>
+    /// <summary>Reads or maps a unit's file, and checks it.</summary>
+    /// <param name="folder">The model's folder.</param>
+    /// <param name="manifest">The model's manifest.</param>
+    /// <param name="unit">The unit.</param>
+    /// <param name="inMemory">Whether to read it; else it is mapped.</param>
     /// <exception cref="FileNotFoundException">It is not there.</exception>
     /// <exception cref="InvalidDataException">It is not what the manifest says; the message names it and says what to do.</exception>
-    public static FactoredUnit Open(string folder, ModelManifest manifest, int unit)
+    public static FactoredUnit Open(string folder, ModelManifest manifest, int unit, bool inMemory)
     {
         var declared = manifest.Files[unit];
-        var file = SafetensorsFile.Open(Path.Combine(folder, declared.Name));
+        var path = Path.Combine(folder, declared.Name);
+        var file = inMemory ? SafetensorsFile.Read(path) : SafetensorsFile.Open(path);
         try
         {
             Require(file, file.Length == declared.Bytes, $"it has {file.Length} bytes instead of {declared.Bytes}");

@@ -3,26 +3,27 @@ using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.IO.MemoryMappedFiles;
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace EFedLLM.Transformer.Checkpoints;
 
 /// <summary>
-/// A safetensors file, mapped into memory read-only. Opening it reads and checks the header alone; a tensor's pages are
-/// read when they are touched. Reading is thread-safe; disposing invalidates every span and pointer taken from it.
+/// A safetensors file, mapped into memory read-only or read into memory. Mapping it reads and checks the header alone; a
+/// tensor's pages are read when they are touched. Reading is thread-safe; disposing invalidates every span and pointer
+/// taken from it.
 /// </summary>
 public sealed unsafe class SafetensorsFile : IDisposable
 {
-    private readonly MemoryMappedFile _file;
-    private readonly MemoryMappedViewAccessor _view;
     private readonly byte* _start;
     private bool _disposed;
 
-    private SafetensorsFile(string path, MemoryMappedFile file, MemoryMappedViewAccessor view, long length)
+    /// <summary>Takes over the memory, unless it throws.</summary>
+    private SafetensorsFile(string path, SafeBuffer memory, long length)
     {
-        (Path, _file, _view, Length) = (path, file, view, length);
+        (Path, Memory, Length) = (path, memory, length);
         byte* start = null;
-        view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
-        _start = start + view.PointerOffset;
+        memory.AcquirePointer(ref start);
+        _start = start;
         try
         {
             var headerLength = BinaryPrimitives.ReadUInt64LittleEndian(new ReadOnlySpan<byte>(_start, sizeof(ulong)));
@@ -37,7 +38,7 @@ public sealed unsafe class SafetensorsFile : IDisposable
         }
         catch
         {
-            view.SafeMemoryMappedViewHandle.ReleasePointer();
+            memory.ReleasePointer();
             throw;
         }
     }
@@ -54,44 +55,19 @@ public sealed unsafe class SafetensorsFile : IDisposable
     /// <summary>The tensors in the order of their data.</summary>
     public ImmutableArray<SafetensorsTensor> Ordered { get; }
 
-    /// <summary>The mapping: who has added a reference to it may use pointers until it is released, whatever is disposed of meanwhile.</summary>
-    internal SafeBuffer Memory => _view.SafeMemoryMappedViewHandle;
+    /// <summary>The bytes: who has added a reference to them may use pointers until it is released, whatever is disposed of meanwhile.</summary>
+    internal SafeBuffer Memory { get; }
 
     /// <summary>Maps a file and checks its header against its length.</summary>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">It is not a safetensors file, or not all of one; the message says why and what to do.</exception>
-    public static SafetensorsFile Open(string path)
-    {
-        var info = new FileInfo(path);
-        if (!info.Exists)
-        {
-            throw new FileNotFoundException($"\"{path}\" is not there.", path);
-        }
+    public static SafetensorsFile Open(string path) => Open(path, Map);
 
-        if (info.Length < sizeof(ulong))
-        {
-            throw Refuse(path, "it is shorter than the length that begins such a file");
-        }
-
-        var file = MemoryMappedFile.CreateFromFile(path, FileMode.Open, null, 0, MemoryMappedFileAccess.Read);
-        MemoryMappedViewAccessor? view = null;
-        try
-        {
-            view = file.CreateViewAccessor(0, info.Length, MemoryMappedFileAccess.Read);
-            return new SafetensorsFile(path, file, view, info.Length);
-        }
-        catch (Exception error)
-        {
-            view?.Dispose();
-            file.Dispose();
-            if (error is InvalidDataException)
-            {
-                throw Refuse(path, error.Message);
-            }
-
-            throw;
-        }
-    }
+    /// <summary>Reads a file into memory, for weights that are used again and again, and checks its header against its length.</summary>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidDataException">It is not a safetensors file, or not all of one; the message says why and what to do.</exception>
+    /// <exception cref="OutOfMemoryException">There is not so much memory.</exception>
+    internal static SafetensorsFile Read(string path) => Open(path, WeightMemory.Read);
 
     /// <summary>The first byte of a tensor's data; valid until the file is disposed.</summary>
     /// <exception cref="InvalidDataException">The file has no tensor of that name.</exception>
@@ -157,10 +133,46 @@ public sealed unsafe class SafetensorsFile : IDisposable
         if (!_disposed)
         {
             _disposed = true;
-            _view.SafeMemoryMappedViewHandle.ReleasePointer();
-            _view.Dispose();
-            _file.Dispose();
+            Memory.ReleasePointer();
+            Memory.Dispose();
         }
+    }
+
+    private static SafetensorsFile Open(string path, Func<string, long, SafeBuffer> take)
+    {
+        var info = new FileInfo(path);
+        if (!info.Exists)
+        {
+            throw new FileNotFoundException($"\"{path}\" is not there.", path);
+        }
+
+        if (info.Length < sizeof(ulong))
+        {
+            throw Refuse(path, "it is shorter than the length that begins such a file");
+        }
+
+        var memory = take(path, info.Length);
+        try
+        {
+            return new SafetensorsFile(path, memory, info.Length);
+        }
+        catch (Exception error)
+        {
+            memory.Dispose();
+            if (error is InvalidDataException)
+            {
+                throw Refuse(path, error.Message);
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>The view stays valid when the handle of the file is closed.</summary>
+    private static SafeMemoryMappedViewHandle Map(string path, long length)
+    {
+        using var file = MemoryMappedFile.CreateFromFile(path, FileMode.Open, null, 0, MemoryMappedFileAccess.Read);
+        return file.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read).SafeMemoryMappedViewHandle;
     }
 
     private static InvalidDataException Refuse(string path, string problem) =>

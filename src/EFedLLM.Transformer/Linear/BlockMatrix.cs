@@ -3,7 +3,7 @@ using EFedLLM.Transformer.Kernels;
 
 namespace EFedLLM.Transformer.Linear;
 
-/// <summary>A matrix of int8 weights and bfloat16 scales in the order of <see cref="BlockLayout"/>, in an array of its own or in a mapped file.</summary>
+/// <summary>A matrix of int8 weights and bfloat16 scales in the order of <see cref="BlockLayout"/>, in an array of its own or in the memory of a file.</summary>
 public sealed unsafe class BlockMatrix
 {
     private readonly sbyte[]? _ownWeights;
@@ -31,7 +31,7 @@ public sealed unsafe class BlockMatrix
         Blocks = BlocksAt((sbyte*)Marshal.UnsafeAddrOfPinnedArrayElement(_ownWeights, 0), (ushort*)Marshal.UnsafeAddrOfPinnedArrayElement(_ownScales, 0));
     }
 
-    /// <summary>Takes a matrix where it lies; whoever owns the memory keeps it mapped.</summary>
+    /// <summary>Takes a matrix where it lies; whoever owns the memory keeps it.</summary>
     internal BlockMatrix(int outputs, int inputs, int group, sbyte* weights, ushort* scales)
         : this(outputs, inputs, group) => Blocks = BlocksAt(weights, scales);
 

@@ -30,7 +30,7 @@ public sealed unsafe class FactoredLinear : LinearLayer
     {
     }
 
-    /// <summary>Creates a layer from matrices that lie in a mapped file, which each application holds open.</summary>
+    /// <summary>Creates a layer from matrices that lie in the memory of a file, which each application holds open.</summary>
     internal FactoredLinear(int inputs, int outputs, BlockMatrix? @base, BlockMatrix? v, BlockMatrix? u, float[]? bias, SafeBuffer? memory)
         : base(inputs, outputs, bias)
     {
@@ -62,7 +62,7 @@ public sealed unsafe class FactoredLinear : LinearLayer
             throw new ArgumentException($"{rows} rows of {x.Length} inputs and {y.Length} outputs do not fit a matrix of {Outputs} x {Inputs}.", nameof(rows));
         }
 
-        // A model that is disposed of meanwhile stays mapped until this is done.
+        // A model that is disposed of meanwhile stays in memory until this is done.
         var held = false;
         _memory?.DangerousAddRef(ref held);
         try

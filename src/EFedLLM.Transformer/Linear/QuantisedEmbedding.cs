@@ -4,7 +4,7 @@ using EFedLLM.Transformer.Checkpoints;
 
 namespace EFedLLM.Transformer.Linear;
 
-/// <summary>An embedding of int8 values with a bfloat16 scale per 32 columns, as it lies in a mapped file. A value times its scale has at most 15 binary digits, so a row is exact.</summary>
+/// <summary>An embedding of int8 values with a bfloat16 scale per 32 columns, as it lies in its file. A value times its scale has at most 15 binary digits, so a row is exact.</summary>
 internal sealed unsafe class QuantisedEmbedding : IEmbedding
 {
     private const int Group = ManifestLayout.EmbeddingGroup;
@@ -18,7 +18,7 @@ internal sealed unsafe class QuantisedEmbedding : IEmbedding
     /// <param name="width">Hidden size.</param>
     /// <param name="table">[rows, width rounded up to whole groups].</param>
     /// <param name="scales">[rows, groups], bfloat16.</param>
-    /// <param name="memory">What keeps both mapped, which each lookup holds open.</param>
+    /// <param name="memory">What keeps both in memory, which each lookup holds open.</param>
     public QuantisedEmbedding(int rows, int width, sbyte* table, ushort* scales, SafeBuffer? memory)
     {
         (Rows, Width, _memory) = (rows, width, memory);
