@@ -18,9 +18,10 @@ internal static class FactoredFolder
     /// <param name="folder">Receives the files.</param>
     /// <param name="changed">The unit whose tensors are changed before they are written.</param>
     /// <param name="change">What is changed.</param>
-    public static ModelManifest Write(ScratchFolder folder, int changed = -1, Change? change = null)
+    /// <param name="bits">Bits of the weights of matrices.</param>
+    public static ModelManifest Write(ScratchFolder folder, int changed = -1, Change? change = null, int bits = 8)
     {
-        var sample = SampleManifests.Create();
+        var sample = SampleManifests.Create(bits: bits);
         var files = sample.Files.Select(file =>
         {
             var tensors = Random(sample, file.Unit);
@@ -62,7 +63,7 @@ internal static class FactoredFolder
             var data = new byte[tensor.Bytes];
             switch (tensor.Type)
             {
-                case "I8":
+                case "I8" or "U8":
                     random.NextBytes(data);
                     break;
                 case "BF16":

@@ -27,10 +27,10 @@ internal static class SampleManifests
         EndTokens = [2, 3],
     };
 
-    public static ModelManifest Create(ModelShape? shape = null, int rank = 3, int group = 32)
+    public static ModelManifest Create(ModelShape? shape = null, int rank = 3, int group = 32, int bits = 8)
     {
         shape ??= Shape;
-        var form = new GroupForm(8, group);
+        var form = new GroupForm(bits, group);
         var matrices = ImmutableArray.CreateBuilder<MatrixForm>();
         var files = ImmutableArray.CreateBuilder<WeightFile>();
         for (var unit = 0; unit < shape.Units; unit++)
