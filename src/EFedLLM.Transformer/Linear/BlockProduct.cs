@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using EFedLLM.Transformer.Kernels;
 
 namespace EFedLLM.Transformer.Linear;
@@ -16,6 +17,11 @@ internal sealed unsafe class BlockProduct : IParallelWork
 
     /// <summary>Below that many products the threads are not worth waking.</summary>
     public const long LeastShared = 1 << 15;
+
+    private const int CacheLine = 64;
+
+    /// <summary>Larger tiles of U are foreseen by the processor once it is at them.</summary>
+    private const long MostFetched = 16 << 10;
 
     /// <summary>Blocks that a thread takes at least, so that tiles of several blocks are the rule.</summary>
     private const int BlocksPerItem = 2;
@@ -142,7 +148,42 @@ internal sealed unsafe class BlockProduct : IParallelWork
 
         for (; row < endRow; row += WindowRows)
         {
-            AddWindow(row, Math.Min(WindowRows, endRow - row), Part.Both);
+            var rows = Math.Min(WindowRows, endRow - row);
+            if (_secondInput is not null)
+            {
+                Fetch(_second, row, rows);
+            }
+
+            AddWindow(row, rows, Part.Both);
+        }
+    }
+
+    /// <summary>
+    /// Asks for some rows of U long before they are needed: they are so few bytes between two tiles of B that no processor
+    /// foresees them, and would each time be waited for.
+    /// </summary>
+    private static void Fetch(WeightBlocks matrix, int row, int rows)
+    {
+        if (!Sse.IsSupported)
+        {
+            return;
+        }
+
+        var block = row / BlockLayout.Rows;
+        var blocks = rows / BlockLayout.Rows;
+        var weights = (byte*)matrix.Weights + block * matrix.BlockBytes;
+        var bytes = Math.Min(blocks * matrix.BlockBytes, MostFetched);
+        for (var at = 0L; at < bytes; at += CacheLine)
+        {
+            Sse.Prefetch1(weights + at);
+        }
+
+        var scaleBytes = BlockLayout.Rows * sizeof(ushort) * (long)matrix.Groups;
+        var scales = (byte*)matrix.Scales + block * scaleBytes;
+        bytes = Math.Min(blocks * scaleBytes, MostFetched);
+        for (var at = 0L; at < bytes; at += CacheLine)
+        {
+            Sse.Prefetch1(scales + at);
         }
     }
 

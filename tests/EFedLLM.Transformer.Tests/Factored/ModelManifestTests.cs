@@ -40,7 +40,7 @@ public sealed class ModelManifestTests
             },
             rank: 1,
             width,
-            shared);
+            shared: shared);
 
     [Fact]
     public void Every_manifest_survives_writing_and_reading() => Manifests.Sample(manifest =>
@@ -152,7 +152,12 @@ public sealed class ModelManifestTests
     [InlineData("companions[0].sha256", "\"\"", "companions[0].sha256")]
     [InlineData("matrices[1].outputs", "63", "matrices[1]")]
     [InlineData("matrices[1].name", "\"self_attn.k_proj\"", "matrices[1]")]
-    [InlineData("matrices[1].base.bits", "4", "matrices[1].base")]
+    [InlineData("matrices[1].base.bits", "3", "matrices[1].base")]
+    [InlineData("matrices[1].base.bits", "7", "matrices[1].base")]
+    [InlineData("matrices[1].base.bits", "16", "matrices[1].base")]
+    [InlineData("matrices[1].base.bits", "4", "matrices[1].bytes")]
+    [InlineData("matrices[5].factors.bits", "7", "matrices[5].factors")]
+    [InlineData("matrices[0].base.bits", "4", "matrices[0]")]
     [InlineData("matrices[1].base.group", "0", "matrices[1].base")]
     [InlineData("matrices[1].base", "null", "matrices[1]")]
     [InlineData("matrices[1].rank", "4", "matrices[1].factors")]
