@@ -8,9 +8,9 @@ namespace EFedLLM.Node.Bench;
 internal static class BenchModel
 {
     /// <summary>Writes one that a gateway can serve, and returns its folder.</summary>
-    public static string Write(ModelShape shape, string folder, string name, IProgress<CompressionProgress>? progress, CancellationToken cancellation)
+    public static string Write(ModelShape shape, int bits, string folder, string name, IProgress<CompressionProgress>? progress, CancellationToken cancellation)
     {
-        var target = RandomModel.Write(shape, folder, 1, name, progress, cancellation).Folder;
+        var target = RandomModel.Write(shape, folder, 1, bits, name, progress, cancellation).Folder;
 
         // A gateway needs some tokenizer; which, makes no difference to the time of a token.
         File.Copy(Path.Combine(ModelFolders.Bundled, "tokenizer.json"), Path.Combine(target, "tokenizer.json"));
