@@ -15,7 +15,7 @@ internal static class BertConfig
     public const int MaximumTokenTypes = 1024;
 
     /// <summary>Most classes of a head.</summary>
-    public const int MaximumClasses = 1 << 16;
+    public const int MaximumClasses = 1 << 15;
 
     private const string Classifying = "BertForSequenceClassification";
 

@@ -8,7 +8,7 @@ namespace EFedLLM.Transformer.Tokenizers;
 /// </summary>
 /// <remarks>
 /// The tokenizer of Microsoft.ML.Tokenizers gives the same ids for plain text, but strips accents through ICU, which is not there
-/// under the invariant culture, drops tabs, and takes no vocabulary with gaps: so its whole way is walked here.
+/// under the invariant culture, drops tabs and signs such as $, and takes no vocabulary with gaps: so its whole way is walked here.
 /// </remarks>
 internal sealed class WordPieceEncoder : IWordEncoder
 {
