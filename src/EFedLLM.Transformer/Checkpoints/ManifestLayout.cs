@@ -30,6 +30,11 @@ public static class ManifestLayout
     public static ImmutableArray<ManifestSite> Sites(ModelShape shape, int unit)
     {
         ArgumentNullException.ThrowIfNull(shape);
+        if (shape.Encoder is not null)
+        {
+            return EncoderLayout.Sites(shape, unit);
+        }
+
         var (hidden, feedForward) = (shape.HiddenSize, shape.IntermediateSize);
         if (unit == 0)
         {
@@ -59,6 +64,11 @@ public static class ManifestLayout
     public static long Parameters(ModelShape shape)
     {
         ArgumentNullException.ThrowIfNull(shape);
+        if (shape.Encoder is not null)
+        {
+            return EncoderLayout.Parameters(shape);
+        }
+
         var layer = 2L * shape.HiddenSize + (shape.QueryKeyNorm ? 2L * shape.HeadSize : 0)
             + Sites(shape, 1).Sum(site => (long)site.Outputs * site.Inputs + (site.HasBias ? site.Outputs : 0));
         var table = (long)shape.VocabularySize * shape.HiddenSize;
@@ -88,7 +98,11 @@ public static class ManifestLayout
         ArgumentNullException.ThrowIfNull(matrices);
         var tensors = ImmutableArray.CreateBuilder<ManifestTensor>();
         var sites = Sites(shape, unit);
-        if (unit == 0)
+        if (shape.Encoder is not null)
+        {
+            EncoderLayout.LayOut(shape, unit, AddMatrix, name => tensors.Add(Vector(name, shape.HiddenSize)));
+        }
+        else if (unit == 0)
         {
             tensors.AddRange(MatrixTensors(matrices[0]));
         }
