@@ -128,7 +128,7 @@ public sealed record EvalGate(ImmutableArray<EvalLimit> Limits)
 
     private static string Say(EvalLimit limit, double value) => limit.Quantity switch
     {
-        EvalQuantity.PerplexityRise or EvalQuantity.Top1Agreement => Text($"{value * 100:0.####} %"),
+        EvalQuantity.PerplexityRise or EvalQuantity.Top1Agreement => value < 1 ? Text($"{value * 100:0.####} %") : Text($"{value * 100:0.#} %"),
         EvalQuantity.AccuracyLoss => Text($"{value * 100:0.####}"),
         _ => Text($"{value:0.######}"),
     };

@@ -42,13 +42,15 @@ internal static class EvalPageStyle
         .gate.broken { border-left-color: var(--bad); }
         .gate ul { margin: 4px 0 0; padding-left: 20px; }
         .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 520px), 1fr)); gap: 16px; margin-top: 16px; }
-        figure { margin: 0; padding: 18px 20px 12px; }
+        figure { margin: 0; padding: 18px 20px 12px; overflow-x: auto; }
+        figure:has(.wide) { grid-column: 1 / -1; }
+        .wide { min-width: 900px; }
         figcaption p { margin: 2px 0 10px; font-size: 13.5px; }
         svg { display: block; width: 100%; height: auto; font: 12px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
         .grid { stroke: var(--rule); } .axis { stroke: var(--strong); fill: none; }
         .level { stroke: var(--dim); stroke-dasharray: 5 4; }
         .tick { fill: var(--dim); } .title { fill: var(--dim); font-size: 12.5px; }
-        .name { fill: var(--ink); } .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
+        .name { fill: var(--ink); stroke: var(--card); stroke-width: 3px; stroke-linejoin: round; paint-order: stroke; } .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
         .point { stroke: var(--card); stroke-width: 1.5; }
         circle.s0 { fill: var(--s0); } circle.s1 { fill: var(--s1); } circle.s2 { fill: var(--s2); } circle.s3 { fill: var(--s3); }
         circle.s4 { fill: var(--s4); } circle.s5 { fill: var(--s5); } circle.s6 { fill: var(--s6); } circle.s7 { fill: var(--s7); }

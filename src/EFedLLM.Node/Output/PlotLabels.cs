@@ -20,14 +20,20 @@ internal static class PlotLabels
 
     /// <summary>
     /// Places a label beside each point, one after the other: right of it, left, above, below or diagonally, whichever comes first that is inside
-    /// of the frame and free of points and of the labels placed before; right of it where none is.
+    /// of the frame and free of points and of other labels; where none is, right of it in the left half and left of it in the right half.
     /// </summary>
     /// <param name="points">The points and their labels.</param>
     /// <param name="width">Width of the frame, from 0.</param>
     /// <param name="height">Height of the frame, from 0.</param>
-    public static IReadOnlyList<Place> Beside(IReadOnlyList<(double X, double Y, string Text)> points, double width, double height)
+    /// <param name="placed">A label that is there already, or null.</param>
+    public static IReadOnlyList<Place> Beside(IReadOnlyList<(double X, double Y, string Text)> points, double width, double height, (Place Place, string Text)? placed = null)
     {
         var taken = points.Select(point => new Box(point.X - PointRadius, point.Y - PointRadius, point.X + PointRadius, point.Y + PointRadius)).ToList();
+        if (placed is { } other)
+        {
+            taken.Add(Box.Of(other.Place, Width(other.Text)));
+        }
+
         var places = new List<Place>();
         foreach (var (x, y, text) in points)
         {
@@ -37,9 +43,10 @@ internal static class PlotLabels
             [
                 new(x + Gap, middle), new(x - Gap - length, middle),
                 new(x - length / 2, y - Gap), new(x - length / 2, y + Gap + LineHeight * 0.75),
-                new(x + Gap, y - Gap), new(x + Gap, y + Gap + LineHeight * 0.75), new(x - Gap - length, y - Gap), new(x - Gap - length, y + Gap + LineHeight * 0.75),
+                new(x + Gap, middle - LineHeight), new(x + Gap, middle + LineHeight), new(x - Gap - length, middle - LineHeight), new(x - Gap - length, middle + LineHeight),
+                new(x + Gap, middle - 2 * LineHeight), new(x - Gap - length, middle - 2 * LineHeight), new(x - Gap - length, middle + 2 * LineHeight),
             ];
-            var place = candidates.FirstOrDefault(candidate => IsFree(Box.Of(candidate, length), taken, width, height), candidates[0]);
+            var place = candidates.FirstOrDefault(candidate => IsFree(Box.Of(candidate, length), taken, width, height), candidates[x < width / 2 ? 0 : 1]);
             places.Add(place);
             taken.Add(Box.Of(place, length));
         }

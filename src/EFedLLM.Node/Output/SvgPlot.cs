@@ -13,17 +13,21 @@ internal sealed class SvgPlot
     private const double Left = 66;
     private const double Top = 14;
     private const double Bottom = 50;
-    private const double Width = 640;
+    private const double Narrow = 640;
+    private const double Wide = 1300;
     private const double Height = 380;
+    private const double LevelIndent = 8;
+    private const double LevelLift = 6;
 
     private readonly StringBuilder _svg = new();
     private readonly PlotAxis _x;
     private readonly PlotAxis _y;
-    private readonly double _right;
+    private readonly double _width;
+    private readonly double _end;
 
-    private SvgPlot(PlotAxis x, PlotAxis y, double right) => (_x, _y, _right) = (x, y, right);
+    private SvgPlot(PlotAxis x, PlotAxis y, double width, double margin) => (_x, _y, _width, _end) = (x, y, width, width - margin);
 
-    private double InnerWidth => Width - Left - _right;
+    private double InnerWidth => _end - Left;
 
     private static double InnerHeight => Height - Top - Bottom;
 
@@ -34,14 +38,18 @@ internal sealed class SvgPlot
     /// <param name="level">A value of <paramref name="y"/> to draw a line at, with its name; or null.</param>
     public static string Scatter(IReadOnlyList<(string Name, double X, double Y, int Colour)> points, Scale x, Scale y, (string Name, double Y)? level)
     {
-        var plot = new SvgPlot(x.Axis, y.Axis, right: 20);
+        var plot = new SvgPlot(x.Axis, y.Axis, Narrow, margin: 20);
         plot.Begin(x, y, $"{y.Title} against {x.Title}");
         if (level is { } line)
         {
             plot.Level(line.Name, line.Y);
         }
 
-        var places = PlotLabels.Beside([.. points.Select(point => (plot.X(point.X) - Left, plot.Y(point.Y) - Top, point.Name))], plot.InnerWidth, InnerHeight);
+        var places = PlotLabels.Beside(
+            [.. points.Select(point => (plot.X(point.X) - Left, plot.Y(point.Y) - Top, point.Name))],
+            plot.InnerWidth,
+            InnerHeight,
+            level is { } drawn ? (new PlotLabels.Place(LevelIndent, plot.Y(drawn.Y) - LevelLift - Top), drawn.Name) : null);
         for (var i = 0; i < points.Count; i++)
         {
             var (name, valueX, valueY, colour) = points[i];
@@ -59,7 +67,7 @@ internal sealed class SvgPlot
     public static string Lines(IReadOnlyList<(string Name, IReadOnlyList<double> Values, int Colour)> lines, Scale x, Scale y)
     {
         var longest = lines.Select(line => PlotLabels.Width(line.Name)).DefaultIfEmpty(0).Max();
-        var plot = new SvgPlot(x.Axis, y.Axis, right: Math.Clamp(longest + 22, 60, 230));
+        var plot = new SvgPlot(x.Axis, y.Axis, Wide, margin: Math.Clamp(longest + 22, 60, 320));
         plot.Begin(x, y, $"{y.Title} by {x.Title}");
         var drawn = lines.Select(line => line.Values.Select((value, at) => (At: at, Value: value)).Where(point => double.IsFinite(point.Value) && (point.Value > 0 || !y.Axis.IsLogarithmic)).ToList()).ToList();
         var ends = PlotLabels.Spread([.. drawn.Select(points => points.Count > 0 ? plot.Y(points[^1].Value) - Top : InnerHeight)], InnerHeight);
@@ -73,7 +81,7 @@ internal sealed class SvgPlot
                 plot.Write($"<circle class=\"point s{colour}\" cx=\"{plot.X(at):0.#}\" cy=\"{plot.Y(value):0.#}\" r=\"3\"><title>{Text(lines[i].Name)}, {Text(x.Say(at))}: {Text(y.Say(value))}</title></circle>");
             }
 
-            plot.Write($"<text class=\"name s{colour}\" x=\"{Width - plot._right + 12:0.#}\" y=\"{ends[i] + Top + PlotLabels.LineHeight / 3:0.#}\">{Text(lines[i].Name)}</text>");
+            plot.Write($"<text class=\"name s{colour}\" x=\"{plot._end + 12:0.#}\" y=\"{ends[i] + Top + PlotLabels.LineHeight / 3:0.#}\">{Text(lines[i].Name)}</text>");
         }
 
         return plot.End();
@@ -98,10 +106,10 @@ internal sealed class SvgPlot
 
     private void Begin(Scale x, Scale y, string title)
     {
-        Write($"<svg viewBox=\"0 0 {Width:0} {Height:0}\" role=\"img\" aria-label=\"{Text(title)}\">");
+        Write($"<svg{(_width == Wide ? " class=\"wide\"" : "")} viewBox=\"0 0 {_width:0} {Height:0}\" role=\"img\" aria-label=\"{Text(title)}\">");
         foreach (var tick in _y.Ticks)
         {
-            Write($"<line class=\"grid\" x1=\"{Left:0.#}\" x2=\"{Width - _right:0.#}\" y1=\"{Y(tick):0.#}\" y2=\"{Y(tick):0.#}\"/>");
+            Write($"<line class=\"grid\" x1=\"{Left:0.#}\" x2=\"{_end:0.#}\" y1=\"{Y(tick):0.#}\" y2=\"{Y(tick):0.#}\"/>");
             Write($"<text class=\"tick\" text-anchor=\"end\" x=\"{Left - 8:0.#}\" y=\"{Y(tick) + 4:0.#}\">{Text(y.Say(tick))}</text>");
         }
 
@@ -112,15 +120,15 @@ internal sealed class SvgPlot
             Write($"<text class=\"tick\" text-anchor=\"middle\" x=\"{X(tick):0.#}\" y=\"{bottom + 18:0.#}\">{Text(x.Say(tick))}</text>");
         }
 
-        Write($"<path class=\"axis\" d=\"M{Left:0.#} {Top:0.#}V{bottom:0.#}H{Width - _right:0.#}\"/>");
+        Write($"<path class=\"axis\" d=\"M{Left:0.#} {Top:0.#}V{bottom:0.#}H{_end:0.#}\"/>");
         Write($"<text class=\"title\" text-anchor=\"middle\" x=\"{Left + InnerWidth / 2:0.#}\" y=\"{Height - 10:0.#}\">{Text(x.Title)}</text>");
         Write($"<text class=\"title\" text-anchor=\"middle\" transform=\"rotate(-90)\" x=\"{-(Top + InnerHeight / 2):0.#}\" y=\"14\">{Text(y.Title)}</text>");
     }
 
     private void Level(string name, double value)
     {
-        Write($"<line class=\"level\" x1=\"{Left:0.#}\" x2=\"{Width - _right:0.#}\" y1=\"{Y(value):0.#}\" y2=\"{Y(value):0.#}\"/>");
-        Write($"<text class=\"tick\" text-anchor=\"end\" x=\"{Width - _right - 6:0.#}\" y=\"{Y(value) - 6:0.#}\">{Text(name)}</text>");
+        Write($"<line class=\"level\" x1=\"{Left:0.#}\" x2=\"{_end:0.#}\" y1=\"{Y(value):0.#}\" y2=\"{Y(value):0.#}\"/>");
+        Write($"<text class=\"tick\" x=\"{Left + LevelIndent:0.#}\" y=\"{Y(value) - LevelLift:0.#}\">{Text(name)}</text>");
     }
 
     private string End()
