@@ -138,7 +138,8 @@ public static class Compressor
 
     /// <summary>The checkpoint's name for a tensor of a unit's file.</summary>
     private static string TensorOf(ModelShape shape, int unit, string name) =>
-        unit == 0 ? CheckpointLayout.Embedding
+        shape.Encoder is not null ? CheckpointLayout.EncoderTensor(shape, unit, name)
+        : unit == 0 ? CheckpointLayout.Embedding
         : unit <= shape.Layers ? CheckpointLayout.Layer(unit - 1, name)
         : name.StartsWith(ManifestLayout.Head, StringComparison.Ordinal) ? CheckpointLayout.Head(shape)
         : CheckpointLayout.FinalNorm;

@@ -8,7 +8,7 @@ namespace EFedLLM.Actors.Pipeline;
 /// The course of one generation, without actors: events in, commands out. Times are on any clock that only grows. The returned list is
 /// valid until the next call.
 /// </summary>
-internal sealed class GenerationState
+internal sealed partial class GenerationState
 {
     /// <summary>The epoch of a route that was never repaired.</summary>
     public const int Epoch = 1;
@@ -38,7 +38,8 @@ internal sealed class GenerationState
         _microseconds = new long[Hops];
 
         // Enough for every hop to have a chunk while one is on its way; more would only fill mailboxes.
-        _window = plan.Limits.PromptChunk * Math.Min(Hops + 1, 4);
+        // An encoder computes nothing before it has everything.
+        _window = IsEncoding ? int.MaxValue : plan.Limits.PromptChunk * Math.Min(Hops + 1, 4);
     }
 
     private enum Phase
@@ -149,7 +150,7 @@ internal sealed class GenerationState
             return _commands;
         }
 
-        if (message.Position > expected || _fed < expected || message.Choice.Id < 0 || message.Choice.Id >= _plan.VocabularySize || message.HopMicroseconds.Length != Hops)
+        if (IsEncoding || message.Position > expected || _fed < expected || message.Choice.Id < 0 || message.Choice.Id >= _plan.VocabularySize || message.HopMicroseconds.Length != Hops)
         {
             Lose(Hops - 1, "it drew a token that was not asked for or does not exist.", WorkOutcome.Failed);
             return _commands;

@@ -44,6 +44,18 @@ public sealed record TokenGenerated(PromptId Id, int Index, TokenChoice Choice, 
     public override int GetHashCode() => HashCode.Combine(Id, Index, Text);
 }
 
+/// <summary>An encoder has encoded the prompt: what was asked for.</summary>
+/// <param name="Id">The prompt.</param>
+/// <param name="Values">A vector of the hidden size, or a logit for each class.</param>
+public sealed record TextEncoded(PromptId Id, ReadOnlyMemory<float> Values) : IEvent
+{
+    /// <inheritdoc/>
+    public bool Equals(TextEncoded? other) => other is not null && Id == other.Id && Values.Span.SequenceEqual(other.Values.Span);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Id, Values.Length);
+}
+
 /// <summary>How long a generation took.</summary>
 /// <param name="PromptTokens">Tokens of the prompt.</param>
 /// <param name="GeneratedTokens">Tokens generated.</param>

@@ -3,11 +3,14 @@ namespace EFedLLM.Compression.Evaluation;
 /// <summary>Measures a classifier on labelled texts.</summary>
 public static class ClassificationMeter
 {
+    // As many as a batch has: more is no faster.
+    private const int Batch = 32;
+
     /// <summary>Classifies every text.</summary>
     /// <param name="classifier">The model.</param>
     /// <param name="texts">At least one text.</param>
     /// <param name="progress">Is told how many texts are classified, or null.</param>
-    /// <param name="cancellation">Ends it between two texts.</param>
+    /// <param name="cancellation">Ends it between two batches.</param>
     /// <exception cref="ArgumentException">There are no texts, or one has a label that the model does not know.</exception>
     /// <exception cref="ArithmeticException">The model's logits are not finite.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
@@ -21,20 +24,23 @@ public static class ClassificationMeter
             throw new ArgumentException("There are no texts to classify.", nameof(texts));
         }
 
-        if (texts.FirstOrDefault(text => (uint)text.Label >= (uint)classifier.Labels) is { Text: not null } odd)
+        if (texts.FirstOrDefault(text => (uint)text.Label >= (uint)classifier.Classes) is { Text: not null } odd)
         {
-            throw new ArgumentException($"The text \"{odd.Text}\" has the label {odd.Label}, but the model knows {classifier.Labels} classes, from 0.", nameof(texts));
+            throw new ArgumentException($"The text \"{odd.Text}\" has the label {odd.Label}, but the model knows {classifier.Classes} classes, from 0.", nameof(texts));
         }
 
-        var logits = new float[classifier.Labels];
-        var (correct, cost) = (0, 0.0);
-        for (var i = 0; i < texts.Count; i++)
+        var (correct, cost, done) = (0, 0.0, 0);
+        foreach (var batch in texts.Chunk(Batch))
         {
             cancellation.ThrowIfCancellationRequested();
-            classifier.Classify(texts[i].Text, logits);
-            correct += LogitDivergence.Top(logits) == texts[i].Label ? 1 : 0;
-            cost += CrossEntropy(logits, texts[i].Label);
-            progress?.Report(i + 1);
+            foreach (var (logits, text) in classifier.Classify([.. batch.Select(text => text.Text)]).Zip(batch))
+            {
+                correct += LogitDivergence.Top(logits) == text.Label ? 1 : 0;
+                cost += CrossEntropy(logits, text.Label);
+            }
+
+            done += batch.Length;
+            progress?.Report(done);
         }
 
         return new ClassificationScores(texts.Count, correct, cost / texts.Count);

@@ -1,13 +1,13 @@
 namespace EFedLLM.Compression.Evaluation;
 
-/// <summary>A model that sorts texts into classes. One text at a time.</summary>
+/// <summary>A model that sorts texts into classes. One call at a time.</summary>
 public interface ITextClassifier
 {
     /// <summary>Number of classes.</summary>
-    int Labels { get; }
+    int Classes { get; }
 
-    /// <summary>Classifies a text.</summary>
-    /// <param name="text">The text, as it is.</param>
-    /// <param name="logits">Receives a logit for each class, [<see cref="Labels"/>].</param>
-    void Classify(string text, Span<float> logits);
+    /// <summary>Classifies some texts.</summary>
+    /// <param name="texts">The texts, at least one.</param>
+    /// <returns>Of each text a logit for each class, [texts][<see cref="Classes"/>].</returns>
+    float[][] Classify(IReadOnlyList<string> texts);
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text;
 using EFedLLM.Compression;
 using EFedLLM.Compression.Evaluation;
@@ -29,6 +30,12 @@ internal sealed class EvalCommand : Command
     };
 
     private readonly Option<string?> _text = new("--text") { Description = "The text, a UTF-8 file.", HelpName = "file" };
+    private readonly Option<string?> _labels = new("--sst2")
+    {
+        Description = "Labelled texts for classifiers (BERT), tab-separated as SST-2's dev.tsv: measures their accuracy.",
+        HelpName = "tsv",
+    };
+
     private readonly Option<string?> _reference = new("--reference")
     {
         Description = "The model that the others are compared with. Default: the first checkpoint among them, else the first of them.",
@@ -56,15 +63,15 @@ internal sealed class EvalCommand : Command
     private readonly Option<string> _format = new("--format") { Description = "How a comparison is printed.", HelpName = "table|json|csv|md", DefaultValueFactory = _ => "table" };
     private readonly Option<bool> _json = new("--json")
     {
-        Description = "Print the result as JSON, for scripts: a list with an object for each model; a single object for one model without --reference, --gate, --html or --format.",
+        Description = "Print the result as JSON, for scripts: a list with an object for each model; a single object for one model without --sst2, --reference, --gate, --html or --format.",
     };
 
     public EvalCommand()
-        : base("eval", "Measure how well models foresee a text (perplexity), and compare them with a reference: KL divergence, agreement, bits, bytes and speed.")
+        : base("eval", "Measure how well models foresee a text (perplexity), or classify, and compare them with a reference: KL divergence, agreement, bits, bytes and speed.")
     {
         _format.AcceptOnlyFromAmong("table", "json", "csv", "md");
         Add(_models);
-        foreach (var option in new Option[] { _text, _reference, _gate, _html, _skip, _tokens, _chunk, _start, _weights, _threads, _format, _json })
+        foreach (var option in new Option[] { _text, _labels, _reference, _gate, _html, _skip, _tokens, _chunk, _start, _weights, _threads, _format, _json })
         {
             Add(option);
         }
@@ -76,23 +83,26 @@ internal sealed class EvalCommand : Command
     {
         var models = parse.GetRequiredValue(_models);
         var gate = parse.GetValue(_gate) is { } limits ? EvalGate.Parse(limits) : null;
-        var file = parse.GetValue(_text) ?? throw new UserErrorException("There is nothing to measure on: name a text with --text.", ExitCodes.Usage);
         var part = new EvalPart(
             parse.GetValue(_skip) ?? 0, parse.GetValue(_tokens) ?? DefaultTokens, parse.GetValue(_chunk) ?? DefaultChunk, parse.GetValue(_start));
-        var isAlone = models.Length == 1 && new Option[] { _reference, _gate, _html, _format }.All(option => parse.GetResult(option) is null or { Implicit: true });
-        return isAlone
-            ? await AloneAsync(parse, models[0], file, part, cancellation)
-            : await ComparedAsync(parse, models, file, part, gate, cancellation);
+        var isAlone = models.Length == 1 && new Option[] { _labels, _reference, _gate, _html, _format }.All(option => parse.GetResult(option) is null or { Implicit: true });
+        if (parse.GetValue(_text) is null && parse.GetValue(_labels) is null)
+        {
+            throw new UserErrorException("There is nothing to measure on: name a text with --text, or for classifiers labelled texts with --sst2.", ExitCodes.Usage);
+        }
+
+        return isAlone ? await AloneAsync(parse, models[0], part, cancellation) : await ComparedAsync(parse, models, part, gate, cancellation);
     }
 
-    private async Task<int> AloneAsync(ParseResult parse, string folder, string file, EvalPart part, CancellationToken cancellation)
+    private async Task<int> AloneAsync(ParseResult parse, string folder, EvalPart part, CancellationToken cancellation)
     {
         var settings = new LocalSettings { ModelFolder = folder, Float32 = parse.GetValue(_weights) is not null, Threads = Threads(parse) };
-        var text = await ReadAsync(file, cancellation);
+        var text = await ReadAsync(parse.GetRequiredValue(_text)!, cancellation);
         using var model = await LocalModel.OpenAsync(settings, cancellation);
+        CheckKind(model, parse);
         var scored = ScoredText.Encode(model.Folder, text, part.Skip, part.Tokens);
         SayIfShort(parse, scored);
-        var result = await WithBarAsync(scored, progress => Measure(folder, model, scored, part, settings.Threads, progress, cancellation));
+        var result = await WithBarAsync(scored.Tokens.Length, progress => Measure(folder, model, scored, part, settings.Threads, progress, cancellation));
         if (parse.GetValue(_json))
         {
             Screen.Json(result, ApiJson.Default.EvalResult);
@@ -106,27 +116,52 @@ internal sealed class EvalCommand : Command
         return ExitCodes.Ok;
     }
 
-    private async Task<int> ComparedAsync(ParseResult parse, string[] named, string file, EvalPart part, EvalGate? gate, CancellationToken cancellation)
+    private async Task<int> ComparedAsync(ParseResult parse, string[] named, EvalPart part, EvalGate? gate, CancellationToken cancellation)
     {
-        var (format, page) = (parse.GetValue(_json) ? "json" : parse.GetRequiredValue(_format), parse.GetValue(_html));
         using var models = await EvalModels.OpenAsync(named, parse.GetValue(_reference), cancellation);
-        Check(gate, models);
-        var text = await ReadAsync(file, cancellation);
-        var scored = models.Encode(text, part.Skip, part.Tokens);
-        SayIfShort(parse, scored);
-        var rows = await WithBarAsync(
-            scored, progress => EvalComparison.OnText(models, scored, part, page is not null || format == "json", Threads(parse), progress, cancellation));
-        var report = new EvalReport(rows, models.ReferenceIsExtra, Path.GetFileName(file), scored.Sha256, part.Chunk)
+        foreach (var model in models.Sources)
         {
-            Broken = gate is null ? null : [.. rows.Where(row => rows.Count == 1 || !row.IsReference).SelectMany(row => gate.Broken(row, rows[models.Reference]))],
+            CheckKind(model, parse);
+        }
+
+        var classify = models.Sources[0].Shape.Encoder is not null;
+        if (models.Sources.Any(model => model.Shape.Encoder is not null != classify))
+        {
+            throw new UserErrorException("Some of the models classify and some predict tokens: measure them apart.", ExitCodes.Usage);
+        }
+
+        Check(gate, models, classify);
+        var report = classify ? await OnLabelsAsync(parse, models, cancellation) : await OnTextAsync(parse, models, part, cancellation);
+        var (rows, reference) = (report.Rows, report.Reference);
+        report = report with
+        {
+            Broken = gate is null ? null : [.. rows.Where(row => rows.Count == 1 || !row.IsReference).SelectMany(row => gate.Broken(row, reference))],
         };
-        if (page is not null)
+        if (parse.GetValue(_html) is { } page)
         {
             await File.WriteAllTextAsync(page, EvalPage.Render(report), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), cancellation);
         }
 
-        Print(report, format);
+        Print(report, parse.GetValue(_json) ? "json" : parse.GetRequiredValue(_format));
         return report.Broken is { Count: > 0 } ? ExitCodes.Failed : ExitCodes.Ok;
+    }
+
+    private async Task<EvalReport> OnTextAsync(ParseResult parse, EvalModels models, EvalPart part, CancellationToken cancellation)
+    {
+        var file = parse.GetRequiredValue(_text)!;
+        var scored = models.Encode(await ReadAsync(file, cancellation), part.Skip, part.Tokens);
+        SayIfShort(parse, scored);
+        var withLayers = parse.GetValue(_html) is not null || parse.GetValue(_json) || parse.GetValue(_format) == "json";
+        var rows = await WithBarAsync(scored.Tokens.Length, progress => EvalComparison.OnText(models, scored, part, withLayers, Threads(parse), progress, cancellation));
+        return new EvalReport(rows, models.ReferenceIsExtra, Path.GetFileName(file), scored.Sha256, part.Chunk);
+    }
+
+    private async Task<EvalReport> OnLabelsAsync(ParseResult parse, EvalModels models, CancellationToken cancellation)
+    {
+        var file = parse.GetRequiredValue(_labels)!;
+        var texts = LabelledTexts.Read(file);
+        var rows = await WithBarAsync(texts.Count * models.Sources.Count, progress => EvalComparison.OnLabels(models, texts, Threads(parse), progress, cancellation));
+        return new EvalReport(rows, models.ReferenceIsExtra, Path.GetFileName(file), Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(file, cancellation))), 0);
     }
 
     private static void Print(EvalReport report, string format)
@@ -164,22 +199,39 @@ internal sealed class EvalCommand : Command
             scores.Tokens, scores.MeanNll, scores.Perplexity, EvalModels.NamesOf([Path.GetFullPath(folder)])[0], EvalComparison.BitsOf(shard), shard.WeightBytesPerToken, speed);
     }
 
-    /// <summary>A limit against a reference that is the only model would always be kept, which a team that relies on it must not be told.</summary>
-    private static void Check(EvalGate? gate, EvalModels models)
+    /// <summary>A model must be able to do what it is to be measured by.</summary>
+    private void CheckKind(IModelSource model, ParseResult parse)
     {
-        if (models.Sources.Count == 1 && gate?.Limits.FirstOrDefault(limit => limit.NeedsReference) is { } limit)
+        if (model.Shape.Encoder is not null && parse.GetValue(_labels) is null)
         {
-            throw new UserErrorException($"{limit.Key} needs another model to compare with: name one with --reference.", ExitCodes.Usage);
+            throw new UserErrorException($"{model.Folder} holds an encoder, which predicts no tokens: measure it with --sst2.", ExitCodes.Usage);
         }
 
-        if (gate?.Limits.FirstOrDefault(limit => limit.NeedsLabels) is { } labels)
+        if (model.Shape.Encoder is null && (parse.GetValue(_labels) is not null || parse.GetValue(_text) is null))
         {
-            throw new UserErrorException($"{labels.Key} needs labelled texts: name them with --sst2.", ExitCodes.Usage);
+            throw new UserErrorException($"{model.Folder} holds a model that predicts tokens and does not classify: measure it with --text, without --sst2.", ExitCodes.Usage);
         }
     }
 
-    private static Task<T> WithBarAsync<T>(ScoredText text, Func<IProgress<int>, T> work) => CompressionBar.RunAsync("measuring", bar =>
-        work(new ImmediateProgress<int>(scored => bar.Report(new CompressionProgress(0, 0, scored, text.Tokens.Length, "the text")))));
+    /// <summary>A limit against a reference that is the only model would always be kept, which a team that relies on it must not be told.</summary>
+    private static void Check(EvalGate? gate, EvalModels models, bool classify)
+    {
+        foreach (var limit in gate?.Limits ?? [])
+        {
+            if (models.Sources.Count == 1 && limit.NeedsReference)
+            {
+                throw new UserErrorException($"{limit.Key} needs another model to compare with: name one with --reference.", ExitCodes.Usage);
+            }
+
+            if (classify ? limit.NeedsText : limit.NeedsLabels)
+            {
+                throw new UserErrorException($"{limit.Key} is nothing that {(classify ? "--sst2" : "--text")} measures.", ExitCodes.Usage);
+            }
+        }
+    }
+
+    private static Task<T> WithBarAsync<T>(int total, Func<IProgress<int>, T> work) => CompressionBar.RunAsync("measuring", bar =>
+        work(new ImmediateProgress<int>(done => bar.Report(new CompressionProgress(0, 0, done, total, "the text")))));
 
     private int Threads(ParseResult parse) => parse.GetValue(_threads) ?? Environment.ProcessorCount;
 

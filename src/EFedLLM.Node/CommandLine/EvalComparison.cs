@@ -1,7 +1,9 @@
 using EFedLLM.Compression.Evaluation;
 using EFedLLM.Node.Models;
+using EFedLLM.Node.Output;
 using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Checkpoints;
+using EFedLLM.Transformer.Generation;
 using EFedLLM.Transformer.Kernels;
 using EFedLLM.Transformer.Tokenizers;
 
@@ -30,6 +32,31 @@ internal static class EvalComparison
         using var team = new ComputeTeam(threads);
         var rows = Score(models, text, start, part, team, progress, cancellation);
         return withLayers ? AddLayers(models, rows, text, start, part, team, cancellation) : rows;
+    }
+
+    /// <summary>Measures every model on labelled texts.</summary>
+    /// <param name="models">The models, all of them classifiers.</param>
+    /// <param name="texts">The texts.</param>
+    /// <param name="threads">Compute threads.</param>
+    /// <param name="progress">Is told how many texts are classified, all models together.</param>
+    /// <param name="cancellation">Ends it.</param>
+    /// <returns>The models in their order.</returns>
+    public static IReadOnlyList<ModelEvaluation> OnLabels(
+        EvalModels models, IReadOnlyList<LabelledText> texts, int threads, IProgress<int> progress, CancellationToken cancellation)
+    {
+        using var team = new ComputeTeam(threads);
+        return [.. models.Sources.Select((source, index) =>
+        {
+            using var shard = TransformerShard.Load(source, LayerRange.Whole(source.Shape.Layers));
+            using var classifier = SequenceClassifier.Open(source.Folder, team);
+            var before = index * texts.Count;
+            return new ModelEvaluation(models.Names[index], BitsOf(shard), shard.WeightBytesPerToken)
+            {
+                IsReference = index == models.Reference,
+                Classification = ClassificationMeter.Measure(
+                    new EncoderClassifier(classifier), texts, new ImmediateProgress<int>(done => progress.Report(before + done)), cancellation),
+            };
+        })];
     }
 
     /// <summary>The token in front of each chunk.</summary>

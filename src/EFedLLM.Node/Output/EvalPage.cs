@@ -85,6 +85,20 @@ internal static class EvalPage
                 SvgPlot.Scatter(losses, Bytes(losses), new SvgPlot.Scale(axis, "loss, nats per token", Small), ($"{report.Reference.Model} {Small(reference.MeanNll)}", reference.MeanNll)));
         }
 
+        var classified = report.Rows.Where(row => !row.IsReference && row.Classification is not null).ToList();
+        if (classified.Count > 0 && report.Reference.Classification is { } exact)
+        {
+            var accuracies = Points(classified, row => row.Classification!.Accuracy * 100);
+            yield return Figure(
+                "Accuracy against bytes",
+                "Share of the texts that are classified correctly. The broken line is the reference. Upper left is better.",
+                SvgPlot.Scatter(
+                    accuracies,
+                    Bytes(accuracies),
+                    new SvgPlot.Scale(PlotAxis.For([.. accuracies.Select(point => point.Y), exact.Accuracy * 100]), "accuracy, per cent", Small),
+                    ($"{report.Reference.Model} {Small(exact.Accuracy * 100)}", exact.Accuracy * 100)));
+        }
+
         var layered = report.Rows.Where(row => row.LayerErrors is not null).ToList();
         if (layered.Count > 0)
         {

@@ -13,6 +13,10 @@ internal static class EvalTable
         {
             Console.Out.WriteLine($"{report.Text}: {Say.Count(scores.Tokens, "token")} in chunks of {report.Chunk}, compared with {report.Reference.Model}");
         }
+        else if (report.Reference.Classification is { } classified)
+        {
+            Console.Out.WriteLine($"{report.Text}: {Say.Count(classified.Texts, "text")}, compared with {report.Reference.Model}");
+        }
 
         var columns = Columns(report);
         var table = Tables.Create([.. columns.Select((column, index) => index == 0 ? column.Heading : $">{column.Heading}")]);
@@ -56,8 +60,12 @@ internal static class EvalTable
             ("model", row => row.Model),
             ("bits/weight", row => Number(row.BitsPerWeight, "0.00")),
             ("bytes/token", row => Say.Bytes(row.BytesPerToken)),
-            ("tokens/s", row => Number(row.TokensPerSecond, row.TokensPerSecond >= 100 ? "0" : "0.0")),
         };
+        if (report.Rows.Any(row => row.TokensPerSecond is not null))
+        {
+            columns.Add(("tokens/s", row => Number(row.TokensPerSecond, row.TokensPerSecond >= 100 ? "0" : "0.0")));
+        }
+
         if (report.Rows.Any(row => row.Scores is not null))
         {
             columns.AddRange(

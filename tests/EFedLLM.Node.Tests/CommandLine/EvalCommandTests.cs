@@ -73,6 +73,33 @@ public sealed class EvalCommandTests : IDisposable
     }
 
     [SharedFact]
+    public async Task Classifiers_are_compared_by_their_accuracy()
+    {
+        var checkpoint = SharedModels.Model("bert-tiny-sst2");
+        using (var source = Checkpoint.Open(checkpoint))
+        {
+            Compressor.Run(source, Path.Combine(_scratch, "bert"), new CompressionSettings());
+        }
+
+        using var models = await EvalModels.OpenAsync([Path.Combine(_scratch, "bert"), checkpoint], null, default);
+        var rows = EvalComparison.OnLabels(models, LabelledTexts.Read(SharedModels.Data("sst2/dev.tsv")), 2, new Progress<int>(), default);
+        Assert.Equal(711, rows[1].Classification!.Correct);
+        Assert.InRange(rows[0].Classification!.Accuracy, rows[1].Classification!.Accuracy - 0.005, 1);
+        Assert.Equal(32, rows[1].BitsPerWeight, 0.01);
+        using var manifest = FactoredModel.Open(Path.Combine(_scratch, "bert"));
+        Assert.Equal((manifest.Manifest.ReadBitsPerWeight, manifest.Manifest.ReadBytesPerToken), (rows[0].BitsPerWeight, rows[0].BytesPerToken));
+
+        string[] command = ["eval", Path.Combine(_scratch, "bert"), checkpoint];
+        var texts = SharedModels.Data("sst2/dev.tsv");
+        Assert.Equal(ExitCodes.Ok, await EfedllmCommand.RunAsync([.. command, "--sst2", texts, "--gate", "max-accuracy-loss=1,max-bits=12"]));
+        Assert.Equal(ExitCodes.Usage, await EfedllmCommand.RunAsync([.. command, "--sst2", texts, "--gate", "max-kl=1"]));
+        Assert.Equal(ExitCodes.Usage, await EfedllmCommand.RunAsync([.. command, "--text", texts]));
+        Assert.Equal(ExitCodes.Usage, await EfedllmCommand.RunAsync([.. command, Checkpoint260K, "--sst2", texts]));
+        Assert.Equal(ExitCodes.Failed, await EfedllmCommand.RunAsync([.. command, "--sst2", texts + ".none"]));
+        Assert.Equal(ExitCodes.Failed, await EfedllmCommand.RunAsync([.. command, "--sst2", Path.Combine(checkpoint, "config.json")]));
+    }
+
+    [SharedFact]
     public async Task What_cannot_be_compared_is_refused()
     {
         var text = Path.Combine(_scratch, "text.txt");
