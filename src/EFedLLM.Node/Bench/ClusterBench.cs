@@ -50,8 +50,7 @@ internal static class ClusterBench
             hops.AddRange(times);
         }
 
-        var shape = model.Shape;
-        double bytes = Enumerable.Range(0, shape.Units).Sum(model.Manifest.UnitReadBytes);
+        double bytes = model.Manifest.ReadBytesPerToken;
         return
         [
             Sample("prefill", devices, settings.PromptTokens, prefill, bytes * settings.PromptSteps / settings.PromptTokens, null),
