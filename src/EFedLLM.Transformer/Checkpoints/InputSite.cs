@@ -20,4 +20,7 @@ public enum InputSite
 
     /// <summary>Behind the final norm, [rows, hidden]: the input of the head.</summary>
     Head,
+
+    /// <summary>What an encoder's pooler made, [rows, hidden]: the input of the classifier.</summary>
+    Pooled,
 }
