@@ -7,8 +7,8 @@ namespace EFedLLM.Node.Bench;
 /// <summary>Models of random weights, for which only time counts.</summary>
 internal static class BenchModel
 {
-    /// <summary>Writes one that a gateway can serve, and returns its folder.</summary>
-    public static string Write(ModelShape shape, int bits, string folder, string name, IProgress<CompressionProgress>? progress, CancellationToken cancellation)
+    /// <summary>Writes one that a gateway can serve, its matrices with weights of that many bits, and returns its folder.</summary>
+    public static string Write(ModelShape shape, string folder, int bits, string name, IProgress<CompressionProgress>? progress, CancellationToken cancellation)
     {
         var target = RandomModel.Write(shape, folder, 1, bits, name, progress, cancellation).Folder;
 

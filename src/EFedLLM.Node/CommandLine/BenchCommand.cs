@@ -135,7 +135,7 @@ internal sealed class BenchCommand : Command
         var bits = parse.GetValue(_bits);
         return await CompressionBar.RunAsync(
             $"writing random weights of {bits} bits in the shape {shape}",
-            progress => BenchModel.Write(KnownShapes.Find(shape), bits, Path.Combine(scratch, "model"), $"random-{shape}", progress, cancellation));
+            progress => BenchModel.Write(KnownShapes.Find(shape), Path.Combine(scratch, "model"), bits, $"random-{shape}", progress, cancellation));
     }
 
     private void Print(ParseResult parse, FactoredModel model, IReadOnlyList<BenchSample> samples)

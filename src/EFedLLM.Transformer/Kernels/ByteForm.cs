@@ -26,9 +26,11 @@ internal readonly unsafe struct ByteForm<TLanes, TPairs, TSums, TResults> : IWei
 
     public static TPairs NextUpper(TPairs upper) => upper;
 
-    public static TPairs Even(sbyte* step, TPairs upper) => default;
+    public static TPairs LoadLower(sbyte* step) => default;
 
-    public static TPairs Odd(sbyte* step, TPairs upper) => default;
+    public static TPairs Even(TPairs lower, TPairs upper) => default;
+
+    public static TPairs Odd(TPairs lower, TPairs upper) => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TPairs Pair(int index, sbyte* step, TPairs even, TPairs odd) => TLanes.LoadWeights(step + index * PairBytes);

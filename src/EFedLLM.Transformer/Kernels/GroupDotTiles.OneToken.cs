@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace EFedLLM.Transformer.Kernels;
 
 /// <content>Tiles of one token: decoding, which waits for the weights.</content>
@@ -20,15 +22,9 @@ internal static unsafe partial class GroupDotTiles<TForm, TLanes, TPairs, TSums,
                 weights += TForm.UpperBytes;
                 for (var step = TForm.RunSteps(matrix.Group); step > 0; step--)
                 {
-                    TPairs even = TForm.Even(weights, upper), odd = TForm.Odd(weights, upper);
-                    var activation = TLanes.Broadcast(values);
-                    sum = Add(sum, 0, weights, even, odd, activation);
-                    activation = TLanes.Broadcast(values + 1);
-                    sum = Add(sum, 1, weights, even, odd, activation);
-                    activation = TLanes.Broadcast(values + 2);
-                    sum = Add(sum, 2, weights, even, odd, activation);
-                    activation = TLanes.Broadcast(values + 3);
-                    sum = Add(sum, 3, weights, even, odd, activation);
+                    TPairs activation0 = TLanes.Broadcast(values), activation1 = TLanes.Broadcast(values + 1);
+                    TPairs activation2 = TLanes.Broadcast(values + 2), activation3 = TLanes.Broadcast(values + 3);
+                    sum = AddStep(sum, weights, upper, activation0, activation1, activation2, activation3);
                     upper = TForm.NextUpper(upper);
                     weights += TForm.StepBytes;
                     values += StepPairs;
@@ -66,20 +62,10 @@ internal static unsafe partial class GroupDotTiles<TForm, TLanes, TPairs, TSums,
                 weights += TForm.UpperBytes;
                 for (var step = TForm.RunSteps(matrix.Group); step > 0; step--)
                 {
-                    TPairs even0 = TForm.Even(weights, upper0), odd0 = TForm.Odd(weights, upper0);
-                    TPairs even1 = TForm.Even(weights + column1, upper1), odd1 = TForm.Odd(weights + column1, upper1);
-                    var activation = TLanes.Broadcast(values);
-                    sum0 = Add(sum0, 0, weights, even0, odd0, activation);
-                    sum1 = Add(sum1, 0, weights + column1, even1, odd1, activation);
-                    activation = TLanes.Broadcast(values + 1);
-                    sum0 = Add(sum0, 1, weights, even0, odd0, activation);
-                    sum1 = Add(sum1, 1, weights + column1, even1, odd1, activation);
-                    activation = TLanes.Broadcast(values + 2);
-                    sum0 = Add(sum0, 2, weights, even0, odd0, activation);
-                    sum1 = Add(sum1, 2, weights + column1, even1, odd1, activation);
-                    activation = TLanes.Broadcast(values + 3);
-                    sum0 = Add(sum0, 3, weights, even0, odd0, activation);
-                    sum1 = Add(sum1, 3, weights + column1, even1, odd1, activation);
+                    TPairs activation0 = TLanes.Broadcast(values), activation1 = TLanes.Broadcast(values + 1);
+                    TPairs activation2 = TLanes.Broadcast(values + 2), activation3 = TLanes.Broadcast(values + 3);
+                    sum0 = AddStep(sum0, weights, upper0, activation0, activation1, activation2, activation3);
+                    sum1 = AddStep(sum1, weights + column1, upper1, activation0, activation1, activation2, activation3);
                     Prefetch(2, TForm.StepBytes, weights + ahead, block);
                     upper0 = TForm.NextUpper(upper0);
                     upper1 = TForm.NextUpper(upper1);
@@ -125,30 +111,12 @@ internal static unsafe partial class GroupDotTiles<TForm, TLanes, TPairs, TSums,
                 weights += TForm.UpperBytes;
                 for (var step = TForm.RunSteps(matrix.Group); step > 0; step--)
                 {
-                    TPairs even0 = TForm.Even(weights, upper0), odd0 = TForm.Odd(weights, upper0);
-                    TPairs even1 = TForm.Even(weights + column1, upper1), odd1 = TForm.Odd(weights + column1, upper1);
-                    TPairs even2 = TForm.Even(weights + column2, upper2), odd2 = TForm.Odd(weights + column2, upper2);
-                    TPairs even3 = TForm.Even(weights + column3, upper3), odd3 = TForm.Odd(weights + column3, upper3);
-                    var activation = TLanes.Broadcast(values);
-                    sum0 = Add(sum0, 0, weights, even0, odd0, activation);
-                    sum1 = Add(sum1, 0, weights + column1, even1, odd1, activation);
-                    sum2 = Add(sum2, 0, weights + column2, even2, odd2, activation);
-                    sum3 = Add(sum3, 0, weights + column3, even3, odd3, activation);
-                    activation = TLanes.Broadcast(values + 1);
-                    sum0 = Add(sum0, 1, weights, even0, odd0, activation);
-                    sum1 = Add(sum1, 1, weights + column1, even1, odd1, activation);
-                    sum2 = Add(sum2, 1, weights + column2, even2, odd2, activation);
-                    sum3 = Add(sum3, 1, weights + column3, even3, odd3, activation);
-                    activation = TLanes.Broadcast(values + 2);
-                    sum0 = Add(sum0, 2, weights, even0, odd0, activation);
-                    sum1 = Add(sum1, 2, weights + column1, even1, odd1, activation);
-                    sum2 = Add(sum2, 2, weights + column2, even2, odd2, activation);
-                    sum3 = Add(sum3, 2, weights + column3, even3, odd3, activation);
-                    activation = TLanes.Broadcast(values + 3);
-                    sum0 = Add(sum0, 3, weights, even0, odd0, activation);
-                    sum1 = Add(sum1, 3, weights + column1, even1, odd1, activation);
-                    sum2 = Add(sum2, 3, weights + column2, even2, odd2, activation);
-                    sum3 = Add(sum3, 3, weights + column3, even3, odd3, activation);
+                    TPairs activation0 = TLanes.Broadcast(values), activation1 = TLanes.Broadcast(values + 1);
+                    TPairs activation2 = TLanes.Broadcast(values + 2), activation3 = TLanes.Broadcast(values + 3);
+                    sum0 = AddStep(sum0, weights, upper0, activation0, activation1, activation2, activation3);
+                    sum1 = AddStep(sum1, weights + column1, upper1, activation0, activation1, activation2, activation3);
+                    sum2 = AddStep(sum2, weights + column2, upper2, activation0, activation1, activation2, activation3);
+                    sum3 = AddStep(sum3, weights + column3, upper3, activation0, activation1, activation2, activation3);
                     Prefetch(4, TForm.StepBytes, weights + ahead, block);
                     upper0 = TForm.NextUpper(upper0);
                     upper1 = TForm.NextUpper(upper1);
@@ -170,5 +138,17 @@ internal static unsafe partial class GroupDotTiles<TForm, TLanes, TPairs, TSums,
         TLanes.Store(result1, results + TLanes.Count);
         TLanes.Store(result2, results + 2 * TLanes.Count);
         TLanes.Store(result3, results + 3 * TLanes.Count);
+    }
+
+    /// <summary>Adds the products of a step in one column.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TSums AddStep(TSums sum, sbyte* step, TPairs upper, TPairs activation0, TPairs activation1, TPairs activation2, TPairs activation3)
+    {
+        var lower = TForm.LoadLower(step);
+        TPairs even = TForm.Even(lower, upper), odd = TForm.Odd(lower, upper);
+        sum = TLanes.AddProducts(sum, TForm.Pair(0, step, even, odd), activation0);
+        sum = TLanes.AddProducts(sum, TForm.Pair(1, step, even, odd), activation1);
+        sum = TLanes.AddProducts(sum, TForm.Pair(2, step, even, odd), activation2);
+        return TLanes.AddProducts(sum, TForm.Pair(3, step, even, odd), activation3);
     }
 }

@@ -29,10 +29,10 @@ internal static unsafe partial class GroupDotTiles<TForm, TLanes, TPairs, TSums,
                 weights += TForm.UpperBytes;
                 for (var step = TForm.RunSteps(matrix.Group); step > 0; step--)
                 {
-                    TPairs even0 = TForm.Even(weights, upper0), odd0 = TForm.Odd(weights, upper0);
-                    TPairs even1 = TForm.Even(weights + column1, upper1), odd1 = TForm.Odd(weights + column1, upper1);
-                    TPairs even2 = TForm.Even(weights + column2, upper2), odd2 = TForm.Odd(weights + column2, upper2);
-                    TPairs even3 = TForm.Even(weights + column3, upper3), odd3 = TForm.Odd(weights + column3, upper3);
+                    TPairs lower0 = TForm.LoadLower(weights), even0 = TForm.Even(lower0, upper0), odd0 = TForm.Odd(lower0, upper0);
+                    TPairs lower1 = TForm.LoadLower(weights + column1), even1 = TForm.Even(lower1, upper1), odd1 = TForm.Odd(lower1, upper1);
+                    TPairs lower2 = TForm.LoadLower(weights + column2), even2 = TForm.Even(lower2, upper2), odd2 = TForm.Odd(lower2, upper2);
+                    TPairs lower3 = TForm.LoadLower(weights + column3), even3 = TForm.Even(lower3, upper3), odd3 = TForm.Odd(lower3, upper3);
                     var activation0 = TLanes.Broadcast(values);
                     var activation1 = TLanes.Broadcast(values + next);
                     var pairs = TForm.Pair(0, weights, even0, odd0);
@@ -140,8 +140,8 @@ internal static unsafe partial class GroupDotTiles<TForm, TLanes, TPairs, TSums,
                 weights += TForm.UpperBytes;
                 for (var step = TForm.RunSteps(matrix.Group); step > 0; step--)
                 {
-                    TPairs even0 = TForm.Even(weights, upper0), odd0 = TForm.Odd(weights, upper0);
-                    TPairs even1 = TForm.Even(weights + column1, upper1), odd1 = TForm.Odd(weights + column1, upper1);
+                    TPairs lower0 = TForm.LoadLower(weights), even0 = TForm.Even(lower0, upper0), odd0 = TForm.Odd(lower0, upper0);
+                    TPairs lower1 = TForm.LoadLower(weights + column1), even1 = TForm.Even(lower1, upper1), odd1 = TForm.Odd(lower1, upper1);
                     var pairs0 = TForm.Pair(0, weights, even0, odd0);
                     var pairs1 = TForm.Pair(0, weights + column1, even1, odd1);
                     var activation = TLanes.Broadcast(values);

@@ -136,11 +136,6 @@ internal static unsafe partial class GroupDotTiles<TForm, TLanes, TPairs, TSums,
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TSums Begin(int* sum) => TForm.Offset == 0 ? default : TLanes.Sums(-TForm.Offset * *sum);
 
-    /// <summary>Adds one pair of a step in a column.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TSums Add(TSums sum, int pair, sbyte* step, TPairs even, TPairs odd, TPairs activations) =>
-        TLanes.AddProducts(sum, TForm.Pair(pair, step, even, odd), activations);
-
     /// <summary>Ends a group of one token. The results live in memory, so that the registers are the sums' in the loop over pairs.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Accumulate(float* results, TSums sum0, TResults weightScale0, TSums sum1, TResults weightScale1, float scale)

@@ -29,11 +29,14 @@ internal unsafe interface IWeightForm<TPairs>
     /// <summary>The same as the next step takes it.</summary>
     static abstract TPairs NextUpper(TPairs upper);
 
+    /// <summary>What the pairs of a step share.</summary>
+    static abstract TPairs LoadLower(sbyte* step);
+
     /// <summary>The pairs 0 and 2 of a step, in whatever form <see cref="Pair"/> takes them.</summary>
-    static abstract TPairs Even(sbyte* step, TPairs upper);
+    static abstract TPairs Even(TPairs lower, TPairs upper);
 
     /// <summary>The pairs 1 and 3 of a step.</summary>
-    static abstract TPairs Odd(sbyte* step, TPairs upper);
+    static abstract TPairs Odd(TPairs lower, TPairs upper);
 
     /// <summary>One pair of a step.</summary>
     /// <param name="index">Which one, 0 to 3; a constant.</param>

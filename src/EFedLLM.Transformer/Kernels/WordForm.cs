@@ -44,21 +44,24 @@ internal readonly unsafe struct WordForm<TBits, TLanes, TPairs, TSums, TResults>
     public static TPairs NextUpper(TPairs upper) => UpperBits == 0 ? upper : TLanes.ShiftLeft(upper, 2 * UpperBits);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TPairs Even(sbyte* step, TPairs upper)
+    public static TPairs LoadLower(sbyte* step) => TLanes.LoadWords(step);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TPairs Even(TPairs lower, TPairs upper)
     {
-        var lower = TLanes.And(TLanes.LoadWords(step), TLanes.Repeat(Lower));
-        return UpperBits == 0 ? lower : TLanes.Or(lower, TLanes.And(TLanes.ShiftRight(upper, 4 - UpperBits), TLanes.Repeat(Upper)));
+        var bits = TLanes.And(lower, TLanes.Repeat(Lower));
+        return UpperBits == 0 ? bits : TLanes.Or(bits, TLanes.And(TLanes.ShiftRight(upper, 4 - UpperBits), TLanes.Repeat(Upper)));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TPairs Odd(sbyte* step, TPairs upper)
+    public static TPairs Odd(TPairs lower, TPairs upper)
     {
-        var lower = TLanes.And(TLanes.ShiftRight(TLanes.LoadWords(step), 4), TLanes.Repeat(Lower));
+        var bits = TLanes.And(TLanes.ShiftRight(lower, 4), TLanes.Repeat(Lower));
         return UpperBits switch
         {
-            0 => lower,
-            1 => TLanes.Or(lower, TLanes.And(TLanes.ShiftRight(upper, 2), TLanes.Repeat(Upper))),
-            _ => TLanes.Or(lower, TLanes.And(upper, TLanes.Repeat(Upper))),
+            0 => bits,
+            1 => TLanes.Or(bits, TLanes.And(TLanes.ShiftRight(upper, 2), TLanes.Repeat(Upper))),
+            _ => TLanes.Or(bits, TLanes.And(upper, TLanes.Repeat(Upper))),
         };
     }
 
