@@ -1,6 +1,6 @@
 namespace EFedLLM.Actors.Layers;
 
-/// <summary>The memory a device gives to KV caches, shared by all its shards. Thread-safe: sessions are opened by actors and freed by the compute thread.</summary>
+/// <summary>The memory a device gives to KV caches and to activations that wait, shared by all its shards. Thread-safe: sessions are opened by actors and freed by the compute thread.</summary>
 /// <param name="total">The memory in bytes.</param>
 internal sealed class CacheBudget(long total)
 {

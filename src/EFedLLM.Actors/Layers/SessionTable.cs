@@ -12,7 +12,7 @@ namespace EFedLLM.Actors.Layers;
 /// <param name="shape">Its hyper-parameters.</param>
 /// <param name="range">The range.</param>
 /// <param name="maxSessions">Most sessions at a time.</param>
-/// <param name="budget">The device's cache memory.</param>
+/// <param name="budget">The device's memory for sessions.</param>
 internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange range, int maxSessions, CacheBudget budget)
 {
     /// <summary>Activations of one session that may wait, in bytes, before credit for more is held back.</summary>
@@ -25,6 +25,25 @@ internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange r
 
     /// <summary>The sessions.</summary>
     public IReadOnlyCollection<ShardSession> Sessions => _sessions.Values;
+
+    /// <summary>
+    /// Memory that a session of so many positions may take on a shard, in bytes: its cache, and what waits to be computed,
+    /// which is bounded by credit, and by its positions where those are few.
+    /// </summary>
+    public static long BytesFor(ModelShape shape, LayerRange range, int positions)
+    {
+        var row = (range.HasEmbedding ? 1L : shape.HiddenSize) * sizeof(float);
+
+        if (shape.Encoder is not null)
+        {
+            // It keeps nothing, but a sequence waits until it is whole.
+            return positions * row;
+        }
+
+        // Messages that had credit still arrive when it is held back.
+        var waiting = BytesAhead + (ProtocolLimits.HiddenCredit * Math.Max(row, ProtocolLimits.ActivationBytes));
+        return KvCache.BytesFor(shape, range, positions) + Math.Min(positions * row, waiting);
+    }
 
     /// <summary>Decides about opening a session, and reserves its memory.</summary>
     /// <param name="message">The request.</param>
@@ -56,12 +75,12 @@ internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange r
             return OpenDecision.Refuse(RefusalReason.Full, $"this device serves {maxSessions} sessions already.");
         }
 
-        var bytes = BytesFor(message.TokenLimit);
+        var bytes = BytesFor(shape, range, message.TokenLimit);
         if (!budget.TryReserve(bytes))
         {
             return OpenDecision.Refuse(
                 RefusalReason.Full,
-                $"a session of {message.TokenLimit} positions needs {bytes} bytes of cache; {budget.Total - budget.Reserved} of {budget.Total} are free.");
+                $"a session of {message.TokenLimit} positions needs {bytes} bytes for its cache and what waits for it; {budget.Total - budget.Reserved} of {budget.Total} are free.");
         }
 
         session = new ShardSession(message, bytes, now);
@@ -149,9 +168,6 @@ internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange r
         session.Steps.Clear();
         session.Window.Clear();
     }
-
-    /// <summary>Memory of a session: its keys and values, or of an encoder's, the activations that wait until they are whole.</summary>
-    private long BytesFor(int positions) => shape.Encoder is null ? KvCache.BytesFor(shape, range, positions) : (long)positions * shape.HiddenSize * sizeof(float);
 
     private static FeedDecision Fail(ShardSession session, string problem) => new(FeedOutcome.Failed, session, problem);
 

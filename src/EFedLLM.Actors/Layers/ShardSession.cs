@@ -12,7 +12,7 @@ internal sealed class ShardSession
 
     /// <summary>A session that was just opened.</summary>
     /// <param name="open">How.</param>
-    /// <param name="cacheBytes">Cache memory reserved for it.</param>
+    /// <param name="cacheBytes">Memory reserved for its cache and what waits for it.</param>
     /// <param name="now">The time, as <see cref="LastActive"/> counts it.</param>
     public ShardSession(OpenSession open, long cacheBytes, TimeSpan now) => (Open, CacheBytes, LastActive) = (open, cacheBytes, now);
 

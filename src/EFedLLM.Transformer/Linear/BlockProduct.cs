@@ -18,6 +18,9 @@ internal sealed unsafe class BlockProduct : IParallelWork
     /// <summary>Below that many products the threads are not worth waking.</summary>
     public const long LeastShared = 1 << 15;
 
+    /// <summary>Rows that are computed at once for so few tokens that one tile takes them all: the fewer turns between B and U, the better memory is kept busy.</summary>
+    private const int WideWindowRows = 256;
+
     private const int CacheLine = 64;
 
     /// <summary>Larger tiles of U are foreseen by the processor once it is at them.</summary>
@@ -130,25 +133,27 @@ internal sealed unsafe class BlockProduct : IParallelWork
     /// <summary>Computes some outputs.</summary>
     private void Add(int firstRow, int endRow)
     {
+        var window = _tokens > GroupDot.MostTokens ? WindowRows : WideWindowRows;
+
         // What needs no V·x goes ahead while another thread computes that; y keeps the accumulators until then.
         var row = firstRow;
-        for (; row < endRow && _secondInput is { IsReady: false }; row += WindowRows)
+        for (; row < endRow && _secondInput is { IsReady: false }; row += window)
         {
-            AddWindow(row, Math.Min(WindowRows, endRow - row), Part.First);
+            AddWindow(row, Math.Min(window, endRow - row), Part.First);
         }
 
         if (row > firstRow)
         {
             _secondInput!.Wait();
-            for (var waiting = firstRow; waiting < row; waiting += WindowRows)
+            for (var waiting = firstRow; waiting < row; waiting += window)
             {
-                AddWindow(waiting, Math.Min(WindowRows, endRow - waiting), Part.Second);
+                AddWindow(waiting, Math.Min(window, endRow - waiting), Part.Second);
             }
         }
 
-        for (; row < endRow; row += WindowRows)
+        for (; row < endRow; row += window)
         {
-            var rows = Math.Min(WindowRows, endRow - row);
+            var rows = Math.Min(window, endRow - row);
             if (_secondInput is not null)
             {
                 Fetch(_second, row, rows);
@@ -190,7 +195,7 @@ internal sealed unsafe class BlockProduct : IParallelWork
     [SkipLocalsInit]
     private void AddWindow(int row, int rows, Part part)
     {
-        var results = stackalloc float[GroupDot.MostTokens * WindowRows];
+        var results = stackalloc float[GroupDot.MostTokens * WideWindowRows];
         var present = Math.Min(rows, _outputs - row); // the rest fills the last block up
         for (var token = 0; token < _tokens; token += GroupDot.MostTokens)
         {

@@ -32,7 +32,7 @@ public sealed class SessionTableTests : TestKit
         var open = Open(_route, 1, _pipeline);
         Assert.Equal(OpenOutcome.New, _table.Open(open, default).Outcome);
         Assert.Equal(OpenOutcome.Again, _table.Open(open, default).Outcome);
-        Assert.Equal(KvCache.BytesFor(Shape, Middle, open.TokenLimit), _budget.Reserved);
+        Assert.Equal(SessionTable.BytesFor(Shape, Middle, open.TokenLimit), _budget.Reserved);
         Assert.Single(_table.Sessions);
     }
 
@@ -79,11 +79,25 @@ public sealed class SessionTableTests : TestKit
         Assert.Equal(OpenOutcome.New, few.Open(Open(_route, 1, _pipeline), default).Outcome);
         Assert.Equal(RefusalReason.Full, few.Open(Open(_route, 1, _pipeline), default).Reason);
 
-        var budget = new CacheBudget(KvCache.BytesFor(Shape, Middle, 32));
+        var budget = new CacheBudget(SessionTable.BytesFor(Shape, Middle, 32));
         var little = new SessionTable(Model, Shape, Middle, 10, budget);
         Assert.Equal(OpenOutcome.New, little.Open(Open(_route, 1, _pipeline), default).Outcome);
         Assert.Equal(RefusalReason.Full, little.Open(Open(_route, 1, _pipeline, limit: 1), default).Reason);
         Assert.Equal(budget.Total, budget.Reserved);
+    }
+
+    [Fact]
+    public void What_may_wait_for_a_session_is_reserved_with_its_cache()
+    {
+        const int Width = 4096;
+        const long Most = SessionTable.BytesAhead + (ProtocolLimits.HiddenCredit * (long)ProtocolLimits.ActivationBytes);
+        var wide = Shape with { HiddenSize = Width, ContextLength = 1 << 20 };
+        Assert.Equal(KvCache.BytesFor(wide, Middle, 10) + (10 * Width * 4), SessionTable.BytesFor(wide, Middle, 10));
+        Assert.Equal(KvCache.BytesFor(wide, Middle, 4096) + Most, SessionTable.BytesFor(wide, Middle, 4096));
+        Assert.Equal(KvCache.BytesFor(wide, Last, 4096) + Most, SessionTable.BytesFor(wide, Last, 4096));
+
+        // Tokens are all that waits for the first hop.
+        Assert.Equal(KvCache.BytesFor(wide, First, 4096) + (4096 * 4), SessionTable.BytesFor(wide, First, 4096));
     }
 
     [Fact]
