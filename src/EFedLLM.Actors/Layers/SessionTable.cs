@@ -39,6 +39,12 @@ internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange r
 
         var row = (range.HasEmbedding ? 1L : shape.HiddenSize) * sizeof(float);
 
+        if (shape.Encoder is not null)
+        {
+            // It keeps nothing, but a sequence waits until it is whole.
+            return positions * row;
+        }
+
         // Messages that had credit still arrive when it is held back.
         var waiting = BytesAhead + (ProtocolLimits.HiddenCredit * Math.Max(row, ProtocolLimits.ActivationBytes));
         return KvCache.BytesFor(shape, range, positions) + Math.Min(positions * row, waiting);

@@ -5,6 +5,7 @@ using EFedLLM.Node.Client;
 using EFedLLM.Node.Models;
 using EFedLLM.Node.Output;
 using EFedLLM.Node.Supervision;
+using EFedLLM.Transformer.Checkpoints;
 
 namespace EFedLLM.Node.CommandLine;
 
@@ -80,6 +81,13 @@ internal sealed class UpCommand : Command
         else
         {
             UpTables.Print(report);
+            if (IsEncoder(settings.ModelFolder))
+            {
+                Screen.Note($"The model is an encoder: it serves embeddings at {report.OpenAi}/embeddings, and there is nobody to chat with. Ctrl-C ends the cluster.");
+                await ServeAsync(cluster, cancellation);
+                return ExitCodes.Ok;
+            }
+
             await TalkAsync(cluster, gateway, request, cancellation);
         }
 
@@ -106,6 +114,12 @@ internal sealed class UpCommand : Command
             ConfigurationFile = _node.Configuration(parse),
             Verbose = parse.GetValue(_verbose),
         };
+    }
+
+    private static bool IsEncoder(string folder)
+    {
+        using var model = FactoredModel.Open(folder);
+        return model.Shape.Encoder is not null;
     }
 
     private static async Task TalkAsync(LocalCluster cluster, GatewayHttpClient gateway, GenerateRequest request, CancellationToken cancellation)

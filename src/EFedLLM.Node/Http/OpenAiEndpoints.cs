@@ -20,6 +20,13 @@ internal static class OpenAiEndpoints
             : throw new ApiException(StatusCodes.Status404NotFound, $"The model '{Shown(name)}' does not exist here.", param: "model", code: "model_not_found"));
         app.MapPost("/v1/chat/completions", http => CompleteAsync(http, isChat: true));
         app.MapPost("/v1/completions", http => CompleteAsync(http, isChat: false));
+        app.MapPost("/v1/embeddings", EmbedAsync);
+
+        async Task EmbedAsync(HttpContext http)
+        {
+            using var body = await JsonDocument.ParseAsync(http.Request.Body, BodyOptions, http.RequestAborted);
+            await new EmbeddingsWriter(backend, EmbeddingsRequest.Read(body.RootElement)).WriteAsync(http, http.RequestAborted);
+        }
 
         async Task CompleteAsync(HttpContext http, bool isChat)
         {

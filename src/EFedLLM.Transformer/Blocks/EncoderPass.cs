@@ -39,6 +39,9 @@ internal sealed class EncoderPass
     /// <summary>Bytes of weights read to compute a sequence of one token.</summary>
     public long WeightBytesPerToken { get; }
 
+    /// <summary>Sees the inputs of all matrices, or null; see <see cref="TransformerShard.InputObserver"/>.</summary>
+    public IInputObserver? InputObserver { get; set; }
+
     /// <summary>Loads a range.</summary>
     /// <exception cref="NotSupportedException">The source has no encoders.</exception>
     /// <exception cref="InvalidDataException">The source's weights are damaged or do not fit its shape.</exception>
@@ -121,12 +124,13 @@ internal sealed class EncoderPass
     {
         var weights = _layers[layer];
         CheckFinite(_state.Hidden, rows, _shape.HiddenSize, "input", layer);
-        Apply(weights.Query, _state.Hidden, rows, _state.Query, team); // [rows, hidden] -> [rows, heads * head size]
-        Apply(weights.Key, _state.Hidden, rows, _state.Key, team);
-        Apply(weights.Value, _state.Hidden, rows, _state.Value, team);
+        var input = Input(layer, InputSite.Attention, _state.Hidden, rows, _shape.HiddenSize); // [rows, hidden]
+        Apply(weights.Query, input, _state.Query, team); // [rows, heads * head size]
+        Apply(weights.Key, input, _state.Key, team);
+        Apply(weights.Value, input, _state.Value, team);
         _attention.Attend(rows, team);
         CheckFinite(_state.Attended, rows, _shape.HiddenSize, "attention", layer);
-        Apply(weights.AttentionOutput, _state.Attended, rows, _state.Added, team); // [rows, heads * head size] -> [rows, hidden]
+        Apply(weights.AttentionOutput, Input(layer, InputSite.Output, _state.Attended, rows, _shape.HiddenSize), _state.Added, team); // [rows, hidden]
         _rows.AddAndNorm(weights.AttentionNorm, rows, team);
     }
 
@@ -135,10 +139,10 @@ internal sealed class EncoderPass
     {
         var weights = _layers[layer];
         CheckFinite(_state.Hidden, rows, _shape.HiddenSize, "normed attention", layer);
-        Apply(weights.Intermediate, _state.Hidden, rows, _state.Inner, team); // [rows, hidden] -> [rows, intermediate]
+        Apply(weights.Intermediate, Input(layer, InputSite.FeedForward, _state.Hidden, rows, _shape.HiddenSize), _state.Inner, team); // [rows, intermediate]
         _rows.Activate(rows, team);
         CheckFinite(_state.Inner, rows, _shape.IntermediateSize, "feed-forward block", layer);
-        Apply(weights.Output, _state.Inner, rows, _state.Added, team); // [rows, intermediate] -> [rows, hidden]
+        Apply(weights.Output, Input(layer, InputSite.Down, _state.Inner, rows, _shape.IntermediateSize), _state.Added, team); // [rows, hidden]
         _rows.AddAndNorm(weights.OutputNorm, rows, team);
     }
 
@@ -175,9 +179,9 @@ internal sealed class EncoderPass
     private void Classify(ReadOnlySpan<ShardStep> steps, int classified, ComputeTeam team)
     {
         var classes = _shape.Encoder!.Classes;
-        Apply(_head!.Pooler!, _state.HeadInput, classified, _state.Pooled, team); // [sequences, hidden] -> [sequences, hidden]
+        Apply(_head!.Pooler!, Input(_layers.Length, InputSite.Head, _state.HeadInput, classified, _shape.HiddenSize), _state.Pooled, team); // [sequences, hidden]
         SequencePooling.Tanh(_state.Pooled.AsSpan(0, classified * _shape.HiddenSize));
-        Apply(_head.Classifier!, _state.Pooled, classified, _state.Logits, team); // [sequences, hidden] -> [sequences, classes]
+        Apply(_head.Classifier!, Input(_layers.Length, InputSite.Classifier, _state.Pooled, classified, _shape.HiddenSize), _state.Logits, team); // [sequences, classes]
         var at = 0;
         for (var i = 0; i < steps.Length; i++)
         {
@@ -207,8 +211,15 @@ internal sealed class EncoderPass
         }
     }
 
-    private void Apply(LinearLayer matrix, float[] x, int rows, float[] y, ComputeTeam team) =>
-        matrix.Apply(x.AsSpan(0, rows * matrix.Inputs), rows, y.AsSpan(0, rows * matrix.Outputs), _state.Workspace, team);
+    private LinearInput Input(int layer, InputSite site, float[] x, int rows, int width)
+    {
+        var values = x.AsSpan(0, rows * width);
+        InputObserver?.Observe(_range.FirstLayer + layer + 1, site, values, rows);
+        return new LinearInput(values, rows, _state.Workspace);
+    }
+
+    private static void Apply(LinearLayer matrix, LinearInput input, float[] y, ComputeTeam team) =>
+        matrix.Apply(input, y.AsSpan(0, input.Rows * matrix.Outputs), team);
 
     private static void CheckResult(ReadOnlySpan<float> values, int step)
     {

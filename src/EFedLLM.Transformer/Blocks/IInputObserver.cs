@@ -9,7 +9,8 @@ public interface IInputObserver
     /// Is told the input of one place, on the thread that called <see cref="TransformerShard.Forward"/>, before the
     /// matrices there multiply it: for each layer <see cref="InputSite.Attention"/>, <see cref="InputSite.Output"/>,
     /// <see cref="InputSite.FeedForward"/> and <see cref="InputSite.Down"/>, in this order, with all rows of the batch; then
-    /// <see cref="InputSite.Head"/> with the rows whose logits are computed, where there are any. What it throws ends the
+    /// <see cref="InputSite.Head"/> with the rows whose logits are computed, where there are any, and behind an encoder's head
+    /// <see cref="InputSite.Classifier"/> with as many. What it throws ends the
     /// forward pass, as if the batch had not been computed.
     /// </summary>
     /// <param name="unit">The unit of the matrices, as in <see cref="MatrixForm.Unit"/>: layer + 1, or the number of layers + 1 for the head.</param>

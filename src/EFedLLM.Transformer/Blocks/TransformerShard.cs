@@ -94,6 +94,7 @@ public sealed class TransformerShard : IDisposable
         ArgumentNullException.ThrowIfNull(team);
         if (_encoder is not null)
         {
+            _encoder.InputObserver = InputObserver;
             _encoder.Forward(steps, team);
             return;
         }

@@ -31,7 +31,7 @@ internal static class EncoderLayout
 
         if (unit == shape.Layers + 1)
         {
-            return encoder.Classes == 0 ? [] : [new(Pooler, hidden, hidden, true, InputSite.Head), new(Classifier, encoder.Classes, hidden, true, InputSite.Pooled)];
+            return encoder.Classes == 0 ? [] : [new(Pooler, hidden, hidden, true, InputSite.Head), new(Classifier, encoder.Classes, hidden, true, InputSite.Classifier)];
         }
 
         return

@@ -6,21 +6,21 @@ public enum InputSite
     /// <summary>Token ids, which the embedding looks up: nothing is multiplied.</summary>
     Tokens,
 
-    /// <summary>Behind the norm before attention, [rows, hidden]: the input of the query, key and value projections.</summary>
+    /// <summary>Behind the norm before attention, or of an encoder the layer's input, [rows, hidden]: the input of the query, key and value projections.</summary>
     Attention,
 
     /// <summary>What attention made, [rows, heads * head size]: the input of the output projection.</summary>
     Output,
 
-    /// <summary>Behind the norm before the feed-forward block, [rows, hidden]: the input of the gate and up projections.</summary>
+    /// <summary>Behind the norm before the feed-forward block, [rows, hidden]: the input of the gate and up projections, or of an encoder's first one.</summary>
     FeedForward,
 
-    /// <summary>SiLU(gate) * up, [rows, intermediate]: the input of the down projection.</summary>
+    /// <summary>SiLU(gate) * up, or of an encoder GELU, [rows, intermediate]: the input of the down projection.</summary>
     Down,
 
-    /// <summary>Behind the final norm, [rows, hidden]: the input of the head.</summary>
+    /// <summary>Behind the final norm, [rows, hidden]: the input of the head, or of an encoder's pooler.</summary>
     Head,
 
-    /// <summary>What an encoder's pooler made, [rows, hidden]: the input of the classifier.</summary>
-    Pooled,
+    /// <summary>What an encoder's pooler made, [rows, hidden]: the input of its classifier.</summary>
+    Classifier,
 }

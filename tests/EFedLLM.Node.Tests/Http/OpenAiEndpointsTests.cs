@@ -130,7 +130,7 @@ public class OpenAiEndpointsTests
     }
 
     [Theory]
-    [InlineData("/v1/embeddings")]
+    [InlineData("/v1/images/generations")]
     [InlineData("/nothing/here")]
     public async Task An_unknown_address_is_answered_in_openais_shape_too(string path)
     {

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Node.Http;
+using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Checkpoints;
 using EFedLLM.Transformer.Generation;
 using EFedLLM.Transformer.Sampling;
@@ -54,6 +55,15 @@ internal sealed class ScriptedBackend : IGatewayBackend
 
         var device = new DeviceId(new string('1', 32));
         yield return new GenerationStarted(prompt.Id, SessionId.New(), Model, "tiny", [1, 2, 3], [new HopDescription(device, "127.0.0.1:1", new LayerRange(0, 4))]);
+        if (prompt.Output != SequenceOutput.None)
+        {
+            // The length of the input tells the vectors apart.
+            var length = prompt.Input.Text?.Length ?? prompt.Input.Tokens!.Value.Length;
+            yield return new TextEncoded(prompt.Id, new float[] { 3 * length, 4 * length, 0 });
+            yield return new GenerationFinished(prompt.Id, FinishReason.Stop, "", new GenerationTiming(3, 0, 0.1, 2, 0, [1.5]));
+            yield break;
+        }
+
         for (var index = 0; index < Texts.Length; index++)
         {
             if (index == FailsAfter)

@@ -149,6 +149,32 @@ public sealed class EncoderTests
     }
 
     [Fact]
+    public void An_observer_sees_what_every_matrix_multiplies()
+    {
+        using var checkpoint = TinyBert.Random(seed: 10);
+        using var team = new ComputeTeam(1);
+        using var shard = TransformerShard.Load(checkpoint.Source, new LayerRange(2, 5));
+        var observer = new Observer();
+        shard.InputObserver = observer;
+        ShardStep Step(int count) => new()
+        {
+            Cache = shard.CreateCache(count),
+            Count = count,
+            Hidden = Enumerable.Repeat(0.5f, count * 24).ToArray(),
+            Output = SequenceOutput.Classes,
+            Logits = new float[3],
+        };
+        shard.Forward([Step(2), Step(3)], team);
+
+        Assert.Equal(
+            ["2 Attention 5x24", "2 Output 5x24", "2 FeedForward 5x24", "2 Down 5x40", "3 Attention 5x24", "3 Output 5x24", "3 FeedForward 5x24", "3 Down 5x40", "4 Head 2x24", "4 Classifier 2x24"],
+            observer.Seen);
+        Assert.Equal(
+            ManifestLayout.Sites(checkpoint.Shape, 2).Concat(ManifestLayout.Sites(checkpoint.Shape, 4)).Select(site => site.Input).Distinct(),
+            observer.Seen.Skip(4).Select(seen => Enum.Parse<InputSite>(seen.Split(' ')[1])));
+    }
+
+    [Fact]
     public void A_unit_vector_has_length_1_and_nothing_stays_nothing()
     {
         float[] vector = [3e-30f, 4e-30f];
@@ -159,6 +185,13 @@ public sealed class EncoderTests
         SequencePooling.Normalize(nothing);
         Assert.Equal([0, 0], nothing);
         Assert.Throws<ArgumentException>(() => SequencePooling.Mean(new float[5], new float[2]));
+    }
+
+    private sealed class Observer : IInputObserver
+    {
+        public List<string> Seen { get; } = [];
+
+        public void Observe(int unit, InputSite site, ReadOnlySpan<float> x, int rows) => Seen.Add($"{unit} {site} {rows}x{x.Length / rows}");
     }
 
     private static float[][] Pipe(Checkpoint source, ComputeTeam team, int[] cuts, SequenceOutput output, ReadOnlyMemory<int>[] sequences)
