@@ -4,6 +4,8 @@
 #
 #   .ci/quality-table.sh [folder]     the models are kept in the folder (a temporary one by default); what is there already is not made again
 #
+# Below it the classifier's accuracy on SST-2's development set.
+#
 # EFEDLLM_SHARED: the folder with models/ and data/ (default: shared/ above the clone). EFEDLLM: the program (default: the Release build).
 # TOKENS: tokens scored of each text (default 4096). MODELS: names of the models (default: all four).
 set -euo pipefail
@@ -28,14 +30,30 @@ flags() {
     esac
 }
 
+# compress MODEL CONFIGURATION [CALIBRATION-TEXT]: a target that a model cannot meet leaves its column empty
+compress() {
+    local folder=$work/$1/$2 calibrate=()
+    [ ! -f "$folder/manifest.json" ] || return 0
+    case $2 in int8 | svd-*) ;; *) [ $# -lt 3 ] || calibrate=(--calibrate "$3") ;; esac
+    # shellcheck disable=SC2046
+    "$efedllm" compress "$shared/models/$1" -o "$folder" $(flags "$2") ${calibrate[@]+"${calibrate[@]}"} >&2 || echo "$1: no $2" >&2
+}
+
+# row CSV-FILE FIELD FORMAT FACTOR: the cells of all configurations
+row() {
+    awk -F, -v names="${names[*]}" -v field="$2" -v format="$3" -v factor="$4" '
+        NR > 1 { cell[$1] = sprintf(factor == 100 && $field >= 1 ? "%+.0f %%" : format, $field * factor) }
+        END { n = split(names, name, " "); for (i = 1; i <= n; i++) line = line " " (name[i] in cell ? cell[name[i]] : "–") " |"; print line }' "$1"
+}
+
 # The first three fifths of the stories calibrate, the rest measures; both are cut between lines.
 stories=$shared/data/tinystories/tinystories-excerpt.txt
 lines=$(wc -l < "$stories")
 head -n $((lines * 3 / 5)) "$stories" > "$work/stories-first.txt"
 tail -n +$((lines * 3 / 5 + 1)) "$stories" > "$work/stories-rest.txt"
 
-echo "| model | measured on | ${names[*]// /}" | sed 's/\([a-z0-9]\) \([a-z0-9]\)/\1 | \2/g; s/$/ |/; s/4\.5-bits-no-branch/4.5 bits, no branch/; s/4\.5-bits/4.5 bits/; s/svd-/svd /g'
-printf '| --- | --- |'; printf ' ---: |%.0s' "${names[@]}"; echo
+echo "| model | measured on | int8 | default | 4.5 bits | 4.5 bits, no branch | svd 0.9 | svd 0.8 | svd 0.6 | svd 0.4 |"
+echo "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
 for model in $models; do
     checkpoint=$shared/models/$model
     if [ "$model" = efed-mini ]; then
@@ -48,23 +66,26 @@ for model in $models; do
 
     folders=()
     for name in "${names[@]}"; do
-        folder=$work/$model/$name
-        if [ ! -f "$folder/manifest.json" ]; then
-            calibrate=(--calibrate "$calibration")
-            case $name in int8) calibrate=() ;; esac
-            # shellcheck disable=SC2046
-            "$efedllm" compress "$checkpoint" -o "$folder" $(flags "$name") "${calibrate[@]}" >&2
-        fi
-        folders+=("$folder")
+        compress "$model" "$name" "$calibration"
+        [ ! -f "$work/$model/$name/manifest.json" ] || folders+=("$work/$model/$name")
     done
 
-    first=1
+    heading="| $model | *bits per weight* |"
     for text in "${texts[@]}"; do
         "$efedllm" eval "${folders[@]}" --reference "$checkpoint" --text "$text" --tokens "$tokens" --format csv > "$work/rows.csv"
-        if [ $first = 1 ]; then
-            awk -F, -v model="$model" 'NR > 1 { row = row sprintf(" %.2f |", $2) } END { print "| " model " | *bits per weight* |" row }' "$work/rows.csv"
-            first=0
-        fi
-        awk -F, -v text="$(basename "$text")" 'NR > 1 { row = row sprintf($8 < 1 ? " %+.2f %% |" : " %+.0f %% |", $8 * 100) } END { print "| | " text " |" row }' "$work/rows.csv"
+        [ -z "$heading" ] || echo "$heading$(row "$work/rows.csv" 3 %.2f 1)"
+        heading=
+        echo "| | $(basename "$text") |$(row "$work/rows.csv" 9 "%+.2f %%" 100)"
     done
 done
+
+bert=bert-tiny-sst2
+[ -n "${MODELS:-}" ] || [ ! -d "$shared/models/$bert" ] || {
+    folders=()
+    for name in int8 default svd-0.4; do
+        compress "$bert" "$name"
+        [ ! -f "$work/$bert/$name/manifest.json" ] || folders+=("$work/$bert/$name")
+    done
+    echo
+    "$efedllm" eval "$shared/models/$bert" "${folders[@]}" --sst2 "$shared/data/sst2/dev.tsv" --format md
+}

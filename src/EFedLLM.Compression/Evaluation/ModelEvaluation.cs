@@ -9,6 +9,9 @@ public sealed record ModelEvaluation(string Model, double BitsPerWeight, long By
     /// <summary>Whether the others are compared with it.</summary>
     public bool IsReference { get; init; }
 
+    /// <summary>Device processes that it ran on; 0 is in this process.</summary>
+    public int Devices { get; init; }
+
     /// <summary>Scores on a text, or null when there was none.</summary>
     public ModelScores? Scores { get; init; }
 

@@ -49,6 +49,12 @@ internal sealed class EvalCommand : Command
     };
 
     private readonly Option<string?> _html = new("--html") { Description = "Write the comparison as a page with plots that needs nothing but itself.", HelpName = "file" };
+    private readonly Option<int?> _devices = new Option<int?>("--devices", "-d")
+    {
+        Description = "Measure factored models on a cluster of so many device processes too: checks that it computes the same to the last bit, and how fast.",
+        HelpName = "n",
+    }.Between(1, 64);
+
     private readonly Option<int?> _skip = new Option<int?>("--skip") { Description = "Tokens of the text to leave out at its beginning. Default: 0.", HelpName = "n" }.Between(0, int.MaxValue);
     private readonly Option<int?> _tokens = new Option<int?>("--tokens") { Description = $"Tokens to score, at most. Default: {DefaultTokens}.", HelpName = "n" }.Between(1, int.MaxValue);
     private readonly Option<int?> _chunk = new Option<int?>("--chunk") { Description = $"Tokens of a chunk. Default: {DefaultChunk}.", HelpName = "n" }.Between(1, 1 << 20);
@@ -63,7 +69,7 @@ internal sealed class EvalCommand : Command
     private readonly Option<string> _format = new("--format") { Description = "How a comparison is printed.", HelpName = "table|json|csv|md", DefaultValueFactory = _ => "table" };
     private readonly Option<bool> _json = new("--json")
     {
-        Description = "Print the result as JSON, for scripts: a list with an object for each model; a single object for one model without --sst2, --reference, --gate, --html or --format.",
+        Description = "Print the result as JSON, for scripts: a list with an object for each model; a single object for one model without --sst2, --reference, --gate, --html, --devices or --format.",
     };
 
     public EvalCommand()
@@ -71,7 +77,7 @@ internal sealed class EvalCommand : Command
     {
         _format.AcceptOnlyFromAmong("table", "json", "csv", "md");
         Add(_models);
-        foreach (var option in new Option[] { _text, _labels, _reference, _gate, _html, _skip, _tokens, _chunk, _start, _weights, _threads, _format, _json })
+        foreach (var option in new Option[] { _text, _labels, _reference, _gate, _html, _devices, _skip, _tokens, _chunk, _start, _weights, _threads, _format, _json })
         {
             Add(option);
         }
@@ -85,7 +91,7 @@ internal sealed class EvalCommand : Command
         var gate = parse.GetValue(_gate) is { } limits ? EvalGate.Parse(limits) : null;
         var part = new EvalPart(
             parse.GetValue(_skip) ?? 0, parse.GetValue(_tokens) ?? DefaultTokens, parse.GetValue(_chunk) ?? DefaultChunk, parse.GetValue(_start));
-        var isAlone = models.Length == 1 && new Option[] { _labels, _reference, _gate, _html, _format }.All(option => parse.GetResult(option) is null or { Implicit: true });
+        var isAlone = models.Length == 1 && new Option[] { _labels, _reference, _gate, _html, _devices, _format }.All(option => parse.GetResult(option) is null or { Implicit: true });
         if (parse.GetValue(_text) is null && parse.GetValue(_labels) is null)
         {
             throw new UserErrorException("There is nothing to measure on: name a text with --text, or for classifiers labelled texts with --sst2.", ExitCodes.Usage);
@@ -131,11 +137,16 @@ internal sealed class EvalCommand : Command
         }
 
         Check(gate, models, classify);
+        if (parse.GetValue(_devices) is not null && !models.Sources.Any(model => model is FactoredModel { Shape.Encoder: null }))
+        {
+            throw new UserErrorException("--devices is for factored models that predict tokens: make one with efedllm compress.", ExitCodes.Usage);
+        }
+
         var report = classify ? await OnLabelsAsync(parse, models, cancellation) : await OnTextAsync(parse, models, part, cancellation);
         var (rows, reference) = (report.Rows, report.Reference);
         report = report with
         {
-            Broken = gate is null ? null : [.. rows.Where(row => rows.Count == 1 || !row.IsReference).SelectMany(row => gate.Broken(row, reference))],
+            Broken = gate is null ? null : [.. rows.Where(row => row.Devices == 0 && (models.Sources.Count == 1 || !row.IsReference)).SelectMany(row => gate.Broken(row, reference))],
         };
         if (parse.GetValue(_html) is { } page)
         {
@@ -153,7 +164,31 @@ internal sealed class EvalCommand : Command
         SayIfShort(parse, scored);
         var withLayers = parse.GetValue(_html) is not null || parse.GetValue(_json) || parse.GetValue(_format) == "json";
         var rows = await WithBarAsync(scored.Tokens.Length, progress => EvalComparison.OnText(models, scored, part, withLayers, Threads(parse), progress, cancellation));
-        return new EvalReport(rows, models.ReferenceIsExtra, Path.GetFileName(file), scored.Sha256, part.Chunk);
+        return new EvalReport(await OnDevicesAsync(parse, models, rows, scored, part, cancellation), models.ReferenceIsExtra, Path.GetFileName(file), scored.Sha256, part.Chunk);
+    }
+
+    /// <summary>Adds a row behind that of each factored model asked for, where it is to run on devices too.</summary>
+    private async Task<IReadOnlyList<ModelEvaluation>> OnDevicesAsync(
+        ParseResult parse, EvalModels models, IReadOnlyList<ModelEvaluation> rows, ScoredText text, EvalPart part, CancellationToken cancellation)
+    {
+        if (parse.GetValue(_devices) is not { } devices)
+        {
+            return rows;
+        }
+
+        var start = EvalComparison.StartOf(models.Sources[models.Reference], part);
+        var all = new List<ModelEvaluation>();
+        for (var i = 0; i < rows.Count; i++)
+        {
+            all.Add(rows[i]);
+            if (models.Sources[i] is FactoredModel model && !(models.ReferenceIsExtra && i == models.Reference))
+            {
+                all.Add(await Screen.WaitingAsync(
+                    $"measuring {models.Names[i]} on {Say.Count(devices, "device")}", () => EvalCluster.MeasureAsync(model, rows[i], text, start, part, devices, cancellation)));
+            }
+        }
+
+        return all;
     }
 
     private async Task<EvalReport> OnLabelsAsync(ParseResult parse, EvalModels models, CancellationToken cancellation)

@@ -113,9 +113,11 @@ internal sealed class EvalModels : IDisposable
     private static string Trimmed(string folder) => Path.TrimEndingDirectorySeparator(folder);
 
     /// <summary>Whether two folders' tokenizers are the same files, which spares encoding the text again.</summary>
-    private static bool HasSameTokenizer(string folder, string other) => TokenizerFiles.All(name =>
+    private static bool HasSameTokenizer(string folder, string other)
     {
-        var (a, b) = (new FileInfo(Path.Combine(folder, name)), new FileInfo(Path.Combine(other, name)));
-        return a.Exists == b.Exists && (!a.Exists || (a.Length == b.Length && File.ReadAllBytes(a.FullName).AsSpan().SequenceEqual(File.ReadAllBytes(b.FullName))));
-    });
+        var files = TokenizerFiles.Select(name => (First: new FileInfo(Path.Combine(folder, name)), Second: new FileInfo(Path.Combine(other, name)))).ToList();
+        return files.Exists(pair => pair.First.Exists)
+            && files.TrueForAll(pair => pair.First.Exists == pair.Second.Exists && (!pair.First.Exists
+                || (pair.First.Length == pair.Second.Length && File.ReadAllBytes(pair.First.FullName).AsSpan().SequenceEqual(File.ReadAllBytes(pair.Second.FullName)))));
+    }
 }

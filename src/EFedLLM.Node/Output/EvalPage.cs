@@ -28,7 +28,7 @@ internal static class EvalPage
 
     private static string Title(EvalReport report) => report.Rows.Count == 1
         ? Text(report.Reference.Model)
-        : $"{Say.Count(report.Rows.Count - 1, "model")} beside {Text(report.Reference.Model)}";
+        : $"{Say.Count(report.Rows.Count(row => !row.IsReference && row.Devices == 0), "model")} beside {Text(report.Reference.Model)}";
 
     private static string Subject(EvalReport report) => report.Reference.Scores is { } scores
         ? $"{Say.Count(scores.Tokens, "token")} of <b>{Text(report.Text)}</b> (SHA-256 <code>{Text(report.TextSha256[..12])}…</code>) in chunks of {report.Chunk}."
@@ -65,7 +65,7 @@ internal static class EvalPage
 
     private static IEnumerable<string> Figures(EvalReport report)
     {
-        var models = report.Rows.Where(row => !row.IsReference && row.Scores is not null).ToList();
+        var models = report.Rows.Where(row => row is { IsReference: false, Devices: 0, Scores: not null }).ToList();
         var divergences = Points(models, row => row.Scores!.MeanKl).Where(point => point.Y > 0).ToList();
         if (divergences.Count > 0)
         {
@@ -85,7 +85,7 @@ internal static class EvalPage
                 SvgPlot.Scatter(losses, Bytes(losses), new SvgPlot.Scale(axis, "loss, nats per token", Small), ($"{report.Reference.Model} {Small(reference.MeanNll)}", reference.MeanNll)));
         }
 
-        var classified = report.Rows.Where(row => !row.IsReference && row.Classification is not null).ToList();
+        var classified = report.Rows.Where(row => row is { IsReference: false, Devices: 0, Classification: not null }).ToList();
         if (classified.Count > 0 && report.Reference.Classification is { } exact)
         {
             var accuracies = Points(classified, row => row.Classification!.Accuracy * 100);
@@ -126,7 +126,7 @@ internal static class EvalPage
 
     /// <summary>The number of a model's colour: its place among those that are not the reference.</summary>
     private static int Colour(EvalReport report, ModelEvaluation row) =>
-        report.Rows.Where(other => !other.IsReference).TakeWhile(other => !ReferenceEquals(other, row)).Count() % SvgPlot.Colours;
+        report.Rows.Where(other => other is { IsReference: false, Devices: 0 }).TakeWhile(other => other.Model != row.Model).Count() % SvgPlot.Colours;
 
     private static string Figure(string heading, string caption, string svg) =>
         $"<figure class=\"card\">\n<figcaption><h2>{heading}</h2><p>{caption}</p></figcaption>\n{svg}\n</figure>";

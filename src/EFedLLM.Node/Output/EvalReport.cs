@@ -4,7 +4,7 @@ using EFedLLM.Node.Api;
 namespace EFedLLM.Node.Output;
 
 /// <summary>A comparison as it is printed.</summary>
-/// <param name="Rows">The models, one of them the reference.</param>
+/// <param name="Rows">The models, one of them the reference; a model that ran on devices too has a further row for that.</param>
 /// <param name="ReferenceIsExtra">Whether the reference was not asked for as a model of its own.</param>
 /// <param name="Text">Name of the text.</param>
 /// <param name="TextSha256">Its hash.</param>
@@ -12,7 +12,7 @@ namespace EFedLLM.Node.Output;
 internal sealed record EvalReport(IReadOnlyList<ModelEvaluation> Rows, bool ReferenceIsExtra, string Text, string TextSha256, int Chunk)
 {
     /// <summary>The model that the others are compared with.</summary>
-    public ModelEvaluation Reference => Rows.First(row => row.IsReference);
+    public ModelEvaluation Reference => Rows.First(row => row.IsReference && row.Devices == 0);
 
     /// <summary>The reference, then the others in their order.</summary>
     public IEnumerable<ModelEvaluation> ReferenceFirst => Rows.OrderBy(row => !row.IsReference);
@@ -20,11 +20,14 @@ internal sealed record EvalReport(IReadOnlyList<ModelEvaluation> Rows, bool Refe
     /// <summary>The limits that were broken; null where there was no gate.</summary>
     public IReadOnlyList<string>? Broken { get; init; }
 
+    /// <summary>Where a model ran, for people.</summary>
+    public static string WhereOf(ModelEvaluation row) => row.Devices == 0 ? "this process" : Say.Count(row.Devices, "device");
+
     /// <summary>The models that were asked for, for scripts.</summary>
     public IReadOnlyList<EvalRow> ToJson() => [.. Rows.Where(row => !(row.IsReference && ReferenceIsExtra)).Select(row => new EvalRow(
         row.Model,
         Reference.Model,
-        "this process",
+        WhereOf(row),
         row.BitsPerWeight,
         row.BytesPerToken,
         row.TokensPerSecond,

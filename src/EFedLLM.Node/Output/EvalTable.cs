@@ -43,12 +43,12 @@ internal static class EvalTable
     /// <summary>Comma-separated values of the models that were asked for, numbers without units.</summary>
     public static void Csv(EvalReport report)
     {
-        Console.Out.WriteLine("model,bitsPerWeight,bytesPerToken,tokensPerSecond,tokens,meanNll,perplexity,perplexityChange,meanKl,p99Kl,top1Agreement,texts,accuracy,meanCrossEntropy");
+        Console.Out.WriteLine("model,where,bitsPerWeight,bytesPerToken,tokensPerSecond,tokens,meanNll,perplexity,perplexityChange,meanKl,p99Kl,top1Agreement,texts,accuracy,meanCrossEntropy");
         foreach (var row in report.ToJson())
         {
             Console.Out.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{Quoted(row.Model)},{row.BitsPerWeight:0.####},{row.BytesPerToken},{row.TokensPerSecond:0.###},{row.Tokens},{row.MeanNll:R},{row.Perplexity:R},{row.PerplexityChange:R},{row.MeanKl:R},{row.P99Kl:R},{row.Top1Agreement:R},{row.Texts},{row.Accuracy:R},{row.MeanCrossEntropy:R}"));
+                $"{Quoted(row.Model)},{row.Where},{row.BitsPerWeight:0.####},{row.BytesPerToken},{row.TokensPerSecond:0.###},{row.Tokens},{row.MeanNll:R},{row.Perplexity:R},{row.PerplexityChange:R},{row.MeanKl:R},{row.P99Kl:R},{row.Top1Agreement:R},{row.Texts},{row.Accuracy:R},{row.MeanCrossEntropy:R}"));
         }
     }
 
@@ -61,6 +61,11 @@ internal static class EvalTable
             ("bits/weight", row => Number(row.BitsPerWeight, "0.00")),
             ("bytes/token", row => Say.Bytes(row.BytesPerToken)),
         };
+        if (report.Rows.Any(row => row.Devices > 0))
+        {
+            columns.Insert(1, ("where", EvalReport.WhereOf));
+        }
+
         if (report.Rows.Any(row => row.TokensPerSecond is not null))
         {
             columns.Add(("tokens/s", row => Number(row.TokensPerSecond, row.TokensPerSecond >= 100 ? "0" : "0.0")));
