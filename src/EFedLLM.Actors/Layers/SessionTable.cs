@@ -85,7 +85,7 @@ internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange r
         {
             return OpenDecision.Refuse(
                 RefusalReason.Full,
-                $"a session of {message.TokenLimit} positions needs {bytes} bytes for its cache and what waits for it; {budget.Total - budget.Reserved} of {budget.Total} are free.");
+                $"a session of {message.TokenLimit} positions needs {bytes} bytes of cache and waiting input; {budget.Total - budget.Reserved} of {budget.Total} are free.");
         }
 
         session = new ShardSession(message, bytes, now);

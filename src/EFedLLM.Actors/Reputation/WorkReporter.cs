@@ -1,3 +1,4 @@
+using Akka;
 using Akka.Actor;
 using Akka.Event;
 using EFedLLM.Actors.Protocol;
@@ -7,7 +8,7 @@ namespace EFedLLM.Actors.Reputation;
 /// <summary>
 /// Brings a node's <see cref="WorkReport"/>s to the ledger. One report of a device is under way at a time and is repeated until the ledger
 /// has it on disk; the others wait. A report gets its number when it sets out, so that one that is dropped while it waits leaves no gap.
-/// The ledger knows a number again, so each report counts once, however often it was sent. What still waits when the process ends is lost.
+/// The ledger knows a number again, so each report counts once, however often it was sent. A node that ends waits a while for its reports to be recorded; what waits even then is lost.
 /// </summary>
 internal sealed class WorkReporter : ReceiveActor, IWithTimers
 {
@@ -16,6 +17,7 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
 
     private readonly Guid _reporter = Guid.NewGuid();
     private readonly Dictionary<DeviceId, Line> _lines = [];
+    private readonly List<IActorRef> _flushing = [];
     private readonly IActorRef _ledger;
     private readonly TimeProvider _time;
     private readonly TimeSpan _firstRetry;
@@ -34,7 +36,13 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
                 line.UnderWay = null;
                 Timers.Cancel(recorded.Device);
                 SendNext(line);
+                AnswerFlushing();
             }
+        });
+        Receive<FlushReports>(_ =>
+        {
+            _flushing.Add(Sender);
+            AnswerFlushing();
         });
         Receive<Retry>(retry =>
         {
@@ -91,6 +99,22 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
     {
         _ledger.Tell(report);
         Timers.StartSingleTimer(report.Device, new Retry(report.Device), line.Delay);
+    }
+
+    private void AnswerFlushing()
+    {
+        // A line with something that waits has something under way.
+        if (_flushing.Count == 0 || _lines.Values.Any(line => line.UnderWay is not null))
+        {
+            return;
+        }
+
+        foreach (var waiting in _flushing)
+        {
+            waiting.Tell(Done.Instance);
+        }
+
+        _flushing.Clear();
     }
 
     private sealed record Retry(DeviceId Device);

@@ -1,3 +1,4 @@
+using Akka;
 using Akka.Actor;
 
 namespace EFedLLM.Actors.Reputation;
@@ -8,7 +9,7 @@ public static class WorkReporterStart
     private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(30);
 
-    /// <summary>Starts the reporter as <c>/user/reporter</c>: once for each node that reports.</summary>
+    /// <summary>Starts the reporter as <c>/user/reporter</c>: once for each node that reports. A node that leaves in order waits for its reports to be recorded, no longer than the phase may take.</summary>
     /// <param name="system">The node.</param>
     /// <param name="ledger">As <see cref="LedgerStart.StartLedger(ActorSystem)"/> returns it.</param>
     /// <param name="time">The clock of the reports.</param>
@@ -18,6 +19,34 @@ public static class WorkReporterStart
         ArgumentNullException.ThrowIfNull(system);
         ArgumentNullException.ThrowIfNull(ledger);
         ArgumentNullException.ThrowIfNull(time);
-        return system.ActorOf(Props.Create(() => new WorkReporter(ledger, time, FirstRetry, LastRetry)), "reporter");
+        var reporter = system.ActorOf(Props.Create(() => new WorkReporter(ledger, time, FirstRetry, LastRetry)), "reporter");
+
+        // After the gateway has answered its last prompt, before the ledger's shards are handed over.
+        var shutdown = CoordinatedShutdown.Get(system);
+        var patience = shutdown.Timeout(CoordinatedShutdown.PhaseServiceRequestsDone);
+        shutdown.AddTask(CoordinatedShutdown.PhaseServiceRequestsDone, "efedllm-reports-are-recorded", async () =>
+        {
+            await reporter.FlushReportsAsync(patience).ConfigureAwait(false);
+            return Done.Instance;
+        });
+        return reporter;
+    }
+
+    /// <summary>Waits until the ledger has every report that the reporter took.</summary>
+    /// <param name="reporter">As <see cref="StartWorkReporter"/> returns it.</param>
+    /// <param name="patience">How long at most.</param>
+    /// <returns>Whether the ledger has them.</returns>
+    public static async Task<bool> FlushReportsAsync(this IActorRef reporter, TimeSpan patience)
+    {
+        ArgumentNullException.ThrowIfNull(reporter);
+        try
+        {
+            await reporter.Ask<Done>(FlushReports.Instance, patience).ConfigureAwait(false);
+            return true;
+        }
+        catch (AskTimeoutException)
+        {
+            return false;
+        }
     }
 }

@@ -18,6 +18,7 @@ internal sealed class NodeHost : IAsyncDisposable
     private static readonly TimeSpan JoinLimit = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan LeaveLimit = TimeSpan.FromSeconds(12);
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan FlushLimit = TimeSpan.FromSeconds(1);
 
     private readonly NodeOptions _options;
     private readonly DataFolder _data;
@@ -78,6 +79,11 @@ internal sealed class NodeHost : IAsyncDisposable
             await Task.WhenAny(
                 CoordinatedShutdown.Get(_system).Run(CoordinatedShutdown.ClrExitReason.Instance),
                 Task.Delay(LeaveLimit, end));
+        }
+        else
+        {
+            // The ledger is often in this very process, and what was just answered is not recorded yet.
+            await _parts!.FlushAsync(FlushLimit);
         }
     }
 

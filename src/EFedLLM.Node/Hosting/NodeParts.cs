@@ -18,6 +18,7 @@ internal sealed class NodeParts : IAsyncDisposable
     private DeviceKey? _key;
     private NodeCertificate? _certificate;
     private HttpHost? _http;
+    private IActorRef? _reporter;
 
     private NodeParts()
     {
@@ -49,6 +50,9 @@ internal sealed class NodeParts : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>Waits until the ledger has the node's reports, but not longer than <paramref name="patience"/>.</summary>
+    public Task FlushAsync(TimeSpan patience) => _reporter?.FlushReportsAsync(patience) ?? Task.CompletedTask;
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -101,12 +105,13 @@ internal sealed class NodeParts : IAsyncDisposable
         ActorSystem system, NodeOptions options, NodeLimits limits, IActorRef view, ViewFeed feed, IActorRef ledger, ILoggerProvider log)
     {
         var models = options.ModelFolders.Select(folder => GatewayModel.Open(folder, options.ChatTemplate)).ToList();
+        _reporter = system.StartWorkReporter(ledger, TimeProvider.System);
         var gateway = system.StartGateway(new GatewaySettings
         {
             Models = models,
             Limits = limits,
             View = view,
-            Reporter = system.StartWorkReporter(ledger, TimeProvider.System),
+            Reporter = _reporter,
         });
         if (options.HttpPort is not { } port)
         {

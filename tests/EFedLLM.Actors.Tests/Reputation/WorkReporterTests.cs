@@ -99,6 +99,52 @@ public sealed class WorkReporterTests : IAsyncLifetime
         Assert.Equal(7, (await NextAsync()).Report.Tokens);
     }
 
+    [Fact]
+    public async Task A_flush_ends_when_the_ledger_has_every_report()
+    {
+        var reporter = Start(TimeSpan.FromSeconds(30));
+        Assert.True(await reporter.FlushReportsAsync(TestNode.Patience));
+        reporter.Tell(Work(LedgerSamples.Device, 1));
+        reporter.Tell(Work(LedgerSamples.Device, 2));
+        reporter.Tell(Work(Other, 3));
+        var flushed = reporter.FlushReportsAsync(TestNode.Patience);
+        for (var i = 0; i < 3; i++)
+        {
+            var (report, sender) = await NextAsync();
+            Assert.False(flushed.IsCompleted);
+            sender.Tell(new WorkRecorded(report.Id, report.Device));
+        }
+
+        Assert.True(await flushed);
+    }
+
+    [Fact]
+    public async Task A_flush_waits_no_longer_than_it_may()
+    {
+        var reporter = Start(TimeSpan.FromSeconds(30));
+        reporter.Tell(Work(LedgerSamples.Device, 1));
+        Assert.False(await reporter.FlushReportsAsync(TimeSpan.FromMilliseconds(50)));
+    }
+
+    [Fact]
+    public async Task A_node_that_leaves_in_order_waits_for_its_reports()
+    {
+        var ledger = _system.ActorOf(Props.Create(() => new Ledger(_ledger.Writer)));
+        var reporter = _system.StartWorkReporter(ledger, TimeProvider.System);
+        reporter.Tell(Work(LedgerSamples.Device, 1));
+        reporter.Tell(Work(LedgerSamples.Device, 2));
+        var (first, sender) = await NextAsync();
+        var leaving = CoordinatedShutdown.Get(_system).Run(CoordinatedShutdown.ClrExitReason.Instance);
+
+        // The second report sets out while the node leaves.
+        sender.Tell(new WorkRecorded(first.Id, first.Device));
+        var (second, _) = await NextAsync();
+        Assert.Equal(2, second.Tokens);
+        Assert.False(leaving.IsCompleted);
+        sender.Tell(new WorkRecorded(second.Id, second.Device));
+        await leaving.WaitAsync(TestNode.Patience);
+    }
+
     private static WorkReport Work(DeviceId device, int tokens)
         => new(device, new SessionId(Guid.Empty), new ModelId(new string('a', 64)), new LayerRange(0, 2), WorkOutcome.Served, tokens);
 
