@@ -38,7 +38,6 @@ internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange r
         }
 
         var row = (range.HasEmbedding ? 1L : shape.HiddenSize) * sizeof(float);
-
         if (shape.Encoder is not null)
         {
             // It keeps nothing, but a sequence waits until it is whole.
