@@ -44,6 +44,9 @@ public sealed class TransformerShard : IDisposable
     /// <summary>Bytes of weights read to compute one step of one token, its logits included where the shard has the head.</summary>
     public long WeightBytesPerToken { get; }
 
+    /// <summary>Sees the inputs of all matrices in the following forward passes, or null. It changes no result.</summary>
+    public IInputObserver? InputObserver { get; set; }
+
     /// <summary>Loads the units <paramref name="range"/> of <paramref name="source"/>, which must outlive the shard.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The model has no such range.</exception>
     /// <exception cref="InvalidDataException">The source's weights are damaged or do not fit its shape.</exception>
@@ -153,6 +156,7 @@ public sealed class TransformerShard : IDisposable
         var weights = _layers[layer];
         _rows.Norm(_state.Hidden, weights.InputNorm, _state.Normed, rows, team);
         CheckFinite(_state.Normed, rows, Shape.HiddenSize, "normed input", layer);
+        Observe(layer, InputSite.Attention, _state.Normed, rows, Shape.HiddenSize);
 
         Apply(weights.Query, _state.Normed, rows, _state.Query, team); // [rows, hidden] -> [rows, heads * head size]
         Apply(weights.Key, _state.Normed, rows, _state.Key, team); // [rows, hidden] -> [rows, key/value heads * head size]
@@ -162,6 +166,7 @@ public sealed class TransformerShard : IDisposable
         _rows.RotateAndStore(weights, rows, team);
         AttendRows(rows, team); // [rows, heads * head size]
         CheckFinite(_state.Attended, rows, Shape.Heads * Shape.HeadSize, "attention", layer);
+        Observe(layer, InputSite.Output, _state.Attended, rows, Shape.Heads * Shape.HeadSize);
 
         Apply(weights.Output, _state.Attended, rows, _state.Normed, team); // [rows, heads * head size] -> [rows, hidden]
         _rows.Add(_state.Hidden, _state.Normed, rows, team);
@@ -173,11 +178,13 @@ public sealed class TransformerShard : IDisposable
         var weights = _layers[layer];
         _rows.Norm(_state.Hidden, weights.PostAttentionNorm, _state.Normed, rows, team);
         CheckFinite(_state.Normed, rows, Shape.HiddenSize, "normed attention", layer);
+        Observe(layer, InputSite.FeedForward, _state.Normed, rows, Shape.HiddenSize);
 
         Apply(weights.Gate, _state.Normed, rows, _state.Gate, team); // [rows, hidden] -> [rows, intermediate]
         Apply(weights.Up, _state.Normed, rows, _state.Up, team); // [rows, hidden] -> [rows, intermediate]
         _rows.SwiGlu(rows, team);
         CheckFinite(_state.Gate, rows, Shape.IntermediateSize, "feed-forward block", layer);
+        Observe(layer, InputSite.Down, _state.Gate, rows, Shape.IntermediateSize);
 
         Apply(weights.Down, _state.Gate, rows, _state.Normed, team); // [rows, intermediate] -> [rows, hidden]
         _rows.Add(_state.Hidden, _state.Normed, rows, team);
@@ -202,6 +209,7 @@ public sealed class TransformerShard : IDisposable
             FloatKernels.Best.RmsNorm(input, _head!.Norm, Shape.NormEpsilon, input);
         }
 
+        Observe(_layers.Length, InputSite.Head, _state.HeadInput, logitRows, width);
         var buffered = WantingLogits(steps) > 1;
         var logits = buffered ? _state.Logits.AsSpan(0, logitRows * vocabulary) : steps[only].Logits.Span[..(logitRows * vocabulary)];
         _head!.Projection.Apply(_state.HeadInput.AsSpan(0, logitRows * width), logitRows, logits, _state.Workspace, team); // [logit rows, hidden] -> [logit rows, vocabulary]
@@ -240,6 +248,9 @@ public sealed class TransformerShard : IDisposable
             step.Cache.Length += step.Count;
         }
     }
+
+    private void Observe(int layer, InputSite site, float[] x, int rows, int width) =>
+        InputObserver?.Observe(Range.FirstLayer + layer + 1, site, x.AsSpan(0, rows * width), rows);
 
     private void Apply(LinearLayer matrix, float[] x, int rows, float[] y, ComputeTeam team) =>
         matrix.Apply(x.AsSpan(0, rows * matrix.Inputs), rows, y.AsSpan(0, rows * matrix.Outputs), _state.Workspace, team);

@@ -16,6 +16,9 @@ internal sealed unsafe class FactoredUnit : IDisposable
 
     private readonly SafetensorsFile _file;
 
+    /// <summary>Every V by its owner's name. A V that matrices share is one object: by that they know it.</summary>
+    private readonly Dictionary<string, BlockMatrix> _factors = new(StringComparer.Ordinal);
+
     private FactoredUnit(SafetensorsFile file) => _file = file;
 
     /// <summary>Reads or maps a unit's file, and checks it.</summary>
@@ -65,7 +68,7 @@ internal sealed unsafe class FactoredUnit : IDisposable
         return vector;
     }
 
-    /// <summary>A matrix of the file, used where it lies.</summary>
+    /// <summary>A matrix of the file, used where it lies. One caller at a time.</summary>
     public FactoredLinear Matrix(MatrixForm form, bool hasBias)
     {
         var (@base, v, u) = default((BlockMatrix?, BlockMatrix?, BlockMatrix?));
@@ -77,11 +80,16 @@ internal sealed unsafe class FactoredUnit : IDisposable
         if (form.Factors is { } factors)
         {
             var rank = ManifestLayout.RoundUp(form.Rank, factors.Group);
-            v = Part(form.Name + ".v", rank, form.Inputs, factors.Group);
+            var owner = form.SharedFactors ?? form.Name;
+            v = _factors.GetValueOrDefault(owner) ?? Part(owner + ".v", rank, form.Inputs, factors.Group);
+            _factors[owner] = v;
             u = Part(form.Name + ".u", form.Outputs, rank, factors.Group);
         }
 
-        return new FactoredLinear(form.Inputs, form.Outputs, @base, v, u, hasBias ? Vector(form.Name + ".bias") : null, _file.Memory);
+        return new FactoredLinear(form.Inputs, form.Outputs, @base, v, u, hasBias ? Vector(form.Name + ".bias") : null, _file.Memory)
+        {
+            SharesV = form.SharedFactors is not null,
+        };
     }
 
     /// <summary>The table of the file, used where it lies.</summary>

@@ -33,25 +33,25 @@ public static class ManifestLayout
         var (hidden, feedForward) = (shape.HiddenSize, shape.IntermediateSize);
         if (unit == 0)
         {
-            return [new(Embedding, shape.VocabularySize, hidden, false)];
+            return [new(Embedding, shape.VocabularySize, hidden, false, InputSite.Tokens)];
         }
 
         if (unit == shape.Layers + 1)
         {
-            return [new(Head, shape.VocabularySize, hidden, false)];
+            return [new(Head, shape.VocabularySize, hidden, false, InputSite.Head)];
         }
 
         var queries = shape.Heads * shape.HeadSize;
         var keys = shape.KeyValueHeads * shape.HeadSize;
         return
         [
-            new("self_attn.q_proj", queries, hidden, shape.QueryKeyValueBias),
-            new("self_attn.k_proj", keys, hidden, shape.QueryKeyValueBias),
-            new("self_attn.v_proj", keys, hidden, shape.QueryKeyValueBias),
-            new("self_attn.o_proj", hidden, queries, shape.OutputBias),
-            new("mlp.gate_proj", feedForward, hidden, shape.FeedForwardBias),
-            new("mlp.up_proj", feedForward, hidden, shape.FeedForwardBias),
-            new("mlp.down_proj", hidden, feedForward, shape.FeedForwardBias),
+            new("self_attn.q_proj", queries, hidden, shape.QueryKeyValueBias, InputSite.Attention),
+            new("self_attn.k_proj", keys, hidden, shape.QueryKeyValueBias, InputSite.Attention),
+            new("self_attn.v_proj", keys, hidden, shape.QueryKeyValueBias, InputSite.Attention),
+            new("self_attn.o_proj", hidden, queries, shape.OutputBias, InputSite.Output),
+            new("mlp.gate_proj", feedForward, hidden, shape.FeedForwardBias, InputSite.FeedForward),
+            new("mlp.up_proj", feedForward, hidden, shape.FeedForwardBias, InputSite.FeedForward),
+            new("mlp.down_proj", hidden, feedForward, shape.FeedForwardBias, InputSite.Down),
         ];
     }
 
@@ -71,9 +71,10 @@ public static class ManifestLayout
     /// <param name="base">Form of the base, or null.</param>
     /// <param name="rank">Rank of the factors, 0 for none.</param>
     /// <param name="factors">Form of the factors, or null when the rank is 0.</param>
-    public static MatrixForm Form(int unit, ManifestSite site, GroupForm? @base, int rank, GroupForm? factors)
+    /// <param name="sharedFactors">The matrix whose V this one uses (<see cref="MatrixForm.SharedFactors"/>), or null.</param>
+    public static MatrixForm Form(int unit, ManifestSite site, GroupForm? @base, int rank, GroupForm? factors, string? sharedFactors = null)
     {
-        var form = new MatrixForm(unit, site.Name, site.Outputs, site.Inputs, @base, rank, factors, 0);
+        var form = new MatrixForm(unit, site.Name, site.Outputs, site.Inputs, @base, rank, factors, 0) { SharedFactors = sharedFactors };
         return form with { Bytes = MatrixTensors(form).Sum(tensor => tensor.Bytes) };
     }
 
@@ -151,7 +152,11 @@ public static class ManifestLayout
         if (form is { Rank: > 0, Factors: { } factors })
         {
             var rank = RoundUp(form.Rank, factors.Group);
-            AddBlocks(".v", rank, form.Inputs, factors.Group);
+            if (form.SharedFactors is null)
+            {
+                AddBlocks(".v", rank, form.Inputs, factors.Group);
+            }
+
             AddBlocks(".u", form.Outputs, rank, factors.Group);
         }
 

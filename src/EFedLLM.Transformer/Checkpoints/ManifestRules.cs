@@ -91,11 +91,14 @@ internal static class ManifestRules
         var index = 0;
         for (var unit = 0; unit < manifest.Shape.Units; unit++)
         {
-            foreach (var site in ManifestLayout.Sites(manifest.Shape, unit))
+            var sites = ManifestLayout.Sites(manifest.Shape, unit);
+            for (var place = 0; place < sites.Length; place++, index++)
             {
                 var field = $"matrices[{index}]";
-                Require(index < manifest.Matrices.Length && manifest.Matrices[index] is not null, field, $"is missing: {site.Name} of unit {unit} belongs here");
-                CheckMatrix(manifest.Matrices[index++], unit, site, field);
+                Require(index < manifest.Matrices.Length && manifest.Matrices[index] is not null, field, $"is missing: {sites[place].Name} of unit {unit} belongs here");
+                CheckMatrix(manifest.Matrices[index], unit, sites[place], field);
+                CheckSharing(manifest.Matrices, index, sites, place, field + ".sharedFactors");
+                CheckBytes(manifest.Matrices[index], sites[place], field + ".bytes");
             }
         }
 
@@ -115,9 +118,34 @@ internal static class ManifestRules
         {
             Require(form.Base?.Group == ManifestLayout.EmbeddingGroup && form.Rank == 0, field, $"is not a table with groups of {ManifestLayout.EmbeddingGroup}, the one form of an embedding");
         }
+    }
 
-        var bytes = ManifestLayout.Form(unit, site, form.Base, form.Rank, form.Factors).Bytes;
-        Require(form.Bytes == bytes, field + ".bytes", $"is {form.Bytes}, but this form takes {bytes}");
+    private static void CheckSharing(ImmutableArray<MatrixForm> matrices, int index, ImmutableArray<ManifestSite> sites, int place, string field)
+    {
+        var form = matrices[index];
+        if (form.SharedFactors is not { } name)
+        {
+            return;
+        }
+
+        Require(form.Rank > 0, field, "is there, but the rank is 0");
+        var owner = place - 1;
+        while (owner >= 0 && sites[owner].Name != name)
+        {
+            owner--;
+        }
+
+        Require(owner >= 0, field, "does not name an earlier matrix of the same unit");
+        Require(sites[owner].Input == sites[place].Input, field, $"is {name}, which has another input");
+        var owned = matrices[index - place + owner];
+        Require(owned is { Rank: > 0, SharedFactors: null }, field, $"is {name}, which has no V of its own");
+        Require(owned.Rank == form.Rank && owned.Factors == form.Factors, field, $"is {name}, whose factors have another rank or form");
+    }
+
+    private static void CheckBytes(MatrixForm form, ManifestSite site, string field)
+    {
+        var bytes = ManifestLayout.Form(form.Unit, site, form.Base, form.Rank, form.Factors, form.SharedFactors).Bytes;
+        Require(form.Bytes == bytes, field, $"is {form.Bytes}, but this form takes {bytes}");
     }
 
     private static void CheckGroup(GroupForm? form, string field) => Require(

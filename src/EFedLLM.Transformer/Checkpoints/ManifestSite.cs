@@ -5,4 +5,5 @@ namespace EFedLLM.Transformer.Checkpoints;
 /// <param name="Outputs">Rows.</param>
 /// <param name="Inputs">Columns.</param>
 /// <param name="HasBias">Whether a bias of <paramref name="Outputs"/> values is added to its product.</param>
-public readonly record struct ManifestSite(string Name, int Outputs, int Inputs, bool HasBias);
+/// <param name="Input">Where its input comes from.</param>
+public readonly record struct ManifestSite(string Name, int Outputs, int Inputs, bool HasBias, InputSite Input);

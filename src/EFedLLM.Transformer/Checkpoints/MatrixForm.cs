@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace EFedLLM.Transformer.Checkpoints;
 
 /// <summary>How one matrix is held: y = B·x + U·(V·x).</summary>
@@ -8,5 +10,13 @@ namespace EFedLLM.Transformer.Checkpoints;
 /// <param name="Base">Form of B, or null when B is absent.</param>
 /// <param name="Rank">Rank of U·V; 0 when absent.</param>
 /// <param name="Factors">Form of U and V, or null when the rank is 0.</param>
-/// <param name="Bytes">Bytes of weights, scales and padding included.</param>
-public sealed record MatrixForm(int Unit, string Name, int Outputs, int Inputs, GroupForm? Base, int Rank, GroupForm? Factors, long Bytes);
+/// <param name="Bytes">Bytes of weights, scales and padding included; a V that another matrix owns is not among them.</param>
+public sealed record MatrixForm(int Unit, string Name, int Outputs, int Inputs, GroupForm? Base, int Rank, GroupForm? Factors, long Bytes)
+{
+    /// <summary>
+    /// The name of an earlier matrix of the same unit, with the same input, whose V is this one's too; or null where V is
+    /// this one's own. The owner's file tensors and bytes hold V, and rank and form of the factors are those of the owner.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? SharedFactors { get; init; }
+}

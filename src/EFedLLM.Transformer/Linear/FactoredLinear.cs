@@ -44,7 +44,10 @@ public sealed unsafe class FactoredLinear : LinearLayer
     }
 
     /// <inheritdoc/>
-    public override long WeightBytes => (_base?.Bytes ?? 0) + (_v?.Bytes ?? 0) + (_u?.Bytes ?? 0) + (Bias?.Length ?? 0) * sizeof(float);
+    public override long WeightBytes => (_base?.Bytes ?? 0) + (SharesV ? 0 : _v?.Bytes ?? 0) + (_u?.Bytes ?? 0) + (Bias?.Length ?? 0) * sizeof(float);
+
+    /// <summary>Whether V belongs to another layer with the same input, which counts its bytes.</summary>
+    public bool SharesV { get; init; }
 
     /// <summary>The registers to use: the widest of this processor, unless a test says otherwise.</summary>
     internal KernelWidth Width { get; init; } = GroupDot.Best;

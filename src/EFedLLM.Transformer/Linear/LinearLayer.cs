@@ -33,7 +33,7 @@ public abstract class LinearLayer
     /// <summary>The bias, [outputs], or null.</summary>
     public float[]? Bias { get; }
 
-    /// <summary>Bytes of weights that one application reads, scales and padding included.</summary>
+    /// <summary>Bytes of weights that one application reads, scales and padding included. A V that layers share counts with its owner alone.</summary>
     public abstract long WeightBytes { get; }
 
     /// <summary>Computes y = W·x + bias.</summary>

@@ -18,9 +18,10 @@ internal static class FactoredFolder
     /// <param name="folder">Receives the files.</param>
     /// <param name="changed">The unit whose tensors are changed before they are written.</param>
     /// <param name="change">What is changed.</param>
-    public static ModelManifest Write(ScratchFolder folder, int changed = -1, Change? change = null)
+    /// <param name="sample">The forms of the matrices, or null for those of <see cref="SampleManifests"/>.</param>
+    public static ModelManifest Write(ScratchFolder folder, int changed = -1, Change? change = null, ModelManifest? sample = null)
     {
-        var sample = SampleManifests.Create();
+        sample ??= SampleManifests.Create();
         var files = sample.Files.Select(file =>
         {
             var tensors = Random(sample, file.Unit);

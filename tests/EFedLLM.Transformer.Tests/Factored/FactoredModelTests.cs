@@ -14,10 +14,12 @@ public sealed class FactoredModelTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    [Fact]
-    public void A_folder_is_opened_loaded_and_verified()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_folder_is_opened_loaded_and_verified(bool shared)
     {
-        var manifest = FactoredFolder.Write(_folder);
+        var manifest = FactoredFolder.Write(_folder, sample: SampleManifests.Create(shared: shared));
         Assert.True(FactoredModel.IsFactored(_folder.Path));
         using var model = FactoredModel.Open(_folder.Path);
         Assert.Equal(ModelManifest.IdOf(File.ReadAllBytes(_folder.File("manifest.json"))), model.Id);
@@ -264,10 +266,10 @@ public sealed class FactoredModelTests : IDisposable
     /// <summary>Reads the matrix from the file by the published layout and compares one product with it.</summary>
     private static void AssertComputes(SafetensorsFile file, MatrixForm form, LinearLayer layer)
     {
-        var @base = form.Base is null ? null : Part(".base", form.Outputs, form.Inputs, form.Base.Group);
+        var @base = form.Base is null ? null : Part(form.Name + ".base", form.Outputs, form.Inputs, form.Base.Group);
         var rank = form.Factors is null ? 0 : ManifestLayout.RoundUp(form.Rank, form.Factors.Group);
-        var v = form.Factors is null ? null : Part(".v", rank, form.Inputs, form.Factors.Group);
-        var u = form.Factors is null ? null : Part(".u", form.Outputs, rank, form.Factors.Group);
+        var v = form.Factors is null ? null : Part((form.SharedFactors ?? form.Name) + ".v", rank, form.Inputs, form.Factors.Group);
+        var u = form.Factors is null ? null : Part(form.Name + ".u", form.Outputs, rank, form.Factors.Group);
         var x = new float[form.Inputs];
         HardRows.Fill(x, 0, new Random(5));
         using var team = new ComputeTeam(2);
@@ -276,13 +278,13 @@ public sealed class FactoredModelTests : IDisposable
         Assert.Equal(PlainFactored.Apply(@base, v, u, layer.Bias, x), y);
         Assert.Contains(y, value => value != 0);
 
-        PlainFactored Part(string part, int outputs, int inputs, int group)
+        PlainFactored Part(string name, int outputs, int inputs, int group)
         {
             var groups = BlockLayout.Groups(inputs, group);
             var weights = new sbyte[outputs * inputs];
             var scales = new ushort[outputs * groups];
-            BlockLayout.Unpack(MemoryMarshal.Cast<byte, sbyte>(file.Bytes(form.Name + part + ".weight")), outputs, inputs, group, weights);
-            BlockLayout.UnpackScales(MemoryMarshal.Cast<byte, ushort>(file.Bytes(form.Name + part + ".scale")), outputs, groups, scales);
+            BlockLayout.Unpack(MemoryMarshal.Cast<byte, sbyte>(file.Bytes(name + ".weight")), outputs, inputs, group, weights);
+            BlockLayout.UnpackScales(MemoryMarshal.Cast<byte, ushort>(file.Bytes(name + ".scale")), outputs, groups, scales);
             return new(outputs, inputs, group, weights, scales);
         }
     }

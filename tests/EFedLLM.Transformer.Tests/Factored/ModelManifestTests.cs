@@ -20,6 +20,7 @@ public sealed class ModelManifestTests
         from flags in Gen.Int[0, 31]
         from scaling in Gen.Int[0, 2].Select(kind => Scalings[kind])
         from width in Gen.Int[1, 2].Select(halves => halves * 32)
+        from shared in Gen.Bool
         select SampleManifests.Create(
             SampleManifests.Shape with
             {
@@ -38,7 +39,8 @@ public sealed class ModelManifestTests
                 Rope = new RopeSettings(10000, scaling),
             },
             rank: 1,
-            width);
+            width,
+            shared);
 
     [Fact]
     public void Every_manifest_survives_writing_and_reading() => Manifests.Sample(manifest =>
@@ -69,6 +71,27 @@ public sealed class ModelManifestTests
         Assert.Equal("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", ModelManifest.IdOf("abc"u8).Value);
 
     [Fact]
+    public void A_manifest_without_shared_factors_keeps_the_id_it_had_before_there_were_any() =>
+        Assert.Equal("7e235167eefb64a14353807b15082009ca655e69672cebec847f6f425e3c0298", ModelManifest.IdOf(SampleManifests.Create().ToJson()).Value);
+
+    [Fact]
+    public void Shared_factors_are_written_and_counted_by_their_owner_alone()
+    {
+        var (plain, shared) = (Layer(shared: false), Layer(shared: true));
+        var (queryV, gateV) = (32 * 64 + 32 * 2 * 2, 32 * 64 + 32 * 2 * 2);
+        var (queryU, keyU) = (64 * 32 + 64 * 2, 32 * 32 + 32 * 2);
+        Assert.Equal(plain.UnitReadBytes(1) + queryV + queryU + 2 * keyU - gateV, shared.UnitReadBytes(1));
+        Assert.Equal(plain.Matrices[1].Bytes + queryV + queryU, shared.Matrices[1].Bytes);
+        Assert.Equal(plain.Matrices[2].Bytes + keyU, shared.Matrices[2].Bytes);
+        Assert.Equal(
+            ["self_attn.q_proj.v.weight", "mlp.gate_proj.v.weight", "mlp.down_proj.v.weight"],
+            shared.Tensors(1).Select(tensor => tensor.Name).Where(name => name.EndsWith(".v.weight", StringComparison.Ordinal)));
+        Assert.Contains("\"sharedFactors\": \"mlp.gate_proj\"", Encoding.UTF8.GetString(shared.ToJson()), StringComparison.Ordinal);
+
+        static ModelManifest Layer(bool shared) => SampleManifests.Create(shared: shared);
+    }
+
+    [Fact]
     public void A_table_is_read_by_one_row_and_every_other_unit_as_a_whole()
     {
         var manifest = SampleManifests.Create();
@@ -82,7 +105,7 @@ public sealed class ModelManifestTests
     [Fact]
     public void Padding_and_scales_are_counted()
     {
-        var site = new ManifestSite("mlp.gate_proj", 17, 33, false);
+        var site = new ManifestSite("mlp.gate_proj", 17, 33, false, InputSite.FeedForward);
         Assert.Equal(32 * 64 + 32 * 2 * 2, ManifestLayout.Form(1, site, new GroupForm(8, 32), 0, null).Bytes);
         Assert.Equal(32 * 64 + 32 * 2 * 2 + 32 * 32 + 32 * 2, ManifestLayout.Form(1, site, null, 5, new GroupForm(8, 32)).Bytes);
     }
@@ -138,9 +161,39 @@ public sealed class ModelManifestTests
     [InlineData("matrices[0].base.group", "64", "matrices[0]")]
     [InlineData("calibration.tokens", "0", "calibration.tokens")]
     [InlineData("quality.perplexity", "0.5", "quality")]
-    public void A_field_out_of_bounds_is_refused_by_name(string path, string value, string named)
+    public void A_field_out_of_bounds_is_refused_by_name(string path, string value, string named) =>
+        AssertRefused(SampleManifests.Create(), path, value, named);
+
+    [Theory]
+    [InlineData("matrices[2].sharedFactors", "\"\"", "matrices[2].sharedFactors does not name an earlier")]
+    [InlineData("matrices[2].sharedFactors", "\"self_attn.k_proj\"", "matrices[2].sharedFactors does not name an earlier")]
+    [InlineData("matrices[1].sharedFactors", "\"self_attn.k_proj\"", "matrices[1].sharedFactors does not name an earlier")]
+    [InlineData("matrices[8].sharedFactors", "\"mlp.down_proj\"", "matrices[8].sharedFactors does not name an earlier")]
+    [InlineData("matrices[6].sharedFactors", "\"self_attn.q_proj\"", "matrices[6].sharedFactors is self_attn.q_proj, which has another input")]
+    [InlineData("matrices[7].sharedFactors", "\"mlp.gate_proj\"", "matrices[7].sharedFactors is mlp.gate_proj, which has another input")]
+    [InlineData("matrices[3].sharedFactors", "\"self_attn.k_proj\"", "matrices[3].sharedFactors is self_attn.k_proj, which has no V of its own")]
+    [InlineData("matrices[2].rank", "4", "matrices[2].sharedFactors is self_attn.q_proj, whose factors have another rank")]
+    [InlineData("matrices[2].factors.group", "64", "matrices[2].sharedFactors is self_attn.q_proj, whose factors have another rank or form")]
+    [InlineData("matrices[4].sharedFactors", "\"self_attn.q_proj\"", "matrices[4].sharedFactors is there, but the rank is 0")]
+    [InlineData("matrices[0].sharedFactors", "\"embed\"", "matrices[0].sharedFactors is there, but the rank is 0")]
+    [InlineData("matrices[2].sharedFactors", "null", "matrices[2].bytes")]
+    [InlineData("matrices[2].sharedFactors", "1", "sharedFactors")]
+    [InlineData("matrices[2].sharedFactors", "[]", "sharedFactors")]
+    public void Factors_that_cannot_be_shared_are_refused_by_name(string path, string value, string named) =>
+        AssertRefused(SampleManifests.Create(shared: true), path, value, named);
+
+    [Fact]
+    public void A_matrix_without_factors_shares_none()
     {
-        var json = JsonNode.Parse(SampleManifests.Create().ToJson())!;
+        var manifest = SampleManifests.Create(shared: true);
+        var site = ManifestLayout.Sites(manifest.Shape, 1)[0];
+        var broken = manifest with { Matrices = manifest.Matrices.SetItem(1, ManifestLayout.Form(1, site, new GroupForm(8, 32), 0, null)) };
+        Assert.Contains("matrices[2].sharedFactors is self_attn.q_proj, which has no V", Assert.Throws<InvalidDataException>(broken.ToJson).Message, StringComparison.Ordinal);
+    }
+
+    private static void AssertRefused(ModelManifest manifest, string path, string value, string named)
+    {
+        var json = JsonNode.Parse(manifest.ToJson())!;
         var parts = path.Replace("[", ".[", StringComparison.Ordinal).Split('.');
         var parent = parts[..^1].Aggregate(json, (node, part) => part[0] == '[' ? node[int.Parse(part[1..^1])]! : node[part]!);
         if (parts[^1][0] == '[')
@@ -173,7 +226,7 @@ public sealed class ModelManifestTests
     [Fact]
     public void Mutated_bytes_are_read_or_refused_and_never_anything_else()
     {
-        var json = SampleManifests.Create().ToJson();
+        var json = SampleManifests.Create(shared: true).ToJson();
         var mutations = Gen.Select(Gen.Int[0, json.Length - 1], Gen.Byte, Gen.Int[0, json.Length]);
         mutations.Sample((at, value, length) =>
         {

@@ -27,7 +27,11 @@ internal static class SampleManifests
         EndTokens = [2, 3],
     };
 
-    public static ModelManifest Create(ModelShape? shape = null, int rank = 3, int group = 32)
+    /// <param name="shape">The shape, or null for <see cref="Shape"/>.</param>
+    /// <param name="rank">Rank of the factors of the feed-forward block.</param>
+    /// <param name="group">Inputs that share a scale in the layers.</param>
+    /// <param name="shared">Whether query, key and value projections have factors too, and one V like the gate and up projections.</param>
+    public static ModelManifest Create(ModelShape? shape = null, int rank = 3, int group = 32, bool shared = false)
     {
         shape ??= Shape;
         var form = new GroupForm(8, group);
@@ -35,9 +39,7 @@ internal static class SampleManifests
         var files = ImmutableArray.CreateBuilder<WeightFile>();
         for (var unit = 0; unit < shape.Units; unit++)
         {
-            var own = ManifestLayout.Sites(shape, unit).Select(site => unit == 0
-                ? ManifestLayout.Form(unit, site, new GroupForm(8, 32), 0, null)
-                : ManifestLayout.Form(unit, site, site.Name == "mlp.up_proj" ? null : form, site.Name.StartsWith("mlp", StringComparison.Ordinal) ? rank : 0, site.Name.StartsWith("mlp", StringComparison.Ordinal) ? form : null)).ToList();
+            var own = ManifestLayout.Sites(shape, unit).Select(site => Form(unit, site)).ToList();
             matrices.AddRange(own);
             var bytes = ManifestLayout.Tensors(shape, unit, own).Sum(tensor => tensor.Bytes) + 512;
             files.Add(new WeightFile(unit, ManifestLayout.FileName(unit, shape.Layers), bytes, new string((char)('a' + unit % 6), 64)));
@@ -56,5 +58,22 @@ internal static class SampleManifests
             Calibration = new CalibrationNote(new string('1', 64), 4096),
             Quality = new QualityNote(new string('2', 64), 4096, 2.5, 2.25),
         };
+
+        MatrixForm Form(int unit, ManifestSite site)
+        {
+            if (unit == 0)
+            {
+                return ManifestLayout.Form(unit, site, new GroupForm(8, 32), 0, null);
+            }
+
+            var factored = site.Input is InputSite.FeedForward or InputSite.Down || (shared && site.Input == InputSite.Attention);
+            var owner = site.Name switch
+            {
+                "self_attn.k_proj" or "self_attn.v_proj" => "self_attn.q_proj",
+                "mlp.up_proj" => "mlp.gate_proj",
+                _ => null,
+            };
+            return ManifestLayout.Form(unit, site, site.Name == "mlp.up_proj" ? null : form, factored ? rank : 0, factored ? form : null, shared ? owner : null);
+        }
     }
 }
