@@ -47,8 +47,7 @@ internal static class ClusterBench
             }
         }
 
-        var shape = model.Shape;
-        double bytes = Enumerable.Range(0, shape.Units).Sum(model.Manifest.UnitReadBytes);
+        double bytes = model.Manifest.ReadBytesPerToken;
         return
         [
             Sample("prefill", devices, settings.PromptTokens, prefill, bytes * settings.PromptSteps / settings.PromptTokens, null),

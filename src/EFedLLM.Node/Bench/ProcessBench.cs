@@ -38,7 +38,7 @@ internal static class ProcessBench
             }
         }
 
-        double bytes = Enumerable.Range(0, shape.Units).Sum(model.Manifest.UnitReadBytes);
+        double bytes = model.Manifest.ReadBytesPerToken;
         return
         [
             Sample("prefill", settings.PromptTokens, prefill, bytes * settings.PromptSteps / settings.PromptTokens, null),

@@ -59,10 +59,15 @@ public static class ManifestLayout
     public static long Parameters(ModelShape shape)
     {
         ArgumentNullException.ThrowIfNull(shape);
-        var layer = 2L * shape.HiddenSize + (shape.QueryKeyNorm ? 2L * shape.HeadSize : 0)
-            + Sites(shape, 1).Sum(site => (long)site.Outputs * site.Inputs + (site.HasBias ? site.Outputs : 0));
         var table = (long)shape.VocabularySize * shape.HiddenSize;
-        return table * (shape.TiedEmbeddings ? 1 : 2) + layer * shape.Layers + shape.HiddenSize;
+        return table * (shape.TiedEmbeddings ? 1 : 2) + LayerParameters(shape) * shape.Layers + shape.HiddenSize;
+    }
+
+    /// <summary>Parameters that computing one token uses: one row of the embedding, every layer, the final norm and the whole head.</summary>
+    public static long ParametersPerToken(ModelShape shape)
+    {
+        ArgumentNullException.ThrowIfNull(shape);
+        return shape.HiddenSize + LayerParameters(shape) * shape.Layers + shape.HiddenSize + (long)shape.VocabularySize * shape.HiddenSize;
     }
 
     /// <summary>The form of one matrix, its bytes counted.</summary>
@@ -130,6 +135,9 @@ public static class ManifestLayout
 
     /// <summary>The least multiple of <paramref name="multiple"/> that is not below <paramref name="value"/>.</summary>
     public static int RoundUp(int value, int multiple) => checked((value + multiple - 1) / multiple * multiple);
+
+    private static long LayerParameters(ModelShape shape) => 2L * shape.HiddenSize + (shape.QueryKeyNorm ? 2L * shape.HeadSize : 0)
+        + Sites(shape, 1).Sum(site => (long)site.Outputs * site.Inputs + (site.HasBias ? site.Outputs : 0));
 
     private static List<ManifestTensor> MatrixTensors(MatrixForm form)
     {

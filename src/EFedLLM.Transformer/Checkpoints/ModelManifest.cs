@@ -59,6 +59,15 @@ public sealed record ModelManifest
     /// <summary>Bytes of all weight files, headers and alignment included.</summary>
     public long TotalBytes => Files.Sum(file => file.Bytes);
 
+    /// <summary>Bytes of weights that computing one token reads, scales, factors and padding included: one row of the embedding, all of any other unit.</summary>
+    public long ReadBytesPerToken => Enumerable.Range(0, Shape.Units).Sum(UnitReadBytes);
+
+    /// <summary>
+    /// Bits per weight as read per token: <see cref="ReadBytesPerToken"/> over the weights that computing one token uses
+    /// (<see cref="ManifestLayout.ParametersPerToken"/>). A table that serves as embedding and as head counts as the head it is read as.
+    /// </summary>
+    public double ReadBitsPerWeight => ReadBytesPerToken * 8.0 / ManifestLayout.ParametersPerToken(Shape);
+
     /// <summary>Reads a manifest and checks every field, so that its numbers may be relied on.</summary>
     /// <param name="json">The bytes of <c>manifest.json</c>.</param>
     /// <exception cref="InvalidDataException">It is malformed or out of bounds; the message names the field.</exception>

@@ -3,7 +3,7 @@ using EFedLLM.Transformer.Kernels;
 namespace EFedLLM.Transformer.Sampling;
 
 /// <summary>Probabilities of tokens under the model (temperature 1), the same bits everywhere.</summary>
-internal static class LogSoftmax
+public static class LogSoftmax
 {
     /// <summary>The natural logarithm of the sum of exp(logit): a token's log-probability is its logit less this.</summary>
     /// <param name="logits">Finite, at least one.</param>

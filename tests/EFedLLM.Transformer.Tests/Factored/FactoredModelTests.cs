@@ -55,6 +55,15 @@ public sealed class FactoredModelTests : IDisposable
     }
 
     [Fact]
+    public void What_a_token_reads_is_what_the_manifest_says()
+    {
+        var manifest = FactoredFolder.Write(_folder);
+        using var model = FactoredModel.Open(_folder.Path);
+        using var shard = TransformerShard.Load(model, LayerRange.Whole(model.Shape.Layers));
+        Assert.Equal(manifest.ReadBytesPerToken, shard.WeightBytesPerToken);
+    }
+
+    [Fact]
     public void A_row_of_the_embedding_is_its_integers_times_their_scales()
     {
         var manifest = FactoredFolder.Write(_folder);

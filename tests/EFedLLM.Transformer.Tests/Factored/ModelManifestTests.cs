@@ -103,6 +103,17 @@ public sealed class ModelManifestTests
     }
 
     [Fact]
+    public void Bits_as_read_are_the_bytes_of_a_token_over_the_weights_it_uses()
+    {
+        var manifest = SampleManifests.Create();
+        var linear = manifest.Matrices.Skip(1).Sum(form => (long)form.Outputs * form.Inputs);
+        var vectors = 40 + 2 * (40 + 40 + 16 + 16 + 64 + 32 + 32);
+        Assert.Equal(40 + linear + vectors, ManifestLayout.ParametersPerToken(manifest.Shape));
+        Assert.Equal(Enumerable.Range(0, 4).Sum(manifest.UnitReadBytes), manifest.ReadBytesPerToken);
+        Assert.Equal(manifest.ReadBytesPerToken * 8.0 / (40 + linear + vectors), manifest.ReadBitsPerWeight);
+    }
+
+    [Fact]
     public void Padding_and_scales_are_counted()
     {
         var site = new ManifestSite("mlp.gate_proj", 17, 33, false, InputSite.FeedForward);
