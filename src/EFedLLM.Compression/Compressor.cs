@@ -35,6 +35,12 @@ public static class Compressor
         ArgumentNullException.ThrowIfNull(source);
         ArgumentException.ThrowIfNullOrEmpty(folder);
         ArgumentNullException.ThrowIfNull(settings);
+        settings.Check();
+        if (settings.Profile == CompressionProfile.Calibrated)
+        {
+            return CalibratedCompressor.Run(source, folder, settings, progress, cancellation);
+        }
+
         var shape = source.Shape;
         var manifest = Outline(shape, settings.Name ?? NameOf(source.Folder), settings.ProfileName, CompressionPlan.Forms(shape, settings));
         var target = TargetFolder.Normalize(folder);
@@ -95,7 +101,7 @@ public static class Compressor
             // Threads go to the matrices of a layer; where there is but one matrix, to its rows.
             Parallel.For(0, forms.Length, options, index =>
             {
-                var weights = source.Read(TensorOf(source.Shape, unit, sites[index].Name + ".weight"), sites[index].Outputs, sites[index].Inputs);
+                var weights = source.Read(CheckpointTensors.Of(source.Shape, unit, sites[index].Name + ".weight"), sites[index].Outputs, sites[index].Inputs);
                 parts[index] = MatrixCompressor.Compress(weights, forms[index], forms.Length == 1 ? threads : 1, cancellation);
                 meter.MatrixDone(forms[index]);
             });
@@ -105,41 +111,6 @@ public static class Compressor
             ExceptionDispatchInfo.Throw(error.Flatten().InnerExceptions[0]);
         }
 
-        var file = new UnitFile();
-        for (var index = 0; index < parts.Length; index++)
-        {
-            Add(file, sites[index].Name, unit, parts[index]);
-        }
-
-        foreach (var tensor in manifest.Tensors(unit).Where(tensor => tensor.Type == "F32"))
-        {
-            file.AddVector(tensor.Name, source.Read(TensorOf(source.Shape, unit, tensor.Name), tensor.Shape.AsSpan()));
-        }
-
-        return file;
+        return UnitFile.Of(source, manifest, unit, parts);
     }
-
-    private static void Add(UnitFile file, string name, int unit, MatrixCompressor.Parts parts)
-    {
-        if (unit == 0)
-        {
-            file.AddTable(name, parts.Base!);
-        }
-        else if (parts.Base is { } plain)
-        {
-            file.AddBlocks(name + ".base", plain);
-        }
-        else
-        {
-            file.AddBlocks(name + ".v", parts.V!);
-            file.AddBlocks(name + ".u", parts.U!);
-        }
-    }
-
-    /// <summary>The checkpoint's name for a tensor of a unit's file.</summary>
-    private static string TensorOf(ModelShape shape, int unit, string name) =>
-        unit == 0 ? CheckpointLayout.Embedding
-        : unit <= shape.Layers ? CheckpointLayout.Layer(unit - 1, name)
-        : name.StartsWith(ManifestLayout.Head, StringComparison.Ordinal) ? CheckpointLayout.Head(shape)
-        : CheckpointLayout.FinalNorm;
 }

@@ -16,32 +16,40 @@ internal sealed class ReferenceDistribution
     /// <summary>Number of positions.</summary>
     public int Positions => _negativeEntropy.Length;
 
-    /// <summary>Sets the distribution of some positions.</summary>
+    /// <summary>Sets the distribution of some positions; several threads may set different ones.</summary>
     /// <param name="position">The first of them.</param>
     /// <param name="logits">[count, vocabulary].</param>
-    public void Set(int position, ReadOnlyMemory<float> logits) => Parallel.For(0, logits.Length / _vocabulary, row =>
+    /// <returns>The sum of their entropies.</returns>
+    public double Set(int position, ReadOnlyMemory<float> logits)
     {
-        var source = logits.Span.Slice(row * _vocabulary, _vocabulary);
-        var target = _probabilities.AsSpan((position + row) * _vocabulary, _vocabulary);
-        var total = LogitScores.LogSumExp(source);
-        var sum = 0.0;
-        for (var i = 0; i < source.Length; i++)
+        var entropy = 0.0;
+        for (var row = 0; row < logits.Length / _vocabulary; row++)
         {
-            var logarithm = source[i] - total;
-            target[i] = (float)Math.Exp(logarithm);
-            sum += target[i] * logarithm;
+            var source = logits.Span.Slice(row * _vocabulary, _vocabulary);
+            var target = _probabilities.AsSpan((position + row) * _vocabulary, _vocabulary);
+            var total = LogitScores.LogSumExp(source);
+            var sum = 0.0;
+            for (var i = 0; i < source.Length; i++)
+            {
+                var logarithm = source[i] - total;
+                target[i] = (float)Math.Exp(logarithm);
+                sum += target[i] * logarithm;
+            }
+
+            _negativeEntropy[position + row] = sum;
+            entropy -= sum;
         }
 
-        _negativeEntropy[position + row] = sum;
-    });
+        return entropy;
+    }
 
     /// <summary>Sum over some positions of KL(this | other) = Σ p·(log p - log q).</summary>
     /// <param name="position">The first of them.</param>
     /// <param name="logits">The other's, [count, vocabulary].</param>
     public double Divergence(int position, ReadOnlyMemory<float> logits)
     {
-        var rows = new double[logits.Length / _vocabulary];
-        Parallel.For(0, rows.Length, row =>
+        var divergence = 0.0;
+        for (var row = 0; row < logits.Length / _vocabulary; row++)
         {
             var other = logits.Span.Slice(row * _vocabulary, _vocabulary);
             var probabilities = _probabilities.AsSpan((position + row) * _vocabulary, _vocabulary);
@@ -52,8 +60,9 @@ internal sealed class ReferenceDistribution
                 mass += probabilities[i];
             }
 
-            rows[row] = _negativeEntropy[position + row] - expected + mass * LogitScores.LogSumExp(other);
-        });
-        return rows.Sum();
+            divergence += _negativeEntropy[position + row] - expected + mass * LogitScores.LogSumExp(other);
+        }
+
+        return divergence;
     }
 }

@@ -1,0 +1,31 @@
+using EFedLLM.Compression.Quantization;
+using EFedLLM.Transformer.Linear;
+
+namespace EFedLLM.Compression.Calibration;
+
+/// <summary>A compressed matrix as it will be served, so that what follows it sees what it will see.</summary>
+internal static class ServedMatrix
+{
+    /// <summary>The matrix of some parts.</summary>
+    /// <param name="parts">A base, factors or both.</param>
+    /// <param name="bias">[outputs], or null.</param>
+    public static FactoredLinear Of(MatrixCompressor.Parts parts, float[]? bias)
+    {
+        var (inputs, outputs) = ((parts.Base ?? parts.V)!.Inputs, (parts.Base ?? parts.U)!.Outputs);
+        return new FactoredLinear(inputs, outputs, Pack(parts.Base), Pack(parts.V), Pack(parts.U), bias);
+    }
+
+    private static BlockMatrix? Pack(QuantizedMatrix? matrix)
+    {
+        if (matrix is null)
+        {
+            return null;
+        }
+
+        var weights = new sbyte[BlockLayout.WeightBytes(matrix.Outputs, matrix.PaddedInputs, matrix.Group)];
+        var scales = new ushort[BlockLayout.ScaleCount(matrix.Outputs, matrix.PaddedInputs, matrix.Group)];
+        BlockLayout.Pack(matrix.Weights, matrix.Outputs, matrix.PaddedInputs, matrix.Group, weights);
+        BlockLayout.PackScales(matrix.Scales, matrix.Outputs, matrix.Groups, scales);
+        return new BlockMatrix(matrix.Outputs, matrix.Inputs, matrix.Group, weights, scales);
+    }
+}
