@@ -26,7 +26,7 @@ internal static class CalibratedCompressor
             Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{m.Form.Unit} {m.Form.Name} {m.Form.Base!.Bits}/{m.Form.Base.Group} {m.Loss:0.000000}"));
         }
 
-        var forms = plan.Forms.Select(form => ManifestLayout.Form(form.Unit, ManifestLayout.Sites(shape, form.Unit).First(site => site.Name == form.Name), form.Base! with { Bits = 8 }, 0, null)).ToImmutableArray();
+        var forms = Environment.GetEnvironmentVariable("EXP8") is null ? plan.Forms : plan.Forms.Select(form => ManifestLayout.Form(form.Unit, ManifestLayout.Sites(shape, form.Unit).First(site => site.Name == form.Name), form.Base! with { Bits = 8 }, 0, null)).ToImmutableArray();
         var manifest = Compressor.Outline(shape, settings.Name ?? Compressor.NameOf(source.Folder), settings.ProfileName, forms);
         using var partial = PartialFolder.Create(target);
         var files = ImmutableArray.CreateBuilder<WeightFile>();
@@ -35,6 +35,11 @@ internal static class CalibratedCompressor
         {
             cancellation.ThrowIfCancellationRequested();
             var parts = pass.Next(unit);
+            if (Environment.GetEnvironmentVariable("EXP8") is not null)
+            {
+                parts = [.. parts.Select(p => p with { Base = p.Base! with { Bits = 8 } })];
+            }
+
             files.Add(clock.Run(Stage.Writing, () => UnitFile.Of(source, manifest, unit, parts)
                 .Write(partial.Path, unit, ManifestLayout.FileName(unit, shape.Layers), manifest.Tensors(unit))));
         }

@@ -18,6 +18,21 @@ internal sealed class SplitMix(ulong seed)
         return mixed ^ (mixed >> 31);
     }
 
+    /// <summary>Fills a block with numbers in -most to most.</summary>
+    public void Fill(Span<sbyte> block, int most)
+    {
+        // A number takes 16 random bits, so that none is likelier than another by more than 2^-16.
+        const int Each = 16;
+        for (var i = 0; i < block.Length;)
+        {
+            var bits = Next();
+            for (var end = Math.Min(i + 64 / Each, block.Length); i < end; i++, bits >>= Each)
+            {
+                block[i] = (sbyte)((int)((uint)(bits & 0xFFFF) * (uint)(2 * most + 1) >> Each) - most);
+            }
+        }
+    }
+
     /// <summary>Fills a block with numbers in -127 to 127.</summary>
     public void Fill(Span<sbyte> block)
     {

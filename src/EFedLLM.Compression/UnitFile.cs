@@ -110,13 +110,13 @@ internal sealed class UnitFile
     private static void WriteWeights(SafetensorsWriter writer, QuantizedMatrix matrix)
     {
         var rows = Math.Max(Piece / matrix.PaddedInputs / BlockLayout.Rows, 1) * BlockLayout.Rows;
-        var packed = new sbyte[rows * matrix.PaddedInputs];
+        var packed = new sbyte[BlockLayout.WeightBytes(rows, matrix.PaddedInputs, matrix.Group, matrix.Bits)];
         for (var from = 0; from < matrix.Outputs; from += rows)
         {
             var count = Math.Min(rows, matrix.Outputs - from);
-            var target = packed.AsSpan(0, BlockLayout.Blocks(count) * BlockLayout.Rows * matrix.PaddedInputs);
+            var target = packed.AsSpan(0, (int)BlockLayout.WeightBytes(count, matrix.PaddedInputs, matrix.Group, matrix.Bits));
             var source = matrix.Weights.AsSpan(from * matrix.PaddedInputs, count * matrix.PaddedInputs);
-            BlockLayout.Pack(source, count, matrix.PaddedInputs, matrix.Group, target);
+            BlockLayout.Pack(source, count, matrix.PaddedInputs, matrix.Group, matrix.Bits, target);
             writer.Write(MemoryMarshal.AsBytes(target));
         }
     }

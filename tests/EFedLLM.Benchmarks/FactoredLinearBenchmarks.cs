@@ -27,6 +27,10 @@ public unsafe class FactoredLinearBenchmarks
     [Params("576x576", "576x1536", "2048x2048", "2048x5632", "32000x2048")]
     public string Shape { get; set; } = "";
 
+    /// <summary>Bits of a weight.</summary>
+    [Params(8, 6, 5, 4)]
+    public int Bits { get; set; }
+
     /// <summary>Tokens at once.</summary>
     [Params(1, 4, 128)]
     public int Rows { get; set; }
@@ -41,11 +45,11 @@ public unsafe class FactoredLinearBenchmarks
         var parts = Shape.Split('x').Select(int.Parse).ToArray();
         var (outputs, inputs) = (parts[0], parts[1]);
         var random = new Random(1);
-        var weights = new sbyte[BlockLayout.WeightBytes(outputs, inputs, 32)];
+        var weights = new sbyte[BlockLayout.WeightBytes(outputs, inputs, 32, Bits)];
         random.NextBytes(MemoryMarshal.AsBytes(weights.AsSpan()));
         var scales = new ushort[BlockLayout.ScaleCount(outputs, inputs, 32)];
         scales.AsSpan().Fill(BFloat16.FromSingle(0.01f));
-        _matrices = [.. Enumerable.Range(0, (int)(WorkingSet / weights.Length) + 1).Select(_ => new BlockMatrix(outputs, inputs, 32, weights, scales))];
+        _matrices = [.. Enumerable.Range(0, (int)(WorkingSet / weights.Length) + 1).Select(_ => new BlockMatrix(outputs, inputs, 32, Bits, weights, scales))];
         _layers = [.. _matrices.Select(matrix => new FactoredLinear(inputs, outputs, matrix, null, null, null))];
         _x = [.. Enumerable.Range(0, Rows * inputs).Select(_ => random.NextSingle() - 0.5f)];
         _y = new float[Rows * outputs];
@@ -59,7 +63,7 @@ public unsafe class FactoredLinearBenchmarks
     public byte Read()
     {
         var matrix = _matrices[_next = (_next + 1) % _matrices.Length];
-        var quarter = BlockLayout.WeightBytes(matrix.Outputs, matrix.Inputs, matrix.Group) / 4;
+        var quarter = BlockLayout.WeightBytes(matrix.Outputs, matrix.Inputs, matrix.Group, matrix.Bits) / 4;
         var start = (byte*)matrix.Blocks.Weights;
         var (a, b, c, d) = default((Vector256<byte>, Vector256<byte>, Vector256<byte>, Vector256<byte>));
         for (var at = start; at < start + quarter; at += Vector256<byte>.Count)

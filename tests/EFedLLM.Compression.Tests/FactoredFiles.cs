@@ -55,10 +55,10 @@ internal static class FactoredFiles
 
         if (form.Base is { } plain)
         {
-            return Part(form.Name + ".base", form.Outputs, form.Inputs, plain.Group);
+            return Part(form.Name + ".base", form.Outputs, form.Inputs, plain);
         }
 
-        var (u, v) = (Part(form.Name + ".u", form.Outputs, form.Rank, form.Factors!.Group), Part(form.Name + ".v", form.Rank, form.Inputs, form.Factors.Group));
+        var (u, v) = (Part(form.Name + ".u", form.Outputs, form.Rank, form.Factors!), Part(form.Name + ".v", form.Rank, form.Inputs, form.Factors!));
         var product = new float[form.Outputs * form.Inputs];
         for (var i = 0; i < form.Outputs; i++)
         {
@@ -73,12 +73,13 @@ internal static class FactoredFiles
 
         return product;
 
-        float[] Part(string name, int outputs, int inputs, int group)
+        float[] Part(string name, int outputs, int inputs, GroupForm own)
         {
+            var (bits, group) = own;
             var groups = BlockLayout.Groups(inputs, group);
             var rows = name.EndsWith(".v", StringComparison.Ordinal) ? ManifestLayout.RoundUp(outputs, group) : outputs;
             var (weights, scales) = (new sbyte[rows * groups * group], new ushort[rows * groups]);
-            BlockLayout.Unpack(MemoryMarshal.Cast<byte, sbyte>(file.Bytes(name + ".weight")), rows, groups * group, group, weights);
+            BlockLayout.Unpack(MemoryMarshal.Cast<byte, sbyte>(file.Bytes(name + ".weight")), rows, groups * group, group, bits, weights);
             BlockLayout.UnpackScales(MemoryMarshal.Cast<byte, ushort>(file.Bytes(name + ".scale")), rows, groups, scales);
             return new QuantizedMatrix(rows, inputs, group, weights, scales).Dequantize()[..(outputs * inputs)];
         }

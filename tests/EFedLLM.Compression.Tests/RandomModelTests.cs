@@ -15,10 +15,15 @@ public sealed class RandomModelTests : IDisposable
 
     public void Dispose() => _scratch.Dispose();
 
-    [Fact]
-    public void Weights_have_the_spread_that_keeps_activations_their_size()
+    [Theory]
+    [InlineData(8)]
+    [InlineData(6)]
+    [InlineData(5)]
+    [InlineData(4)]
+    public void Weights_have_the_spread_that_keeps_activations_their_size(int bits)
     {
-        var result = RandomModel.Write(Shape, _scratch.File("model"), seed: 7);
+        var result = RandomModel.Write(Shape, _scratch.File("model"), seed: 7, bits);
+        Assert.All(result.Manifest.Matrices, form => Assert.Equal(form.Unit == 0 ? 8 : bits, form.Base!.Bits));
         FactoredFiles.AssertSound(result.Folder);
         Assert.Empty(result.Manifest.Companions);
         foreach (var form in result.Manifest.Matrices)
@@ -51,11 +56,15 @@ public sealed class RandomModelTests : IDisposable
         }
     }
 
-    [Fact]
-    public void Activations_keep_their_size_through_many_layers()
+    [Theory]
+    [InlineData(8)]
+    [InlineData(6)]
+    [InlineData(5)]
+    [InlineData(4)]
+    public void Activations_keep_their_size_through_many_layers(int bits)
     {
         const int Positions = 16;
-        using var model = FactoredModel.Open(RandomModel.Write(Shape with { Layers = 24 }, _scratch.File("model"), seed: 3).Folder);
+        using var model = FactoredModel.Open(RandomModel.Write(Shape with { Layers = 24 }, _scratch.File("model"), seed: 3, bits).Folder);
         using var shard = TransformerShard.Load(model, LayerRange.Whole(model.Shape.Layers));
         using var team = new ComputeTeam(1);
         using var cache = shard.CreateCache(Positions);

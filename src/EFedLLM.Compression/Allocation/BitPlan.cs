@@ -26,7 +26,7 @@ public sealed record BitPlan(ImmutableArray<PlannedMatrix> Matrices, double Bits
         ArgumentNullException.ThrowIfNull(survey);
         var embedding = ManifestLayout.Form(0, ManifestLayout.Sites(shape, 0)[0], new GroupForm(8, ManifestLayout.EmbeddingGroup), 0, null);
         var options = survey.Matrices.Select(matrix => matrix.Forms.Select(form => new PlannedMatrix(
-            Sized(matrix, form.Form), matrix.Loss(form.Error))).ToArray()).ToArray();
+            ManifestLayout.Form(matrix.Unit, matrix.Site, form.Form, 0, null), matrix.Loss(form.Error))).ToArray()).ToArray();
         var weights = ManifestLayout.ParametersPerToken(shape);
         var fixedBytes = FixedBytes(shape, embedding);
         var budget = (long)Math.Floor(bitsPerWeight * weights / 8) - fixedBytes;
@@ -41,13 +41,6 @@ public sealed record BitPlan(ImmutableArray<PlannedMatrix> Matrices, double Bits
 
         var planned = options.Select((forms, index) => forms[chosen[index]]).Prepend(new PlannedMatrix(embedding, 0)).ToImmutableArray();
         return new BitPlan(planned, 8.0 * (fixedBytes + planned.Skip(1).Sum(matrix => matrix.Form.Bytes)) / weights);
-    }
-
-    private static MatrixForm Sized(MatrixSurvey matrix, GroupForm form)
-    {
-        var f = ManifestLayout.Form(matrix.Unit, matrix.Site, form, 0, null);
-        long w = (long)ManifestLayout.RoundUp(f.Outputs, 16) * ManifestLayout.RoundUp(f.Inputs, form.Group);
-        return f with { Bytes = w * form.Bits / 8 + w / form.Group * 2 };
     }
 
     /// <summary>Bytes that a token reads besides matrices of layers and head: a row of the embedding, norms and biases.</summary>

@@ -10,9 +10,9 @@ internal static class OrderedBatches
     /// <param name="count">Number of batches.</param>
     /// <param name="observer">Sees the inputs of all, or null.</param>
     /// <param name="threads">Threads that may take part.</param>
-    /// <param name="cancellation">Ends the work early.</param>
     /// <param name="run">Computes a batch with the observer that it is given.</param>
-    public static void Run(int count, IInputObserver? observer, int threads, CancellationToken cancellation, Action<int, IInputObserver?> run)
+    /// <param name="cancellation">Ends the work early.</param>
+    public static void Run(int count, IInputObserver? observer, int threads, Action<int, IInputObserver?> run, CancellationToken cancellation)
     {
         var options = new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = cancellation };
         if (observer is null)

@@ -83,7 +83,7 @@ internal sealed class ResidualStream
         using var source = new SingleUnit(_shape, null, head);
         var piece = Math.Clamp(BatchLogits / _shape.VocabularySize, 1, _length);
         var sums = new double[Sequences];
-        OrderedBatches.Run(Sequences, observer, threads, cancellation, (sequence, recorder) =>
+        OrderedBatches.Run(Sequences, observer, threads, (sequence, recorder) =>
         {
             using var shard = TransformerShard.Load(source, new LayerRange(_shape.Layers + 1, _shape.Layers + 2));
             using var team = new ComputeTeam(1);
@@ -98,7 +98,7 @@ internal sealed class ResidualStream
                 shard.Forward([new ShardStep { Cache = cache, Count = count, Hidden = hidden, LogitRows = count, Logits = logits }], team);
                 sums[sequence] += score(sequence, position, logits.AsMemory(0, count * _shape.VocabularySize));
             }
-        });
+        }, cancellation);
         return sums.Sum();
     }
 
@@ -106,7 +106,7 @@ internal sealed class ResidualStream
     {
         using var source = new SingleUnit(_shape, layer, null);
         var together = Math.Max(BatchRows / _length, 1);
-        OrderedBatches.Run((Sequences + together - 1) / together, observer, threads, cancellation, (batch, recorder) =>
+        OrderedBatches.Run((Sequences + together - 1) / together, observer, threads, (batch, recorder) =>
         {
             using var shard = TransformerShard.Load(source, new LayerRange(1, 2));
             using var team = new ComputeTeam(1);
@@ -121,6 +121,6 @@ internal sealed class ResidualStream
             {
                 step.Cache.Dispose();
             }
-        });
+        }, cancellation);
     }
 }

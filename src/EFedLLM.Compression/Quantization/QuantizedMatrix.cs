@@ -2,15 +2,15 @@ using EFedLLM.Transformer.Linear;
 
 namespace EFedLLM.Compression.Quantization;
 
-/// <summary>A matrix in signed integers of at most 8 bits with a scale for each group of consecutive inputs of a row: W[o, i] ≈ Scales[o, i / Group] * Weights[o, i].</summary>
+/// <summary>A matrix in signed integers of a few bits with a scale for each group of consecutive inputs of a row: W[o, i] ≈ Scales[o, i / Group] * Weights[o, i].</summary>
 /// <param name="Outputs">Rows.</param>
 /// <param name="Inputs">Columns that hold weights.</param>
 /// <param name="Group">Columns that share a scale.</param>
-/// <param name="Weights">[Outputs, PaddedInputs], row-major, as wide as <see cref="Bits"/> says; zero in the columns beyond Inputs.</param>
+/// <param name="Weights">[Outputs, PaddedInputs], row-major, in -127 to 127, or of fewer bits than 8 in -2^(Bits - 1) to 2^(Bits - 1) - 1; zero in the columns beyond Inputs.</param>
 /// <param name="Scales">[Outputs, PaddedInputs / Group], row-major: bfloat16, not negative, finite.</param>
 public sealed record QuantizedMatrix(int Outputs, int Inputs, int Group, sbyte[] Weights, ushort[] Scales)
 {
-    /// <summary>Bits that a weight takes when it is stored: 8 (-127 to 127), or 4, 5 or 6 (-2^(bits-1) to 2^(bits-1)-1).</summary>
+    /// <summary>Bits of a weight: 4, 5, 6 or 8.</summary>
     public int Bits { get; init; } = 8;
 
     /// <summary>Columns with padding: the least multiple of <see cref="Group"/> that holds the inputs.</summary>

@@ -18,6 +18,13 @@ internal sealed class BenchCommand : Command
         HelpName = string.Join('|', KnownShapes.Names),
     };
 
+    private readonly Option<int> _bits = new("--bits")
+    {
+        Description = "Bits of a weight of --shape.",
+        HelpName = "8|6|5|4",
+        DefaultValueFactory = _ => 8,
+    };
+
     private readonly Option<int[]> _devices = new("--devices", "-d")
     {
         Description = "Numbers of device processes to measure, each with one thread; 0 is none. Default: 1 2 4.",
@@ -42,8 +49,9 @@ internal sealed class BenchCommand : Command
         : base("bench", "Measure tokens per second, bytes per token and the time of a hop, in this process and over devices on this machine.")
     {
         _shape.AcceptOnlyFromAmong([.. KnownShapes.Names]);
+        _bits.AcceptOnlyFromAmong("8", "6", "5", "4");
         _format.AcceptOnlyFromAmong("table", "json", "csv", "md");
-        foreach (var option in new Option[] { _model, _shape, _devices, _threads, _prompt, _decode, _repetitions, _format, _json })
+        foreach (var option in new Option[] { _model, _shape, _bits, _devices, _threads, _prompt, _decode, _repetitions, _format, _json })
         {
             Add(option);
         }
@@ -56,6 +64,11 @@ internal sealed class BenchCommand : Command
         if (parse.GetValue(_shape) is not null && parse.GetValue(_model) is not null)
         {
             throw new UserErrorException("--shape and --model exclude each other.", ExitCodes.Usage);
+        }
+
+        if (parse.GetValue(_shape) is null && parse.GetResult(_bits) is { Implicit: false })
+        {
+            throw new UserErrorException("--bits is for --shape: a model's weights have the bits it was compressed to.", ExitCodes.Usage);
         }
 
         var settings = new BenchSettings();
@@ -114,9 +127,10 @@ internal sealed class BenchCommand : Command
             return await ModelPreparation.FactoredAsync(parse.GetValue(_model), cancellation);
         }
 
+        var bits = parse.GetValue(_bits);
         var folder = await CompressionBar.RunAsync(
-            $"writing random weights of shape {shape}",
-            progress => RandomModel.Write(KnownShapes.Find(shape), Path.Combine(scratch, "model"), 1, $"random-{shape}", progress, cancellation).Folder);
+            $"writing random weights of {bits} bits in the shape {shape}",
+            progress => RandomModel.Write(KnownShapes.Find(shape), Path.Combine(scratch, "model"), 1, bits, $"random-{shape}", progress, cancellation).Folder);
 
         // A gateway needs some tokenizer; which, makes no difference to the time of a token.
         File.Copy(Path.Combine(ModelFolders.Bundled, "tokenizer.json"), Path.Combine(folder, "tokenizer.json"));

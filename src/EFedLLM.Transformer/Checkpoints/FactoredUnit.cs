@@ -4,7 +4,7 @@ namespace EFedLLM.Transformer.Checkpoints;
 
 /// <summary>
 /// The file of one unit of a factored model, read into memory or mapped. Its header holds exactly the tensors that the manifest derives, and
-/// no scale, norm or bias in it is anything but a plain number; weights are integers, so that each of their bytes is one.
+/// no scale, norm or bias in it is anything but a plain number; weights are integers, so that whatever bits are there are some.
 /// </summary>
 internal sealed unsafe class FactoredUnit : IDisposable
 {
@@ -74,16 +74,16 @@ internal sealed unsafe class FactoredUnit : IDisposable
         var (@base, v, u) = default((BlockMatrix?, BlockMatrix?, BlockMatrix?));
         if (form.Base is { } dense)
         {
-            @base = Part(form.Name + ".base", form.Outputs, form.Inputs, dense.Group);
+            @base = Part(form.Name + ".base", form.Outputs, form.Inputs, dense);
         }
 
         if (form.Factors is { } factors)
         {
             var rank = ManifestLayout.RoundUp(form.Rank, factors.Group);
             var owner = form.SharedFactors ?? form.Name;
-            v = _factors.GetValueOrDefault(owner) ?? Part(owner + ".v", rank, form.Inputs, factors.Group);
+            v = _factors.GetValueOrDefault(owner) ?? Part(owner + ".v", rank, form.Inputs, factors);
             _factors[owner] = v;
-            u = Part(form.Name + ".u", form.Outputs, rank, factors.Group);
+            u = Part(form.Name + ".u", form.Outputs, rank, factors);
         }
 
         return new FactoredLinear(form.Inputs, form.Outputs, @base, v, u, hasBias ? Vector(form.Name + ".bias") : null, _file.Memory)
@@ -156,10 +156,11 @@ internal sealed unsafe class FactoredUnit : IDisposable
         }
     }
 
-    private BlockMatrix Part(string name, int outputs, int inputs, int group) => new(
+    private BlockMatrix Part(string name, int outputs, int inputs, GroupForm form) => new(
         outputs,
         inputs,
-        group,
+        form.Group,
+        form.Bits,
         (sbyte*)_file.Pointer(name + ".weight"),
         (ushort*)_file.Pointer(name + ".scale"));
 }

@@ -154,7 +154,7 @@ public static class ManifestLayout
         var tensors = new List<ManifestTensor>(6);
         if (form.Base is { } dense)
         {
-            AddBlocks(".base", form.Outputs, form.Inputs, dense.Group);
+            AddBlocks(".base", form.Outputs, form.Inputs, dense);
         }
 
         if (form is { Rank: > 0, Factors: { } factors })
@@ -162,20 +162,22 @@ public static class ManifestLayout
             var rank = RoundUp(form.Rank, factors.Group);
             if (form.SharedFactors is null)
             {
-                AddBlocks(".v", rank, form.Inputs, factors.Group);
+                AddBlocks(".v", rank, form.Inputs, factors);
             }
 
-            AddBlocks(".u", form.Outputs, rank, factors.Group);
+            AddBlocks(".u", form.Outputs, rank, factors);
         }
 
         return tensors;
 
-        void AddBlocks(string part, int outputs, int inputs, int group)
+        void AddBlocks(string part, int outputs, int inputs, GroupForm groups)
         {
             var blocks = RoundUp(outputs, RowBlock) / RowBlock;
-            var groups = RoundUp(inputs, group) / group;
-            tensors.Add(new(form.Name + part + ".weight", "I8", [blocks, groups, group / 2, RowBlock, 2]));
-            tensors.Add(new(form.Name + part + ".scale", "BF16", [blocks, groups, RowBlock]));
+            var count = RoundUp(inputs, groups.Group) / groups.Group;
+            tensors.Add(groups.Bits == 8
+                ? new(form.Name + part + ".weight", "I8", [blocks, count, groups.Group / 2, RowBlock, 2])
+                : new(form.Name + part + ".weight", "U8", [blocks, count, groups.Group * groups.Bits / 32, RowBlock, 4]));
+            tensors.Add(new(form.Name + part + ".scale", "BF16", [blocks, count, RowBlock]));
         }
     }
 

@@ -116,7 +116,7 @@ internal static class ManifestRules
         Require(form.Base is not null || form.Rank > 0, field, "has neither a base nor factors");
         if (unit == 0)
         {
-            Require(form.Base?.Group == ManifestLayout.EmbeddingGroup && form.Rank == 0, field, $"is not a table with groups of {ManifestLayout.EmbeddingGroup}, the one form of an embedding");
+            Require(form.Base is { Bits: 8, Group: ManifestLayout.EmbeddingGroup } && form.Rank == 0, field, $"is not a table of 8 bits with groups of {ManifestLayout.EmbeddingGroup}, the one form of an embedding");
         }
     }
 
@@ -149,7 +149,7 @@ internal static class ManifestRules
     }
 
     private static void CheckGroup(GroupForm? form, string field) => Require(
-        form is null or { Bits: 8, Group: 32 or 64 }, field, "is not 8 bits in groups of 32 or 64, what this program computes with");
+        form is null or { Bits: 4 or 5 or 6 or 8, Group: 32 or 64 }, field, "is not 4, 5, 6 or 8 bits in groups of 32 or 64, what this program computes with");
 
     private static void CheckFiles(ModelManifest manifest)
     {

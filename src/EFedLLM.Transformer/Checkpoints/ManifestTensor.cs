@@ -4,7 +4,7 @@ namespace EFedLLM.Transformer.Checkpoints;
 
 /// <summary>One tensor of a unit file, as the manifest fixes it.</summary>
 /// <param name="Name">Its name in the file.</param>
-/// <param name="Type">The safetensors type: <c>I8</c>, <c>BF16</c> or <c>F32</c>.</param>
+/// <param name="Type">The safetensors type: <c>I8</c>, <c>U8</c>, <c>BF16</c> or <c>F32</c>.</param>
 /// <param name="Shape">Dimensions, outermost first.</param>
 public sealed record ManifestTensor(string Name, string Type, ImmutableArray<int> Shape)
 {

@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics;
 namespace EFedLLM.Transformer.Kernels;
 
 /// <summary>
-/// The product of int8 weights and int16 activations: for every output and group the exact integer sum, then
+/// The product of weights of 4 to 8 bits and int16 activations: for every output and group the exact integer sum, then
 /// <c>acc = fma((float)sum, weightScale · activationScale, acc)</c>, groups ascending. The sum of a group is exact, so
 /// its order is free, and an output has one accumulator, so every width, tile and thread count gives the same bits.
 /// </summary>
@@ -39,7 +39,7 @@ internal static unsafe class GroupDot
     /// <param name="results">[tokens, rows]; read and overwritten.</param>
     public static void Add(KernelWidth width, in WeightBlocks matrix, int firstRow, int rows, in ActivationRows activations, int firstToken, int tokens, float* results)
     {
-        switch (width)
+        switch (matrix.Bits == 8 ? width : KernelWidth.Scalar)
         {
             case KernelWidth.Bits512:
                 GroupDotTiles<DotLanes512, Vector512<short>, Vector512<int>, Vector512<float>>.Add(matrix, firstRow, rows, activations, firstToken, tokens, results);

@@ -4,7 +4,7 @@ using EFedLLM.Transformer.Kernels;
 namespace EFedLLM.Transformer.Linear;
 
 /// <summary>
-/// A served matrix: y = B·x + U·(V·x) + bias, with int8 weights. x is quantised to 16 bits in the groups of B and of V
+/// A served matrix: y = B·x + U·(V·x) + bias, with integer weights of 4, 5, 6 or 8 bits. x is quantised to 16 bits in the groups of B and of V
 /// (<c>ActivationQuantizer</c>), V·x is a float32 vector that is quantised the same way in the groups of U. An output
 /// has one float32 accumulator, which begins at 0, takes the groups of B in ascending order, then those of U, and then
 /// the bias. Its bits therefore depend on the weights and its own row of x alone.

@@ -63,7 +63,7 @@ internal static class FactoredFolder
             var data = new byte[tensor.Bytes];
             switch (tensor.Type)
             {
-                case "I8":
+                case "I8" or "U8":
                     random.NextBytes(data);
                     break;
                 case "BF16":

@@ -15,11 +15,15 @@ public sealed class FactoredModelTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void A_folder_is_opened_loaded_and_verified(bool shared)
+    [InlineData(8, false)]
+    [InlineData(6, false)]
+    [InlineData(5, false)]
+    [InlineData(4, false)]
+    [InlineData(8, true)]
+    [InlineData(5, true)]
+    public void A_folder_is_opened_loaded_and_verified(int bits, bool shared)
     {
-        var manifest = FactoredFolder.Write(_folder, sample: SampleManifests.Create(shared: shared));
+        var manifest = FactoredFolder.Write(_folder, sample: SampleManifests.Create(bits: bits, shared: shared));
         Assert.True(FactoredModel.IsFactored(_folder.Path));
         using var model = FactoredModel.Open(_folder.Path);
         Assert.Equal(ModelManifest.IdOf(File.ReadAllBytes(_folder.File("manifest.json"))), model.Id);
@@ -275,10 +279,10 @@ public sealed class FactoredModelTests : IDisposable
     /// <summary>Reads the matrix from the file by the published layout and compares one product with it.</summary>
     private static void AssertComputes(SafetensorsFile file, MatrixForm form, LinearLayer layer)
     {
-        var @base = form.Base is null ? null : Part(form.Name + ".base", form.Outputs, form.Inputs, form.Base.Group);
+        var @base = form.Base is null ? null : Part(form.Name + ".base", form.Outputs, form.Inputs, form.Base);
         var rank = form.Factors is null ? 0 : ManifestLayout.RoundUp(form.Rank, form.Factors.Group);
-        var v = form.Factors is null ? null : Part((form.SharedFactors ?? form.Name) + ".v", rank, form.Inputs, form.Factors.Group);
-        var u = form.Factors is null ? null : Part(form.Name + ".u", form.Outputs, rank, form.Factors.Group);
+        var v = form.Factors is null ? null : Part((form.SharedFactors ?? form.Name) + ".v", rank, form.Inputs, form.Factors);
+        var u = form.Factors is null ? null : Part(form.Name + ".u", form.Outputs, rank, form.Factors);
         var x = new float[form.Inputs];
         HardRows.Fill(x, 0, new Random(5));
         using var team = new ComputeTeam(2);
@@ -287,14 +291,15 @@ public sealed class FactoredModelTests : IDisposable
         Assert.Equal(PlainFactored.Apply(@base, v, u, layer.Bias, x), y);
         Assert.Contains(y, value => value != 0);
 
-        PlainFactored Part(string name, int outputs, int inputs, int group)
+        PlainFactored Part(string name, int outputs, int inputs, GroupForm own)
         {
+            var (bits, group) = own;
             var groups = BlockLayout.Groups(inputs, group);
             var weights = new sbyte[outputs * inputs];
             var scales = new ushort[outputs * groups];
-            BlockLayout.Unpack(MemoryMarshal.Cast<byte, sbyte>(file.Bytes(name + ".weight")), outputs, inputs, group, weights);
+            BlockLayout.Unpack(MemoryMarshal.Cast<byte, sbyte>(file.Bytes(name + ".weight")), outputs, inputs, group, bits, weights);
             BlockLayout.UnpackScales(MemoryMarshal.Cast<byte, ushort>(file.Bytes(name + ".scale")), outputs, groups, scales);
-            return new(outputs, inputs, group, weights, scales);
+            return new(outputs, inputs, group, weights, scales, bits);
         }
     }
 

@@ -11,10 +11,11 @@ internal sealed class FactoredLinearDigest : IBitDigest
         using var team = new ComputeTeam(2);
         foreach (var shape in FactoredLinearTests.Shapes)
         {
-            var (outputs, inputs, rank, baseGroup, factorGroup) = ((int)shape[0], (int)shape[1], (int)shape[2], (int)shape[3], (int)shape[4]);
+            var (outputs, inputs, rank, baseGroup, factorGroup, baseBits, factorBits) =
+                ((int)shape[0], (int)shape[1], (int)shape[2], (int)shape[3], (int)shape[4], (int)shape[5], (int)shape[6]);
             foreach (var extreme in new[] { false, true })
             {
-                var matrix = Sample.Create(outputs, inputs, rank, baseGroup, factorGroup, extreme);
+                var matrix = Sample.Create(outputs, inputs, rank, baseGroup, factorGroup, baseBits, factorBits, extreme);
                 var layer = matrix.Layer(GroupDot.Best);
                 for (var kind = 0; kind < HardRows.Kinds; kind++)
                 {

@@ -6,27 +6,40 @@ namespace EFedLLM.Transformer.Tests.Linear;
 
 public sealed class FactoredLinearTests
 {
-    public static TheoryData<int, int, int, int, int> Shapes => new()
+    public static TheoryData<int, int, int, int, int, int, int> Shapes => new()
     {
-        // outputs, inputs, rank, group of the base, group of the factors; 0 is absent
-        { 1, 1, 0, 32, 0 },
-        { 16, 32, 0, 32, 0 },
-        { 70, 100, 0, 64, 0 },
-        { 200, 96, 0, 32, 0 },
-        { 33, 65, 7, 32, 32 },
-        { 130, 160, 40, 64, 32 },
-        { 48, 200, 64, 32, 64 },
-        { 90, 70, 20, 0, 32 },
-        { 17, 129, 1, 0, 64 },
+        // outputs, inputs, rank, group of the base, group of the factors, bits of the base, bits of the factors; a group of 0 is absent
+        { 1, 1, 0, 32, 0, 8, 8 },
+        { 16, 32, 0, 32, 0, 8, 8 },
+        { 70, 100, 0, 64, 0, 8, 8 },
+        { 200, 96, 0, 32, 0, 8, 8 },
+        { 33, 65, 7, 32, 32, 8, 8 },
+        { 130, 160, 40, 64, 32, 8, 8 },
+        { 48, 200, 64, 32, 64, 8, 8 },
+        { 90, 70, 20, 0, 32, 8, 8 },
+        { 17, 129, 1, 0, 64, 8, 8 },
+        { 1, 1, 0, 32, 0, 4, 8 },
+        { 200, 96, 0, 32, 0, 4, 8 },
+        { 70, 100, 0, 64, 0, 4, 8 },
+        { 130, 160, 40, 64, 32, 4, 8 },
+        { 1, 1, 0, 64, 0, 5, 8 },
+        { 200, 96, 0, 32, 0, 5, 8 },
+        { 70, 100, 0, 64, 0, 5, 8 },
+        { 48, 200, 64, 32, 64, 5, 6 },
+        { 1, 1, 0, 64, 0, 6, 8 },
+        { 200, 96, 0, 32, 0, 6, 8 },
+        { 70, 100, 0, 64, 0, 6, 8 },
+        { 33, 65, 7, 32, 32, 6, 5 },
+        { 17, 129, 1, 0, 64, 8, 4 },
     };
 
     [Theory]
     [MemberData(nameof(Shapes))]
-    public void Every_width_gives_the_bits_of_the_definition(int outputs, int inputs, int rank, int baseGroup, int factorGroup)
+    public void Every_width_gives_the_bits_of_the_definition(int outputs, int inputs, int rank, int baseGroup, int factorGroup, int baseBits, int factorBits)
     {
         foreach (var extreme in new[] { false, true })
         {
-            var matrix = Sample.Create(outputs, inputs, rank, baseGroup, factorGroup, extreme);
+            var matrix = Sample.Create(outputs, inputs, rank, baseGroup, factorGroup, baseBits, factorBits, extreme);
             foreach (var width in Enum.GetValues<KernelWidth>().Where(GroupDot.IsSupported))
             {
                 var layer = matrix.Layer(width);
@@ -60,7 +73,7 @@ public sealed class FactoredLinearTests
     [InlineData(3)]
     public void Neither_threads_nor_the_rest_of_the_batch_change_a_row(int threads)
     {
-        var matrix = Sample.Create(333, 257, 70, 32, 64, extreme: false);
+        var matrix = Sample.Create(333, 257, 70, 32, 64, 8, 8, extreme: false);
         var layer = matrix.Layer(GroupDot.Best);
         using var alone = new ComputeTeam(1);
         using var team = new ComputeTeam(threads);
@@ -75,9 +88,9 @@ public sealed class FactoredLinearTests
 
     [Theory]
     [MemberData(nameof(Shapes))]
-    public void The_product_is_right_within_the_error_of_quantising(int outputs, int inputs, int rank, int baseGroup, int factorGroup)
+    public void The_product_is_right_within_the_error_of_quantising(int outputs, int inputs, int rank, int baseGroup, int factorGroup, int baseBits, int factorBits)
     {
-        var matrix = Sample.Create(outputs, inputs, rank, baseGroup, factorGroup, extreme: false);
+        var matrix = Sample.Create(outputs, inputs, rank, baseGroup, factorGroup, baseBits, factorBits, extreme: false);
         using var team = new ComputeTeam(2);
         foreach (var kind in new[] { 0, 1, 4, 5, 7, 11 })
         {
@@ -94,7 +107,7 @@ public sealed class FactoredLinearTests
     [Fact]
     public void Every_byte_of_weights_is_counted()
     {
-        var matrix = Sample.Create(40, 70, 20, 32, 64, extreme: false);
+        var matrix = Sample.Create(40, 70, 20, 32, 64, 8, 8, extreme: false);
         var expected = 48 * 96 + 48 * 3 * 2 // base: rows and inputs filled up, a scale of two bytes per group
             + 64 * 128 + 64 * 2 * 2 // V
             + 48 * 64 + 48 * 2 // U
@@ -105,7 +118,7 @@ public sealed class FactoredLinearTests
     [Fact]
     public void A_second_application_allocates_nothing()
     {
-        var matrix = Sample.Create(64, 96, 32, 32, 64, extreme: false);
+        var matrix = Sample.Create(64, 96, 32, 32, 64, 8, 8, extreme: false);
         var layer = matrix.Layer(GroupDot.Best);
         using var team = new ComputeTeam(2);
         var workspace = new LinearWorkspace();
@@ -132,8 +145,10 @@ public sealed class FactoredLinearTests
         Assert.Throws<ArgumentException>(() => new FactoredLinear(64, 16, b, Matrix(16, 64, 32), u, null));
         Assert.Throws<ArgumentException>(() => new FactoredLinear(64, 16, b, Matrix(16, 64, 32), Matrix(16, 16, 32), null));
         Assert.Throws<ArgumentException>(() => new FactoredLinear(64, 16, b, null, null, new float[15]));
-        Assert.Throws<ArgumentException>(() => new BlockMatrix(16, 64, 32, new sbyte[1023], new ushort[32]));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new BlockMatrix(16, 64, 16, new sbyte[1024], new ushort[64]));
+        Assert.Throws<ArgumentException>(() => new BlockMatrix(16, 64, 32, 8, new sbyte[1023], new ushort[32]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new BlockMatrix(16, 64, 16, 8, new sbyte[1024], new ushort[64]));
+        Assert.Throws<ArgumentException>(() => new BlockMatrix(16, 64, 32, 5, new sbyte[512], new ushort[32]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new BlockMatrix(16, 64, 32, 7, new sbyte[896], new ushort[32]));
         using var team = new ComputeTeam(1);
         var layer = new FactoredLinear(64, 16, b, v, u, null);
         Assert.Throws<ArgumentException>(() => layer.Apply(new float[63], 1, new float[16], new LinearWorkspace(), team));

@@ -8,16 +8,18 @@ namespace EFedLLM.Transformer.Tests.Linear;
 /// <param name="Group">Inputs that share a scale.</param>
 /// <param name="Weights">[outputs, inputs].</param>
 /// <param name="Scales">[outputs, groups], bfloat16.</param>
-internal sealed record PlainFactored(int Outputs, int Inputs, int Group, sbyte[] Weights, ushort[] Scales)
+/// <param name="Bits">Bits of a weight.</param>
+internal sealed record PlainFactored(int Outputs, int Inputs, int Group, sbyte[] Weights, ushort[] Scales, int Bits = 8)
 {
     public int Groups => (Inputs + Group - 1) / Group;
 
-    public static PlainFactored Random(int outputs, int inputs, int group, Random random, bool extreme = false)
+    public static PlainFactored Random(int outputs, int inputs, int group, Random random, bool extreme = false, int bits = 8)
     {
         var weights = new sbyte[outputs * inputs];
+        var half = 1 << (bits - 1);
         for (var i = 0; i < weights.Length; i++)
         {
-            weights[i] = extreme ? (sbyte)(random.Next(3) switch { 0 => -128, 1 => -127, _ => 127 }) : (sbyte)random.Next(-127, 128);
+            weights[i] = extreme ? (sbyte)(random.Next(3) switch { 0 => -half, 1 => -half + 1, _ => half - 1 }) : (sbyte)random.Next(-half, half);
         }
 
         var scales = new ushort[outputs * ((inputs + group - 1) / group)];
@@ -26,17 +28,17 @@ internal sealed record PlainFactored(int Outputs, int Inputs, int Group, sbyte[]
             scales[i] = BFloat16.FromSingle(random.NextSingle() / 1000);
         }
 
-        return new(outputs, inputs, group, weights, scales);
+        return new(outputs, inputs, group, weights, scales, bits);
     }
 
     /// <summary>The matrix as the layer takes it.</summary>
     public BlockMatrix Pack()
     {
-        var weights = new sbyte[BlockLayout.WeightBytes(Outputs, Inputs, Group)];
+        var weights = new sbyte[BlockLayout.WeightBytes(Outputs, Inputs, Group, Bits)];
         var scales = new ushort[BlockLayout.ScaleCount(Outputs, Inputs, Group)];
-        BlockLayout.Pack(Weights, Outputs, Inputs, Group, weights);
+        BlockLayout.Pack(Weights, Outputs, Inputs, Group, Bits, weights);
         BlockLayout.PackScales(Scales, Outputs, Groups, scales);
-        return new(Outputs, Inputs, Group, weights, scales);
+        return new(Outputs, Inputs, Group, Bits, weights, scales);
     }
 
     /// <summary>The weight of a row and a column.</summary>

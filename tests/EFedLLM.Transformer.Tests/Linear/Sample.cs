@@ -11,8 +11,10 @@ internal sealed record Sample(int Outputs, int Inputs, PlainFactored? Base, Plai
     /// <param name="rank">Rank of the factors, 0 for none.</param>
     /// <param name="baseGroup">Group of the base, 0 for none.</param>
     /// <param name="factorGroup">Group of the factors.</param>
+    /// <param name="baseBits">Bits of a weight of the base.</param>
+    /// <param name="factorBits">Bits of a weight of the factors.</param>
     /// <param name="extreme">Whether all weights are the largest and least there are.</param>
-    public static Sample Create(int outputs, int inputs, int rank, int baseGroup, int factorGroup, bool extreme)
+    public static Sample Create(int outputs, int inputs, int rank, int baseGroup, int factorGroup, int baseBits, int factorBits, bool extreme)
     {
         var random = new Random(outputs * 7919 + inputs);
         var padded = factorGroup == 0 ? 0 : (rank + factorGroup - 1) / factorGroup * factorGroup;
@@ -21,9 +23,9 @@ internal sealed record Sample(int Outputs, int Inputs, PlainFactored? Base, Plai
         return new(
             outputs,
             inputs,
-            baseGroup == 0 ? null : PlainFactored.Random(outputs, inputs, baseGroup, random, extreme),
-            rank == 0 ? null : PlainFactored.Random(padded, inputs, factorGroup, random, extreme),
-            rank == 0 ? null : PlainFactored.Random(outputs, padded, factorGroup, random, extreme),
+            baseGroup == 0 ? null : PlainFactored.Random(outputs, inputs, baseGroup, random, extreme, baseBits),
+            rank == 0 ? null : PlainFactored.Random(padded, inputs, factorGroup, random, extreme, factorBits),
+            rank == 0 ? null : PlainFactored.Random(outputs, padded, factorGroup, random, extreme, factorBits),
             bias);
     }
 
