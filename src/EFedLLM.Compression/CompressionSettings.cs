@@ -20,6 +20,15 @@ public sealed record CompressionSettings
     /// <summary>Bits per weight all-in that the result has at most (<see cref="Transformer.Checkpoints.ModelManifest.ReadBitsPerWeight"/>); used by <see cref="CompressionProfile.Calibrated"/> alone, as are the following.</summary>
     public double TargetBits { get; init; } = 6.4;
 
+    /// <summary>Bytes that the weight files have at most, in place of <see cref="TargetBits"/>; or null.</summary>
+    public long? TargetSize { get; init; }
+
+    /// <summary>The largest loss of perplexity, as a share, measured on a part of the calibration text that is held out, in place of the other targets: the fewest bits that keep it are looked for. Or null.</summary>
+    public double? MaxLoss { get; init; }
+
+    /// <summary>Whether matrices may get low-rank branches, where those save more than their bytes would elsewhere.</summary>
+    public bool LowRank { get; init; } = true;
+
     /// <summary>The text to calibrate on, or null for the built-in one.</summary>
     public string? CalibrationText { get; init; }
 
@@ -48,6 +57,8 @@ public sealed record CompressionSettings
         Require(Keep is > 0 and <= 1, nameof(Keep), $"is {Keep}: it is a share, above 0 and at most 1");
         Require(Group is 32 or 64, nameof(Group), $"is {Group}: groups of 32 and of 64 are there");
         Require(TargetBits is > 0 and <= 16, nameof(TargetBits), $"is {TargetBits}: it is a number of bits, above 0 and at most 16");
+        Require(TargetSize is null or > 0, nameof(TargetSize), $"is {TargetSize}: it is a number of bytes");
+        Require(MaxLoss is null or > 0 and < 1, nameof(MaxLoss), $"is {MaxLoss}: it is a share, above 0 and below 1");
         Require(StartToken is null or >= 0, nameof(StartToken), $"is {StartToken}: it is a token id");
         Require(Threads >= 1, nameof(Threads), $"is {Threads}: at least one thread is needed");
     }

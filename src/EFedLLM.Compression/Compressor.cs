@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Runtime.ExceptionServices;
+using EFedLLM.Compression.Allocation;
 using EFedLLM.Transformer.Checkpoints;
 
 namespace EFedLLM.Compression;
@@ -61,6 +62,25 @@ public static class Compressor
         return TargetFolder.Commit(target, partial, Finish(manifest, files.ToImmutable(), companions));
     }
 
+    /// <summary>What <see cref="Run"/> would do under <see cref="CompressionProfile.Calibrated"/>: measures everything that a plan needs and writes nothing.</summary>
+    /// <param name="source">The checkpoint.</param>
+    /// <param name="settings">What to make. A largest loss is no target here: only making the model would measure it.</param>
+    /// <param name="progress">Is told after every unit, or null.</param>
+    /// <param name="cancellation">Ends the work.</param>
+    /// <exception cref="ArgumentException">A setting is out of its bounds, or asks for what a plan cannot tell.</exception>
+    /// <exception cref="InvalidDataException">A tensor has a value that is not finite, the calibration text is too short, or the target cannot be met; the message says what to do.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static BitPlan Plan(
+        Checkpoint source, CompressionSettings settings, IProgress<CompressionProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        ArgumentNullException.ThrowIfNull(settings);
+        settings.Check();
+        return settings.Profile == CompressionProfile.Calibrated && settings.MaxLoss is null
+            ? CalibratedCompressor.Plan(source, settings, progress, cancellation)
+            : throw new ArgumentException("A plan is made for the calibrated profile, with bits or a size as its target.", nameof(settings));
+    }
+
     /// <summary>A manifest as it is known before any weight is written: without bytes and hashes.</summary>
     internal static ModelManifest Outline(ModelShape shape, string name, string profile, ImmutableArray<MatrixForm> forms) => new()
     {
@@ -79,7 +99,7 @@ public static class Compressor
     {
         Files = files,
         Companions = companions,
-        BitsPerWeight = files.Sum(file => file.Bytes) * 8.0 / ManifestLayout.Parameters(outline.Shape),
+        BitsPerWeight = outline.ReadBitsPerWeight,
     };
 
     /// <summary>The name for a model from a folder: the folder's own, fit for a manifest.</summary>

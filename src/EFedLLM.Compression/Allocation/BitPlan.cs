@@ -7,7 +7,8 @@ namespace EFedLLM.Compression.Allocation;
 /// <summary>Which form every matrix gets, and what is predicted of it.</summary>
 /// <param name="Matrices">All matrices, in the manifest's order, the embedding first.</param>
 /// <param name="BitsPerWeight">Bits per weight all-in, as <see cref="ModelManifest.ReadBitsPerWeight"/> counts them.</param>
-public sealed record BitPlan(ImmutableArray<PlannedMatrix> Matrices, double BitsPerWeight)
+/// <param name="BranchesTried">Low-rank branches that were tried.</param>
+public sealed record BitPlan(ImmutableArray<PlannedMatrix> Matrices, double BitsPerWeight, int BranchesTried)
 {
     /// <summary>The forms.</summary>
     public ImmutableArray<MatrixForm> Forms => [.. Matrices.Select(matrix => matrix.Form)];
@@ -24,31 +25,79 @@ public sealed record BitPlan(ImmutableArray<PlannedMatrix> Matrices, double Bits
     {
         ArgumentNullException.ThrowIfNull(shape);
         ArgumentNullException.ThrowIfNull(survey);
-        var embedding = ManifestLayout.Form(0, ManifestLayout.Sites(shape, 0)[0], new GroupForm(8, ManifestLayout.EmbeddingGroup), 0, null);
-        var options = survey.Matrices.Select(matrix => matrix.Forms.Select(form => new PlannedMatrix(
-            ManifestLayout.Form(matrix.Unit, matrix.Site, form.Form, 0, null), matrix.Loss(form.Error))).ToArray()).ToArray();
         var weights = ManifestLayout.ParametersPerToken(shape);
-        var fixedBytes = FixedBytes(shape, embedding);
+        var fixedBytes = FixedBytes(shape);
         var budget = (long)Math.Floor(bitsPerWeight * weights / 8) - fixedBytes;
-        var chosen = BudgetAllocator.Choose([.. options.Select(forms => forms.Select(form => new MatrixOption(form.Form.Bytes, form.Loss)).ToArray())], budget);
-        if (chosen is null)
-        {
-            var least = fixedBytes + options.Sum(forms => forms.Min(form => form.Form.Bytes));
-            throw new InvalidDataException(string.Create(
-                CultureInfo.InvariantCulture,
-                $"{bitsPerWeight:0.##} bits per weight cannot be met: the nearest is {Math.Ceiling(800.0 * least / weights) / 100:0.00}, with every matrix in its smallest form."));
-        }
-
-        var planned = options.Select((forms, index) => forms[chosen[index]]).Prepend(new PlannedMatrix(embedding, 0)).ToImmutableArray();
-        return new BitPlan(planned, 8.0 * (fixedBytes + planned.Skip(1).Sum(matrix => matrix.Form.Bytes)) / weights);
+        var options = survey.Matrices
+            .Select(matrix => matrix.Forms.Select(form => new PlannedMatrix(ManifestLayout.Form(matrix.Unit, matrix.Site, form.Form, 0, null), matrix.Loss(form.Error))).ToArray())
+            .ToArray();
+        var planned = Solve(options, budget) ?? throw new InvalidDataException(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{bitsPerWeight:0.##} bits per weight cannot be met: the nearest is {LeastBits(shape):0.00}, with every matrix in its smallest form."));
+        planned = WithBranches(survey, options, planned, budget);
+        var matrices = planned.Prepend(new PlannedMatrix(Embedding(shape), 0)).ToImmutableArray();
+        return new BitPlan(matrices, 8.0 * (fixedBytes + planned.Sum(matrix => matrix.Form.Bytes)) / weights, survey.Branches.Length);
     }
 
+    /// <summary>The least bits per weight that a model of a shape can have, rounded up to hundredths.</summary>
+    public static double LeastBits(ModelShape shape)
+    {
+        ArgumentNullException.ThrowIfNull(shape);
+        var bytes = FixedBytes(shape) + Enumerable.Range(1, shape.Layers + 1)
+            .SelectMany(unit => ManifestLayout.Sites(shape, unit).Select(site => MatrixSurvey.Candidates.Min(form => ManifestLayout.Form(unit, site, form, 0, null).Bytes)))
+            .Sum();
+        return Math.Ceiling(800.0 * bytes / ManifestLayout.ParametersPerToken(shape)) / 100;
+    }
+
+    private static PlannedMatrix[]? Solve(PlannedMatrix[][] options, long budget)
+    {
+        var choices = options.Select(forms => forms.Select(form => new MatrixOption(form.Form.Bytes, form.Loss)).ToArray()).ToArray();
+        return BudgetAllocator.Choose(choices, budget) is { } chosen ? [.. options.Select((forms, index) => forms[chosen[index]])] : null;
+    }
+
+    /// <summary>Gives places a branch where all others, with what it leaves them, lose less by that than they did.</summary>
+    private static PlannedMatrix[] WithBranches(ModelSurvey survey, PlannedMatrix[][] options, PlannedMatrix[] planned, long budget)
+    {
+        var current = ((PlannedMatrix[][])options.Clone(), planned);
+        foreach (var branch in survey.Branches)
+        {
+            var trial = ((PlannedMatrix[][])current.Item1.Clone(), (PlannedMatrix[]?)null);
+            PlannedMatrix? owner = null;
+            var member = 0;
+            for (var index = 0; index < survey.Matrices.Length; index++)
+            {
+                var matrix = survey.Matrices[index];
+                if (matrix.Unit != branch.Unit || matrix.Site.Input != branch.Input)
+                {
+                    continue;
+                }
+
+                var reference = matrix.Forms.First(form => form.Form == MatrixSurvey.ReferenceForm);
+                var form = ManifestLayout.Form(matrix.Unit, matrix.Site, reference.Form, branch.Rank, BranchSurvey.FactorForm, owner?.Form.Name);
+                var withBranch = new PlannedMatrix(form, matrix.Loss(reference.Error) * branch.Shares[member++]);
+                owner ??= withBranch;
+                trial.Item1[index] = [withBranch];
+            }
+
+            trial.Item2 = Solve(trial.Item1, budget);
+            if (trial.Item2 is { } better && better.Sum(matrix => matrix.Loss) < current.planned.Sum(matrix => matrix.Loss))
+            {
+                current = (trial.Item1, better);
+            }
+        }
+
+        return current.planned;
+    }
+
+    private static MatrixForm Embedding(ModelShape shape) =>
+        ManifestLayout.Form(0, ManifestLayout.Sites(shape, 0)[0], new GroupForm(8, ManifestLayout.EmbeddingGroup), 0, null);
+
     /// <summary>Bytes that a token reads besides matrices of layers and head: a row of the embedding, norms and biases.</summary>
-    private static long FixedBytes(ModelShape shape, MatrixForm embedding)
+    private static long FixedBytes(ModelShape shape)
     {
         var vectors = Enumerable.Range(1, shape.Layers + 1).Sum(unit => ManifestLayout
-            .Tensors(shape, unit, [.. ManifestLayout.Sites(shape, unit).Select(site => ManifestLayout.Form(unit, site, new GroupForm(8, 32), 0, null))])
+            .Tensors(shape, unit, [.. ManifestLayout.Sites(shape, unit).Select(site => ManifestLayout.Form(unit, site, MatrixSurvey.ReferenceForm, 0, null))])
             .Where(tensor => tensor.Type == "F32").Sum(tensor => tensor.Bytes));
-        return embedding.Bytes / shape.VocabularySize + vectors;
+        return Embedding(shape).Bytes / shape.VocabularySize + vectors;
     }
 }

@@ -23,8 +23,12 @@ internal sealed class SurveyPass
     private const double ProbeProducts = 4e12;
 
     private readonly CalibrationContext _context;
+    private readonly Func<long, bool> _tryBranches;
+    private readonly List<BranchSurvey> _branches = [];
 
-    public SurveyPass(CalibrationContext context) => _context = context;
+    /// <param name="context">What to work with.</param>
+    /// <param name="branches">Whether to try branches on a place with matrices of that many weights.</param>
+    public SurveyPass(CalibrationContext context, Func<long, bool> branches) => (_context, _tryBranches) = (context, branches);
 
     /// <summary>Surveys the model.</summary>
     /// <param name="unitDone">Is told after every unit.</param>
@@ -73,7 +77,7 @@ internal sealed class SurveyPass
         var divergences = clock.Run(Stage.Allocation, () => Divergences(probe, probes, head, new HeadWeights(head.Norm, last.Rounded!)));
         drafts.Add(last);
         unitDone(shape.Layers + 1);
-        return new ModelSurvey([.. drafts.Zip(divergences, (draft, divergence) => new MatrixSurvey(draft.Unit, draft.Site, divergence, draft.Forms))], loss);
+        return new ModelSurvey([.. drafts.Zip(divergences, (draft, divergence) => new MatrixSurvey(draft.Unit, draft.Site, divergence, draft.Forms))], loss, [.. _branches]);
     }
 
     /// <summary>Chunks that predictions are compared on, spread over the calibration text.</summary>
@@ -91,13 +95,46 @@ internal sealed class SurveyPass
         var sites = ManifestLayout.Sites(_context.Shape, unit);
         var means = _context.Clock.Run(Stage.Calibration, () => moments.Sites.ToDictionary(site => site, moments.Mean));
         var feedbacks = _context.Clock.Run(Stage.Factorisation, () => Feedbacks.Of(means, _context));
-        return [.. sites.Select((site, index) => _context.Clock.Run(Stage.Rounding, () =>
+        var drafts = new Draft[sites.Length];
+        foreach (var place in sites.Select((site, index) => (site, index)).GroupBy(pair => pair.site.Input))
         {
-            var weights = _context.Weights(unit, site);
-            var rounded = GptqRounder.Round(
-                weights, site.Outputs, site.Inputs, MatrixSurvey.ReferenceForm, feedbacks[site.Input], _context.Threads, null, _context.Cancellation);
-            return new Draft(unit, site, FormErrors(weights, site, means[site.Input], feedbacks[site.Input]), ServedMatrix.Of(new(rounded, null, null), biases[index]));
-        }))];
+            var (moment, feedback) = (means[place.Key], feedbacks[place.Key]);
+            var weights = place.Select(pair => _context.Weights(unit, pair.site)).ToArray();
+            var rounded = _context.Clock.Run(Stage.Rounding, () => place.Zip(weights, (pair, matrix) => GptqRounder.Round(
+                matrix, pair.site.Outputs, pair.site.Inputs, MatrixSurvey.ReferenceForm, feedback, _context.Threads, null, _context.Cancellation)).ToArray());
+            foreach (var ((site, index), i) in place.Select((pair, i) => (pair, i)))
+            {
+                var errors = _context.Clock.Run(Stage.Rounding, () => FormErrors(weights[i], site, moment, feedback));
+                drafts[index] = new Draft(unit, site, errors, ServedMatrix.Of(new(rounded[i], null, null), biases[index]));
+            }
+
+            // Never the head's: it has the most outputs of all matrices, whose U would cost the most.
+            if (unit <= _context.Shape.Layers && _tryBranches(weights.Sum(matrix => matrix.LongLength)))
+            {
+                _context.Clock.Run(Stage.Factorisation, () => TryBranches(unit, place.Key, weights, rounded, moment, feedback));
+            }
+        }
+
+        return drafts;
+    }
+
+    private void TryBranches(int unit, InputSite input, float[][] weights, QuantizedMatrix[] rounded, double[] moment, ErrorFeedback feedback)
+    {
+        var most = Math.Min(weights.Sum(matrix => matrix.Length) / rounded[0].Inputs, rounded[0].Inputs);
+        var ranks = BranchSurvey.Ranks.Where(rank => rank <= rounded.Min(matrix => Math.Min(matrix.Outputs, matrix.Inputs))).ToArray();
+        if (ranks.Length == 0)
+        {
+            return;
+        }
+
+        var branches = new Branches(weights, rounded, moment, feedback, Math.Min(ranks[^1], most));
+        var before = weights.Select((matrix, index) => OutputError.Of(Residual.Of(matrix, rounded[index]), rounded[index].Outputs, moment, rounded[index].Inputs)).ToArray();
+        foreach (var rank in ranks)
+        {
+            var (u, v) = branches.Factors(rank, BranchSurvey.FactorForm, _context);
+            var shares = branches.Errors(u, v, rank, moment).Zip(before, (after, whole) => whole > 0 ? after / whole : 1);
+            _branches.Add(new BranchSurvey(unit, input, rank, [.. shares]));
+        }
     }
 
     private ImmutableArray<FormError> FormErrors(float[] weights, ManifestSite site, double[] moment, ErrorFeedback feedback)

@@ -17,24 +17,29 @@ internal sealed class RoundingPass
     private ResidualStream? _heldOut;
 
     /// <param name="context">What to work with.</param>
-    /// <param name="forms">The forms of all matrices, in the manifest's order.</param>
+    /// <param name="forms">The forms of all matrices, in the manifest's order: each with a base; matrices of one place have branches of one rank, or none has.</param>
     public RoundingPass(CalibrationContext context, ImmutableArray<MatrixForm> forms) => (_context, _forms) = (context, forms);
 
     /// <summary>Mean negative log-likelihood of the held-out text, once the head is done; null where none was held out.</summary>
     public double? HeldOutLoss { get; private set; }
 
-    /// <summary>The streams behind the layers done, to go on from later.</summary>
-    public (float[] Calibration, float[] HeldOut) State
-    {
-        get => (_calibration!.Values, _heldOut!.Values);
-        set => (_calibration, _heldOut) = (new(_context.Shape, _context.Tokens.Length, value.Calibration), new(_context.Shape, _context.Tokens.Length, value.HeldOut));
-    }
+    /// <summary>The streams behind the units done.</summary>
+    public (float[] Calibration, float[] HeldOut) State => (_calibration!.Values, _heldOut!.Values);
+
+    /// <summary>How many values the streams have.</summary>
+    public int[] StateLengths => [ValuesOf(_context.Tokens.Calibration.Length), ValuesOf(_context.Tokens.HeldOut.Length)];
+
+    /// <summary>Takes up the streams behind some units, to go on with the next one.</summary>
+    public void Resume(float[] calibration, float[] heldOut) =>
+        (_calibration, _heldOut) = (new(_context.Shape, _context.Tokens.Length, calibration), new(_context.Shape, _context.Tokens.Length, heldOut));
 
     /// <summary>Does the next unit.</summary>
     /// <param name="unit">The unit: one after the other.</param>
     /// <returns>The parts of its matrices, in the manifest's order.</returns>
     public MatrixCompressor.Parts[] Next(int unit) =>
         unit == 0 ? Embedding() : unit <= _context.Shape.Layers ? Layer(unit) : Head(unit);
+
+    private int ValuesOf(int sequences) => checked(sequences * _context.Tokens.Length * _context.Shape.HiddenSize);
 
     private MatrixCompressor.Parts[] Embedding()
     {
@@ -80,15 +85,16 @@ internal sealed class RoundingPass
         foreach (var place in sites.Select((site, index) => (site, index)).GroupBy(pair => pair.site.Input))
         {
             var indices = place.Select(pair => pair.index).ToArray();
-            var done = CalibratedMatrix.Compress(
-                [.. indices.Select(index => _context.Weights(unit, sites[index]))],
-                [.. indices.Select(index => _forms.First(form => form.Unit == unit && form.Name == sites[index].Name))],
-                means[place.Key],
-                feedbacks[place.Key],
-                _context);
+            var weights = indices.Select(index => _context.Weights(unit, sites[index])).ToArray();
+            var forms = indices.Select(index => _forms.First(form => form.Unit == unit && form.Name == sites[index].Name)).ToArray();
+            var bases = _context.Clock.Run(Stage.Rounding, () => forms.Select((form, index) => GptqRounder.Round(
+                weights[index], form.Outputs, form.Inputs, form.Base!, feedbacks[place.Key], _context.Threads, null, _context.Cancellation)).ToArray());
+            var (rank, factorForm) = (forms[0].Rank, forms[0].Factors);
+            var (u, v) = rank == 0 ? (null, null) : _context.Clock.Run(
+                Stage.Factorisation, () => new Branches(weights, bases, means[place.Key], feedbacks[place.Key], rank).Factors(rank, factorForm!, _context));
             for (var i = 0; i < indices.Length; i++)
             {
-                parts[indices[i]] = done[i];
+                parts[indices[i]] = new MatrixCompressor.Parts(bases[i], u?[i], v);
             }
         }
 
