@@ -37,13 +37,14 @@ internal static unsafe class ActivationQuantizer
     /// <param name="group">Values that share a scale, 32 or 64.</param>
     /// <param name="q">[inputs rounded up to whole groups], overwritten.</param>
     /// <param name="scales">[groups], overwritten.</param>
+    /// <param name="sums">[groups], overwritten with the sums of q.</param>
     [SkipLocalsInit]
-    public static void Quantise(float* x, int inputs, int group, short* q, float* scales)
+    public static void Quantise(float* x, int inputs, int group, short* q, float* scales, int* sums)
     {
         var whole = inputs / group;
         for (var i = 0; i < whole; i++)
         {
-            scales[i] = QuantiseGroup(x + i * group, group, q + i * group);
+            scales[i] = QuantiseGroup(x + i * group, group, q + i * group, out sums[i]);
         }
 
         var rest = inputs - whole * group;
@@ -52,28 +53,32 @@ internal static unsafe class ActivationQuantizer
             var last = stackalloc float[LargestGroup];
             new ReadOnlySpan<float>(x + whole * group, rest).CopyTo(new Span<float>(last, group));
             new Span<float>(last + rest, group - rest).Clear();
-            scales[whole] = QuantiseGroup(last, group, q + whole * group);
+            scales[whole] = QuantiseGroup(last, group, q + whole * group, out sums[whole]);
         }
     }
 
-    private static float QuantiseGroup(float* x, int group, short* q)
+    private static float QuantiseGroup(float* x, int group, short* q, out int sum)
     {
         var largest = LargestMagnitude(x, group);
         var scale = BitConverter.Int32BitsToSingle(largest) / Maximum;
         if (largest >= InfinityBits || scale < LeastScale)
         {
             new Span<short>(q, group).Clear();
+            sum = 0;
             return largest >= InfinityBits ? NotANumber : 0;
         }
 
         var divisor = Vector256.Create(scale);
+        var sums = Vector256<int>.Zero;
         for (var i = 0; i < group; i += Vector256<short>.Count)
         {
-            var first = Vector256.Round(Vector256.Load(x + i) / divisor);
-            var second = Vector256.Round(Vector256.Load(x + i + Vector256<float>.Count) / divisor);
-            Vector256.Narrow(Vector256.ConvertToInt32Native(first), Vector256.ConvertToInt32Native(second)).Store(q + i);
+            var first = Vector256.ConvertToInt32Native(Vector256.Round(Vector256.Load(x + i) / divisor));
+            var second = Vector256.ConvertToInt32Native(Vector256.Round(Vector256.Load(x + i + Vector256<float>.Count) / divisor));
+            Vector256.Narrow(first, second).Store(q + i);
+            sums += first + second;
         }
 
+        sum = Vector256.Sum(sums);
         return scale;
     }
 

@@ -17,6 +17,27 @@ internal readonly unsafe struct DotLanes128 : IDotLanes<Vector128<short>, Vector
         Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(long*)source).AsSByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<short> LoadWords(sbyte* source) => Vector128.Load((short*)source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<short> Repeat(short bits) => Vector128.Create(bits);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<short> And(Vector128<short> a, Vector128<short> b) => a & b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<short> Or(Vector128<short> a, Vector128<short> b) => a | b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<short> ShiftLeft(Vector128<short> value, int bits) => value << bits;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<short> ShiftRight(Vector128<short> value, int bits) => value >>> bits;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> Sums(int value) => Vector128.Create(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<short> Broadcast(int* pair) => Vector128.Create(*pair).AsInt16();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

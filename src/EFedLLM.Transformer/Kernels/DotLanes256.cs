@@ -15,6 +15,27 @@ internal readonly unsafe struct DotLanes256 : IDotLanes<Vector256<short>, Vector
     public static Vector256<short> LoadWeights(sbyte* source) => Avx2.ConvertToVector256Int16(source);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<short> LoadWords(sbyte* source) => Vector256.Load((short*)source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<short> Repeat(short bits) => Vector256.Create(bits);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<short> And(Vector256<short> a, Vector256<short> b) => a & b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<short> Or(Vector256<short> a, Vector256<short> b) => a | b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<short> ShiftLeft(Vector256<short> value, int bits) => value << bits;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<short> ShiftRight(Vector256<short> value, int bits) => value >>> bits;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Sums(int value) => Vector256.Create(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<short> Broadcast(int* pair) => Vector256.Create(*pair).AsInt16();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

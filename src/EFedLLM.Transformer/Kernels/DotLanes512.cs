@@ -15,6 +15,27 @@ internal readonly unsafe struct DotLanes512 : IDotLanes<Vector512<short>, Vector
     public static Vector512<short> LoadWeights(sbyte* source) => Avx512BW.ConvertToVector512Int16(Vector256.Load(source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<short> LoadWords(sbyte* source) => Vector512.Load((short*)source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<short> Repeat(short bits) => Vector512.Create(bits);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<short> And(Vector512<short> a, Vector512<short> b) => a & b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<short> Or(Vector512<short> a, Vector512<short> b) => a | b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<short> ShiftLeft(Vector512<short> value, int bits) => value << bits;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<short> ShiftRight(Vector512<short> value, int bits) => value >>> bits;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<int> Sums(int value) => Vector512.Create(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<short> Broadcast(int* pair) => Vector512.Create(*pair).AsInt16();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

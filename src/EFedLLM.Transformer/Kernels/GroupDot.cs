@@ -39,16 +39,16 @@ internal static unsafe class GroupDot
     /// <param name="results">[tokens, rows]; read and overwritten.</param>
     public static void Add(KernelWidth width, in WeightBlocks matrix, int firstRow, int rows, in ActivationRows activations, int firstToken, int tokens, float* results)
     {
-        switch (matrix.Bits == 8 ? width : KernelWidth.Scalar)
+        switch (width)
         {
             case KernelWidth.Bits512:
-                GroupDotTiles<DotLanes512, Vector512<short>, Vector512<int>, Vector512<float>>.Add(matrix, firstRow, rows, activations, firstToken, tokens, results);
+                GroupDotForms<DotLanes512, Vector512<short>, Vector512<int>, Vector512<float>>.Add(matrix, firstRow, rows, activations, firstToken, tokens, results);
                 break;
             case KernelWidth.Bits256:
-                GroupDotTiles<DotLanes256, Vector256<short>, Vector256<int>, Vector256<float>>.Add(matrix, firstRow, rows, activations, firstToken, tokens, results);
+                GroupDotForms<DotLanes256, Vector256<short>, Vector256<int>, Vector256<float>>.Add(matrix, firstRow, rows, activations, firstToken, tokens, results);
                 break;
             case KernelWidth.Bits128:
-                GroupDotTiles<DotLanes128, Vector128<short>, Vector128<int>, Vector128<float>>.Add(matrix, firstRow, rows, activations, firstToken, tokens, results);
+                GroupDotForms<DotLanes128, Vector128<short>, Vector128<int>, Vector128<float>>.Add(matrix, firstRow, rows, activations, firstToken, tokens, results);
                 break;
             default:
                 ScalarGroupDot.Add(matrix, firstRow, rows, activations, firstToken, tokens, results);

@@ -15,10 +15,31 @@ internal unsafe interface IDotLanes<TPairs, TSums, TResults>
     /// <summary>The int8 pairs of <see cref="Count"/> rows, widened.</summary>
     static abstract TPairs LoadWeights(sbyte* source);
 
+    /// <summary>The words of <see cref="Count"/> rows, four bytes of each.</summary>
+    static abstract TPairs LoadWords(sbyte* source);
+
+    /// <summary>The same 16 bits in both halves of every lane.</summary>
+    static abstract TPairs Repeat(short bits);
+
+    /// <summary>a and b, bit by bit.</summary>
+    static abstract TPairs And(TPairs a, TPairs b);
+
+    /// <summary>a or b, bit by bit.</summary>
+    static abstract TPairs Or(TPairs a, TPairs b);
+
+    /// <summary>Shifts the 16 bits of every half to the left.</summary>
+    static abstract TPairs ShiftLeft(TPairs value, int bits);
+
+    /// <summary>Shifts the 16 bits of every half to the right and fills up with zeros.</summary>
+    static abstract TPairs ShiftRight(TPairs value, int bits);
+
+    /// <summary>The same sum in every lane.</summary>
+    static abstract TSums Sums(int value);
+
     /// <summary>One pair of activations in every lane.</summary>
     static abstract TPairs Broadcast(int* pair);
 
-    /// <summary>sum + w0·x0 + w1·x1 in every lane; the group's sum fits 32 bits: 64 · 128 · 32768 is 2^28.</summary>
+    /// <summary>sum + w0·x0 + w1·x1 in every lane; the group's sum fits 32 bits: 64 · 128 · 32768 is 2^28, and weights of 6 bits with their offset stay below 2^27.</summary>
     static abstract TSums AddProducts(TSums sum, TPairs weights, TPairs activations);
 
     /// <summary>The bfloat16 scales of <see cref="Count"/> rows as float32.</summary>

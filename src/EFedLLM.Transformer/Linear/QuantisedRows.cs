@@ -11,6 +11,7 @@ internal sealed unsafe class QuantisedRows : IParallelWork
 
     private short[] _values = [];
     private float[] _scales = [];
+    private int[] _sums = [];
     private float* _x;
     private int _inputs;
 
@@ -35,9 +36,15 @@ internal sealed unsafe class QuantisedRows : IParallelWork
         if (_scales.Length < rows * groups)
         {
             _scales = GC.AllocateUninitializedArray<float>(rows * groups, pinned: true);
+            _sums = GC.AllocateUninitializedArray<int>(rows * groups, pinned: true);
         }
 
-        Rows = new(Marshal.UnsafeAddrOfPinnedArrayElement(_values, 0), Marshal.UnsafeAddrOfPinnedArrayElement(_scales, 0), groups, group);
+        Rows = new(
+            Marshal.UnsafeAddrOfPinnedArrayElement(_values, 0),
+            Marshal.UnsafeAddrOfPinnedArrayElement(_scales, 0),
+            Marshal.UnsafeAddrOfPinnedArrayElement(_sums, 0),
+            groups,
+            group);
         _x = x;
         _inputs = inputs;
         if (values < LeastShared)
@@ -57,7 +64,7 @@ internal sealed unsafe class QuantisedRows : IParallelWork
     {
         for (var row = from; row < to; row++)
         {
-            ActivationQuantizer.Quantise(_x + (long)row * _inputs, _inputs, Rows.Group, Rows.ValuesOf(row), Rows.ScalesOf(row));
+            ActivationQuantizer.Quantise(_x + (long)row * _inputs, _inputs, Rows.Group, Rows.ValuesOf(row), Rows.ScalesOf(row), Rows.SumsOf(row));
         }
     }
 }

@@ -68,14 +68,18 @@ public sealed unsafe class ActivationQuantizerTests
     private static (short[] Q, float[] Scales) Quantise(float[] x, int group)
     {
         var groups = (x.Length + group - 1) / group;
-        var (q, scales) = (new short[groups * group], new float[groups]);
+        var (q, scales, sums) = (new short[groups * group], new float[groups], new int[groups]);
         q.AsSpan().Fill(99);
+        sums.AsSpan().Fill(99);
         fixed (float* source = x)
         fixed (short* values = q)
         fixed (float* steps = scales)
+        fixed (int* totals = sums)
         {
-            ActivationQuantizer.Quantise(source, x.Length, group, values, steps);
+            ActivationQuantizer.Quantise(source, x.Length, group, values, steps, totals);
         }
+
+        Assert.Equal(q.Chunk(group).Select(own => own.Sum(value => (int)value)), sums);
 
         return (q, scales);
     }
