@@ -118,7 +118,8 @@ internal sealed class GatewayActor : ReceiveActor, IWithTimers
             return (GenerationError.UnknownModel, $"There is no model '{prompt.Model}' here. There are: {string.Join(", ", _settings.Models.Select(model => model.Served.Name))}.");
         }
 
-        return PromptEncoder.Problem(prompt.Input, prompt.Settings, _settings.Limits) is { } problem ? (GenerationError.Invalid, problem) : null;
+        var unfit = EncodingRules.Problem(prompt, Model(prompt.Model)!) ?? PromptEncoder.Problem(prompt.Input, prompt.Settings, _settings.Limits);
+        return unfit is null ? null : (GenerationError.Invalid, unfit);
     }
 
     private GatewayModel? Model(string? name) => name is null
@@ -178,7 +179,8 @@ internal sealed class GatewayActor : ReceiveActor, IWithTimers
         }
 
         var plan = new GenerationPlan(
-            id, SessionId.New(), entry.Model.Served, entry.Model.Shape.VocabularySize, route, encoded.Tokens, encoded.Settings, _settings.Limits, entry.Arrived);
+            id, SessionId.New(), entry.Model.Served, entry.Model.Shape.VocabularySize, route, encoded.Tokens, encoded.Settings, _settings.Limits, entry.Arrived,
+            entry.Prompt.Output, entry.Model.Shape.OutputWidth(entry.Prompt.Output));
         var answer = new AnswerText(entry.Model.Tokenizer, encoded.Settings, entry.Model.Shape.EndTokens);
         var (client, reporter, time) = (entry.Client, _settings.Reporter, _settings.Time);
         entry.Pipeline = Context.Watch(Context.ActorOf(Props.Create(() => new InferencePipeline(plan, answer, client, reporter, time)), $"session-{plan.Session}"));

@@ -61,7 +61,9 @@ public sealed class GatewayModel
             shape.HiddenSize,
             OfUnits(source.UnitBytes),
             OfUnits(unit => manifest?.UnitReadBytes(unit) ?? (unit == 0 ? sizeof(float) * (long)shape.HiddenSize : source.UnitBytes(unit))),
-            OfUnits(unit => KvCache.BytesFor(shape, new LayerRange(unit, unit + 1), ManyPositions) / ManyPositions),
+            OfUnits(unit => shape.Encoder is null
+                ? KvCache.BytesFor(shape, new LayerRange(unit, unit + 1), ManyPositions) / ManyPositions
+                : sizeof(float) * (long)shape.HiddenSize), // the activations that wait until a sequence is whole
             Math.Min(shape.ContextLength, ProtocolLimits.SessionTokens),
             manifest?.BitsPerWeight ?? 8 * sizeof(float));
 

@@ -79,6 +79,14 @@ internal static class PromptEncoder
             return EncodedPrompt.Refuse(settings, GenerationError.TooLong, $"The prompt has {tokens.Length} tokens; at most {limits.MaxPromptTokens} are possible.");
         }
 
+        if (model.Shape.Encoder is not null)
+        {
+            // Nothing is generated, so nothing but the sequence itself needs a place.
+            return tokens.Length <= model.Served.ContextLength
+                ? new EncodedPrompt(tokens, settings with { MaxTokens = 1 })
+                : EncodedPrompt.Refuse(settings, GenerationError.TooLong, $"The input has {tokens.Length} tokens; {model.Served.Name} takes at most {model.Served.ContextLength}. Cut it into shorter ones.");
+        }
+
         var room = model.Served.ContextLength - tokens.Length;
         return room < 1
             ? EncodedPrompt.Refuse(settings, GenerationError.TooLong, $"The prompt has {tokens.Length} tokens; {model.Served.Name} has a context of {model.Served.ContextLength}, and the answer needs room too.")

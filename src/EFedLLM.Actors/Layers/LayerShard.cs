@@ -227,6 +227,10 @@ internal sealed class LayerShard : ReceiveActor, IWithTimers
             Cut(slot, session);
             Send(session);
         }
+        else if (session.IsWhole)
+        {
+            session.Open.Pipeline.Tell(new SequenceEncoded(session.Open.Session, session.Epoch, slot.Rows, slot.Step.Logits, Times(slot, isFirst: true)));
+        }
         else if (slot.Sample)
         {
             session.Open.Pipeline.Tell(new TokenSampled(session.Open.Session, session.Epoch, slot.Position + slot.Rows, slot.Choice, Times(slot, isFirst: true)));

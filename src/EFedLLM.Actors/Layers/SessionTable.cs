@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Akka.Actor;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Caching;
 using EFedLLM.Transformer.Checkpoints;
 
@@ -55,7 +56,7 @@ internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange r
             return OpenDecision.Refuse(RefusalReason.Full, $"this device serves {maxSessions} sessions already.");
         }
 
-        var bytes = KvCache.BytesFor(shape, range, message.TokenLimit);
+        var bytes = BytesFor(message.TokenLimit);
         if (!budget.TryReserve(bytes))
         {
             return OpenDecision.Refuse(
@@ -149,6 +150,9 @@ internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange r
         session.Window.Clear();
     }
 
+    /// <summary>Memory of a session: its keys and values, or of an encoder's, the activations that wait until they are whole.</summary>
+    private long BytesFor(int positions) => shape.Encoder is null ? KvCache.BytesFor(shape, range, positions) : (long)positions * shape.HiddenSize * sizeof(float);
+
     private static FeedDecision Fail(ShardSession session, string problem) => new(FeedOutcome.Failed, session, problem);
 
     private static OpenDecision Again(ShardSession session, OpenSession message, TimeSpan now)
@@ -158,9 +162,9 @@ internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange r
             return new OpenDecision(OpenOutcome.Stale, session);
         }
 
-        if (!message.Pipeline.Equals(session.Open.Pipeline) || message.TokenLimit != session.Open.TokenLimit || message.Sampling != session.Open.Sampling)
+        if (!message.Pipeline.Equals(session.Open.Pipeline) || message.TokenLimit != session.Open.TokenLimit || message.Sampling != session.Open.Sampling || message.Output != session.Open.Output)
         {
-            return OpenDecision.Refuse(RefusalReason.Invalid, "the session is open with another pipeline, limit or sampling.");
+            return OpenDecision.Refuse(RefusalReason.Invalid, "the session is open with another pipeline, limit, sampling or output.");
         }
 
         if (message.Epoch > session.Epoch)
@@ -188,6 +192,11 @@ internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange r
         if (piece.Rows > session.Open.TokenLimit - piece.Position)
         {
             return Fail(session, $"the session was opened for {session.Open.TokenLimit} positions.");
+        }
+
+        if (session.IsWhole && piece.Sample != (piece.Position + piece.Rows == session.Open.TokenLimit))
+        {
+            return Fail(session, $"a sequence of {session.Open.TokenLimit} positions ends with its last one.");
         }
 
         session.Accept(piece);
@@ -218,8 +227,21 @@ internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange r
             return $"the route ends at unit {next} of {shape.Units}.";
         }
 
+        if (message.Route.Model == model && OutputProblem(message.Output) is { } problem)
+        {
+            return problem;
+        }
+
         return message.TokenLimit < 1 || (message.Route.Model == model && message.TokenLimit > shape.ContextLength)
             ? $"{message.TokenLimit} positions are impossible; the model has {shape.ContextLength}."
             : SamplingRules.Problem(message.Sampling);
     }
+
+    private string? OutputProblem(SequenceOutput output) => (shape.Encoder, output) switch
+    {
+        (null, SequenceOutput.None) => null,
+        (null, _) => $"{shape.Architecture} generates text and encodes none.",
+        (_, SequenceOutput.None) => $"{shape.Architecture} encodes text and generates none.",
+        _ => shape.OutputWidth(output) > 0 ? null : $"{shape.Architecture} does not give {output}.",
+    };
 }

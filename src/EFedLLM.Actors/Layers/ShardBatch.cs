@@ -47,7 +47,9 @@ internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action do
 
         var slot = _slots[Count++];
         slot.Reset(session);
-        session.Steps.Take(Math.Min(most, Room), slot);
+
+        // A whole sequence may go beyond the batch's room, as long as there is any.
+        session.Steps.Take(session.IsWhole ? int.MaxValue : Math.Min(most, Room), slot);
         session.ComputingRows = slot.Rows;
         Room -= slot.Rows;
         return slot.Rows;
@@ -92,7 +94,7 @@ internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action do
         {
             // Nothing of it leaves the shard, so it is one buffer for ever.
             Grow(ref _hidden, (_mostRows - Room) * width);
-            Grow(ref _logits, Count * vocabulary);
+            Grow(ref _logits, shard.Shape.Encoder is null ? Count * vocabulary : 0);
         }
 
         if (_steps.Length < Count)
@@ -104,7 +106,7 @@ internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action do
         foreach (var slot in Slots)
         {
             var step = slot.Step;
-            (step.Cache, step.Count, step.LogitRows, step.Logits) = (slot.Session.Cache!, slot.Rows, 0, default);
+            (step.Cache, step.Count, step.LogitRows, step.Logits, step.Output) = (slot.Session.Cache!, slot.Rows, 0, default, SequenceOutput.None);
 
             // Rows that leave are handed on as they are: the next hop may be in this process and read them for as long as it likes.
             step.Hidden = HasHead ? _hidden.AsMemory(row * width, slot.Rows * width) : GC.AllocateUninitializedArray<float>(slot.Rows * width);
@@ -113,7 +115,13 @@ internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action do
                 step.Tokens = slot.Tokens();
             }
 
-            if (HasHead && slot.Sample)
+            if (HasHead && slot.Sample && slot.Session.IsWhole)
+            {
+                // It leaves the process, or is handed on as it is.
+                step.Output = slot.Session.Open.Output;
+                step.Logits = new float[shard.Shape.OutputWidth(step.Output)];
+            }
+            else if (HasHead && slot.Sample)
             {
                 (step.LogitRows, step.Logits) = (1, _logits.AsMemory(draws++ * vocabulary, vocabulary));
             }

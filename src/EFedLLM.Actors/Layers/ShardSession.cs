@@ -1,5 +1,6 @@
 using Akka.Actor;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Caching;
 
 namespace EFedLLM.Actors.Layers;
@@ -23,6 +24,9 @@ internal sealed class ShardSession
 
     /// <summary>Its keys and values; null only where nothing computes.</summary>
     public KvCache? Cache { get; set; }
+
+    /// <summary>Whether it is computed in one step, when all of its positions are there: an encoder sees every position from every other one.</summary>
+    public bool IsWhole => Open.Output != SequenceOutput.None;
 
     /// <summary>The only position it accepts: what the cache holds once everything accepted is computed.</summary>
     public int NextPosition { get; set; }
@@ -52,7 +56,7 @@ internal sealed class ShardSession
     public int Epoch => Open.Epoch;
 
     /// <summary>Whether the next batch may have a step of it. What it computed goes out before it computes more, so that a slow next hop holds it back.</summary>
-    public bool CanCompute => !IsComputing && !IsClosed && Steps.Rows > 0 && Window.IsEmpty;
+    public bool CanCompute => !IsComputing && !IsClosed && Steps.Rows >= (IsWhole ? Open.TokenLimit : 1) && Window.IsEmpty;
 
     /// <summary>The actor of the next hop, or null at the end of the route.</summary>
     public IActorRef? Next => Open.HopIndex + 1 < Open.Route.Hops.Length ? Open.Route.Hops[Open.HopIndex + 1].Shard : null;
@@ -74,8 +78,8 @@ internal sealed class ShardSession
         }
     }
 
-    /// <summary>The position of the next message to give credit for, or null while too much waits.</summary>
-    public int? NextCredit() => Steps.Bytes <= SessionTable.BytesAhead && _owed.TryDequeue(out var position) ? position : null;
+    /// <summary>The position of the next message to give credit for, or null while too much waits. What has to wait until it is whole has its memory reserved.</summary>
+    public int? NextCredit() => (IsWhole || Steps.Bytes <= SessionTable.BytesAhead) && _owed.TryDequeue(out var position) ? position : null;
 
     /// <summary>Follows a repaired route: what was computed stays, what waited in or for the old route is void.</summary>
     public void Reopen(OpenSession open)

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Generation;
 
 namespace EFedLLM.Actors.Pipeline;
@@ -15,6 +16,8 @@ namespace EFedLLM.Actors.Pipeline;
 /// <param name="Settings">How to generate. Prompt and answer fit the context.</param>
 /// <param name="Limits">Chunks and deadlines.</param>
 /// <param name="Arrived">When the prompt came.</param>
+/// <param name="Output">What the encoder gives; <see cref="SequenceOutput.None"/> to generate.</param>
+/// <param name="OutputWidth">How many values that is.</param>
 internal sealed record GenerationPlan(
     PromptId Prompt,
     SessionId Session,
@@ -24,7 +27,9 @@ internal sealed record GenerationPlan(
     ImmutableArray<int> Tokens,
     GenerationSettings Settings,
     NodeLimits Limits,
-    TimeSpan Arrived)
+    TimeSpan Arrived,
+    SequenceOutput Output = SequenceOutput.None,
+    int OutputWidth = 0)
 {
     /// <summary>Most positions the session uses: the last token is drawn, not computed on.</summary>
     public int TokenLimit => Tokens.Length + Settings.MaxTokens - 1;

@@ -8,7 +8,7 @@ namespace EFedLLM.Actors.Pipeline;
 /// The course of one generation, without actors: events in, commands out. Times are on any clock that only grows. The returned list is
 /// valid until the next call.
 /// </summary>
-internal sealed class GenerationState
+internal sealed partial class GenerationState
 {
     /// <summary>The epoch of a route that was never repaired.</summary>
     public const int Epoch = 1;
@@ -38,7 +38,8 @@ internal sealed class GenerationState
         _microseconds = new long[Hops];
 
         // Enough for every hop to have a chunk while one is on its way; more would only fill mailboxes.
-        _window = plan.Limits.PromptChunk * Math.Min(Hops + 1, 4);
+        // An encoder computes nothing before it has everything.
+        _window = IsEncoding ? int.MaxValue : plan.Limits.PromptChunk * Math.Min(Hops + 1, 4);
     }
 
     private enum Phase
@@ -149,7 +150,7 @@ internal sealed class GenerationState
             return _commands;
         }
 
-        if (message.Position > expected || _fed < expected || message.Choice.Id < 0 || message.Choice.Id >= _plan.VocabularySize || message.HopMicroseconds.Length != Hops)
+        if (IsEncoding || message.Position > expected || _fed < expected || message.Choice.Id < 0 || message.Choice.Id >= _plan.VocabularySize || message.HopMicroseconds.Length != Hops)
         {
             Lose(Hops - 1, "it drew a token that was not asked for or does not exist.", WorkOutcome.Failed);
             return _commands;
@@ -157,10 +158,11 @@ internal sealed class GenerationState
 
         _computed = message.Position;
         Count(message.HopMicroseconds);
+        var transport = _generated == 0 ? 0 : Transport(now - _lastToken, message.HopMicroseconds);
         _firstToken = _generated == 0 ? now : _firstToken;
         _lastToken = now;
         var text = _answer.Append(message.Choice.Id);
-        _commands.Add(new TellClient(new TokenGenerated(_plan.Prompt, _generated, message.Choice, text)));
+        _commands.Add(new TellClient(new TokenGenerated(_plan.Prompt, _generated, message.Choice, text, transport)));
         _generated++;
         if (_answer.Finished is { } reason)
         {
@@ -272,6 +274,9 @@ internal sealed class GenerationState
     }
 
     private static string Upper(string text) => char.ToUpperInvariant(text[0]) + text[1..];
+
+    private static double Transport(TimeSpan step, ImmutableArray<int> microseconds)
+        => Math.Max(0, step.TotalMilliseconds - microseconds.Sum(time => time / 1000.0));
 
     private void Ask()
     {

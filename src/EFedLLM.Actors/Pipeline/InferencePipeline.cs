@@ -26,6 +26,7 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
         _state = new GenerationState(plan, answer);
 
         Receive<TokenSampled>(message => OfHead(message, () => _state.Sampled(message, Now)));
+        Receive<SequenceEncoded>(message => OfHead(message, () => _state.Encoded(message, Now)));
         Receive<RowsComputed>(message => OfHead(message, () => _state.Computed(message, Now)));
         Receive<SessionOpened>(message => OfHop(message, message.HopIndex, hop => _state.Opened(hop, Now)));
         Receive<SessionRefused>(message => OfHop(message, message.HopIndex, hop => _state.Refused(hop, message.Reason, message.Message)));
@@ -119,7 +120,7 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
                     break;
                 case OpenHop open:
                     _plan.Route.Hops[open.Hop].Shard.Tell(new OpenSession(
-                        _plan.Session, GenerationState.Epoch, _plan.Route, open.Hop, _plan.TokenLimit, _plan.Settings.Sampling, Self));
+                        _plan.Session, GenerationState.Epoch, _plan.Route, open.Hop, _plan.TokenLimit, _plan.Settings.Sampling, Self, _plan.Output));
                     break;
                 case CloseHop close:
                     _plan.Route.Hops[close.Hop].Shard.Tell(new CloseSession(_plan.Session, GenerationState.Epoch));

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Generation;
 using EFedLLM.Transformer.Tokenizers;
 
@@ -22,15 +23,17 @@ public sealed record PromptInput(string? Text = null, ImmutableArray<ChatMessage
 /// <summary>
 /// To the GatewayActor: generate. The sender gets <see cref="GenerationStarted"/>, then one <see cref="TokenGenerated"/>
 /// per token in order, then one <see cref="GenerationFinished"/>; or at any point one <see cref="GenerationFailed"/>, after which nothing follows.
+/// An encoder generates nothing: it is asked for an <paramref name="Output"/>, and gives one <see cref="TextEncoded"/> in the tokens' place.
 /// </summary>
 /// <param name="Id">Chosen by the sender; comes back with every answer.</param>
 /// <param name="Input">The prompt.</param>
 /// <param name="Settings">How to generate.</param>
 /// <param name="Model">A model's name or id, or null for the cluster's.</param>
-public sealed record Prompt(PromptId Id, PromptInput Input, GenerationSettings Settings, string? Model = null) : ICommand
+/// <param name="Output">What an encoder is to make of the input; <see cref="SequenceOutput.None"/> to generate.</param>
+public sealed record Prompt(PromptId Id, PromptInput Input, GenerationSettings Settings, string? Model = null, SequenceOutput Output = SequenceOutput.None) : ICommand
 {
     /// <inheritdoc/>
-    public bool Equals(Prompt? other) => other is not null && Id == other.Id && Input == other.Input && Model == other.Model
+    public bool Equals(Prompt? other) => other is not null && Id == other.Id && Input == other.Input && Model == other.Model && Output == other.Output
         && Settings.Stop.AsSpan().SequenceEqual(other.Settings.Stop.AsSpan())
         && (Settings with { Stop = [] }) == (other.Settings with { Stop = [] });
 

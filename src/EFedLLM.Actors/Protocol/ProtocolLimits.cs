@@ -9,6 +9,9 @@ public static class ProtocolLimits
     /// <summary>Most bytes of one row of activations (a hidden size of 32768).</summary>
     public const int RowBytes = 128 * 1024;
 
+    /// <summary>Most values that an encoder gives for a sequence.</summary>
+    public const int EncodedValues = RowBytes / sizeof(float);
+
     /// <summary>Unacknowledged <see cref="FeedHidden"/> messages a hop may have towards the next.</summary>
     public const int HiddenCredit = 4;
 

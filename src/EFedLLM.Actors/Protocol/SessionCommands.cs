@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Akka.Actor;
+using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Sampling;
 
 namespace EFedLLM.Actors.Protocol;
@@ -22,7 +23,16 @@ public interface ISessionMessage : IProtocolMessage
 /// <param name="TokenLimit">Most positions the session will use; the hop reserves that much KV memory.</param>
 /// <param name="Sampling">How the head draws tokens.</param>
 /// <param name="Pipeline">The session's pipeline actor.</param>
-public sealed record OpenSession(SessionId Session, int Epoch, Route Route, int HopIndex, int TokenLimit, SamplingSettings Sampling, IActorRef Pipeline) : ISessionMessage, ICommand;
+/// <param name="Output">What the head of an encoder gives for the sequence, which is as long as <paramref name="TokenLimit"/>; <see cref="SequenceOutput.None"/> where tokens are drawn.</param>
+public sealed record OpenSession(
+    SessionId Session,
+    int Epoch,
+    Route Route,
+    int HopIndex,
+    int TokenLimit,
+    SamplingSettings Sampling,
+    IActorRef Pipeline,
+    SequenceOutput Output = SequenceOutput.None) : ISessionMessage, ICommand;
 
 /// <summary>Pipeline to the first hop: compute these tokens.</summary>
 /// <param name="Session">The session.</param>

@@ -66,6 +66,22 @@ public sealed record TokenSampled(SessionId Session, int Epoch, int Position, To
     public override int GetHashCode() => HashCode.Combine(Session, Epoch, Position, Choice.Id);
 }
 
+/// <summary>Head of an encoder to pipeline: the whole sequence is computed through the route.</summary>
+/// <param name="Session">The session.</param>
+/// <param name="Epoch">The epoch of the route.</param>
+/// <param name="Rows">Positions of the sequence.</param>
+/// <param name="Values">What was asked for in <see cref="OpenSession.Output"/>. Never written to after the message is made.</param>
+/// <param name="HopMicroseconds">Compute time of each hop.</param>
+public sealed record SequenceEncoded(SessionId Session, int Epoch, int Rows, ReadOnlyMemory<float> Values, ImmutableArray<int> HopMicroseconds) : ISessionMessage, IEvent
+{
+    /// <inheritdoc/>
+    public bool Equals(SequenceEncoded? other) => other is not null && Session == other.Session && Epoch == other.Epoch && Rows == other.Rows
+        && Values.Span.SequenceEqual(other.Values.Span) && HopMicroseconds.AsSpan().SequenceEqual(other.HopMicroseconds.AsSpan());
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Session, Epoch, Rows, Values.Length);
+}
+
 /// <summary>Hop to pipeline: a step was not accepted because its position does not follow what the hop has.</summary>
 /// <param name="Session">The session.</param>
 /// <param name="Epoch">The hop's current epoch.</param>

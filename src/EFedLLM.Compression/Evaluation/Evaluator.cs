@@ -1,9 +1,6 @@
-using System.Security.Cryptography;
-using System.Text;
 using EFedLLM.Transformer.Checkpoints;
 using EFedLLM.Transformer.Generation;
 using EFedLLM.Transformer.Kernels;
-using EFedLLM.Transformer.Tokenizers;
 
 namespace EFedLLM.Compression.Evaluation;
 
@@ -33,19 +30,10 @@ public static class Evaluator
         CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(source);
-        ArgumentNullException.ThrowIfNull(text);
         ArgumentNullException.ThrowIfNull(settings);
-        ArgumentOutOfRangeException.ThrowIfNegative(settings.Skip);
-        ArgumentOutOfRangeException.ThrowIfLessThan(settings.Tokens, 1);
-        var ids = ModelTokenizer.Load(source.Folder).Encode(text, addSpecial: false);
-        if (settings.Skip >= ids.Length)
-        {
-            throw new ArgumentException($"The text has {ids.Length} tokens: none is left to score after skipping {settings.Skip}.", nameof(settings));
-        }
-
-        var part = ids.AsMemory(settings.Skip, Math.Min(settings.Tokens, ids.Length - settings.Skip));
+        var part = ScoredText.Encode(source.Folder, text, settings.Skip, settings.Tokens);
         using var meter = new PerplexityMeter(source, team);
-        var result = meter.Measure(part, settings.StartToken, settings.Chunk, progress, cancellation);
-        return new EvalOutcome(Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text))), result.Tokens, result.MeanNll, result.Perplexity);
+        var result = meter.Measure(part.Tokens, settings.StartToken, settings.Chunk, progress, cancellation);
+        return new EvalOutcome(part.Sha256, result.Tokens, result.MeanNll, result.Perplexity);
     }
 }

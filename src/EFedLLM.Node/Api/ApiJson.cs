@@ -18,6 +18,7 @@ namespace EFedLLM.Node.Api;
 [JsonSerializable(typeof(PromptAnswer))]
 [JsonSerializable(typeof(TokenizeResult))]
 [JsonSerializable(typeof(EvalResult))]
+[JsonSerializable(typeof(IReadOnlyList<EvalRow>))]
 [JsonSerializable(typeof(CompressResult))]
 [JsonSerializable(typeof(GenerateEvent))]
 [JsonSerializable(typeof(ClusterFacts))]

@@ -4,11 +4,6 @@ namespace EFedLLM.Node.Api;
 /// <param name="Ids">The token ids.</param>
 internal sealed record TokenizeResult(IReadOnlyList<int> Ids);
 
-/// <summary>What <c>efedllm eval --json</c> prints.</summary>
-/// <param name="Tokens">Tokens scored.</param>
-/// <param name="MeanNll">Mean negative log-likelihood of a token, in nats.</param>
-/// <param name="Perplexity">exp(<paramref name="MeanNll"/>).</param>
-internal sealed record EvalResult(int Tokens, double MeanNll, double Perplexity);
 
 /// <summary>What <c>efedllm cluster leader --json</c> prints.</summary>
 /// <param name="Leader">The leader's address, or null.</param>

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using EFedLLM.Node.Api;
 using EFedLLM.Node.Client;
 using EFedLLM.Node.CommandLine;
@@ -37,13 +36,12 @@ internal static class ClusterBench
         var hops = new List<double>();
         for (var repetition = 0; repetition <= settings.Repetitions; repetition++)
         {
-            var (reading, _, _) = await AskAsync(gateway, request with { MaxTokens = 1 }, cancellation);
-            var (timing, intervals, count) = await AskAsync(gateway, request, cancellation);
+            var (timing, times) = await AskAsync(gateway, request, cancellation);
             if (repetition > 0)
             {
                 prefill.Add(timing.PromptTokens * 1000 / timing.PrefillMilliseconds);
                 decode.Add(timing.TokensPerSecond);
-                hops.AddRange(HopTimes(timing, reading.HopComputeMilliseconds.Sum(), intervals, count));
+                hops.AddRange(times);
             }
         }
 
@@ -55,11 +53,14 @@ internal static class ClusterBench
         ];
     }
 
-    private static async Task<(AnswerTiming Timing, List<double> Intervals, int Hops)> AskAsync(GatewayHttpClient gateway, GenerateRequest request, CancellationToken cancellation)
+    /// <summary>
+    /// Asks once. A token's step passes from the pipeline through all hops and back, so what it takes beyond their computing is shared
+    /// out over the hops: a message there, and the waking of the thread that computes.
+    /// </summary>
+    private static async Task<(AnswerTiming Timing, List<double> HopMilliseconds)> AskAsync(GatewayHttpClient gateway, GenerateRequest request, CancellationToken cancellation)
     {
-        var intervals = new List<double>();
+        var times = new List<double>();
         var hops = 1;
-        long last = 0;
         await foreach (var next in gateway.GenerateAsync(request, cancellation))
         {
             switch (next)
@@ -67,38 +68,17 @@ internal static class ClusterBench
                 case StartedEvent started:
                     hops = started.Route.Count;
                     break;
-                case TokenEvent:
-                    var now = Stopwatch.GetTimestamp();
-                    if (last != 0)
-                    {
-                        intervals.Add(Stopwatch.GetElapsedTime(last, now).TotalMilliseconds);
-                    }
-
-                    last = now;
+                case TokenEvent { Index: > 0 } token:
+                    times.Add(token.TransportMilliseconds / hops);
                     break;
                 case FinishedEvent finished:
-                    return (finished.Timing, intervals, hops);
+                    return (finished.Timing, times);
                 case FailedEvent failed:
                     throw new UserErrorException(failed.Message);
             }
         }
 
         throw new UserErrorException("The answer ended before it was complete.");
-    }
-
-    /// <summary>
-    /// Time that a token spends between devices, a hop: the interval between two tokens less the mean computing of a token,
-    /// shared out over the hops.
-    /// </summary>
-    /// <param name="timing">Of the whole answer.</param>
-    /// <param name="reading">Computing of the prompt alone, all hops together, as an answer of one token takes it.</param>
-    /// <param name="intervals">Times between tokens.</param>
-    /// <param name="hops">Number of hops.</param>
-    internal static IEnumerable<double> HopTimes(AnswerTiming timing, double reading, IReadOnlyList<double> intervals, int hops)
-    {
-        var steps = Math.Max(1, timing.GeneratedTokens - 1);
-        var compute = Math.Max(0, timing.HopComputeMilliseconds.Sum() - reading) / steps;
-        return intervals.Select(interval => Math.Max(0, interval - compute) / hops);
     }
 
     private static BenchSample Sample(string phase, int devices, int tokens, List<double> rates, double bytes, List<double>? hops)

@@ -72,7 +72,11 @@ internal static class BatchRules
             CheckTokens(step, index, shape);
         }
 
-        if (range.HasHead(shape.Layers))
+        if (shape.Encoder is not null)
+        {
+            EncoderRules.Check(step, index, shape, range.HasHead(shape.Layers));
+        }
+        else if (range.HasHead(shape.Layers))
         {
             CheckLogits(step, index, shape);
         }

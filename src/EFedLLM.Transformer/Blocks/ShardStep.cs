@@ -26,6 +26,9 @@ public sealed class ShardStep
     /// <summary>For how many of the last positions the head computes logits (0 to Count); unused without the head.</summary>
     public int LogitRows { get; set; }
 
-    /// <summary>Receives the logits, [LogitRows, vocabulary]; may be longer.</summary>
+    /// <summary>What the head of an encoder gives for the sequence that this step is; unused in a decoder.</summary>
+    public SequenceOutput Output { get; set; }
+
+    /// <summary>Receives the logits, [LogitRows, vocabulary], or of an encoder the <see cref="Output"/>; may be longer.</summary>
     public Memory<float> Logits { get; set; }
 }

@@ -18,6 +18,7 @@ public sealed class TransformerShard : IDisposable
     private readonly RunState _state;
     private readonly AttentionWork _attention;
     private readonly RowWork _rows;
+    private readonly EncoderPass? _encoder;
     private bool _disposed;
 
     private TransformerShard(ModelShape shape, LayerRange range, IEmbedding? embedding, LayerWeights[] layers, HeadWeights? head)
@@ -31,6 +32,9 @@ public sealed class TransformerShard : IDisposable
         WeightBytes = computed + (embedding is null ? 0 : embedding.Rows * embedding.BytesPerRow);
         WeightBytesPerToken = computed + (embedding?.BytesPerRow ?? 0);
     }
+
+    private TransformerShard(ModelShape shape, LayerRange range, EncoderPass encoder)
+        : this(shape, range, null, [], null) => (_encoder, WeightBytes, WeightBytesPerToken) = (encoder, encoder.WeightBytes, encoder.WeightBytesPerToken);
 
     /// <summary>The model's hyper-parameters.</summary>
     public ModelShape Shape { get; }
@@ -59,6 +63,11 @@ public sealed class TransformerShard : IDisposable
             throw new ArgumentOutOfRangeException(nameof(range), range, $"The model has the units {LayerRange.Whole(shape.Layers)}.");
         }
 
+        if (shape.Encoder is not null)
+        {
+            return new TransformerShard(shape, range, EncoderPass.Load(source, range));
+        }
+
         var embedding = range.HasEmbedding ? WeightRules.Check(source.LoadEmbedding(), shape) : null;
         var layers = Enumerable.Range(range.FirstLayer, range.EndLayer(shape.Layers) - range.FirstLayer)
             .Select(layer => WeightRules.Check(source.LoadLayer(layer), shape, layer))
@@ -67,7 +76,7 @@ public sealed class TransformerShard : IDisposable
         return new TransformerShard(shape, range, embedding, layers, head);
     }
 
-    /// <summary>Creates an empty cache for a session of at most <paramref name="limit"/> positions.</summary>
+    /// <summary>Creates an empty cache (of an encoder, one that holds nothing but its length) for a session of at most <paramref name="limit"/> positions.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The limit is not 1 to the model's context length.</exception>
     public KvCache CreateCache(int limit) => new(Shape, Range, limit);
 
@@ -83,6 +92,12 @@ public sealed class TransformerShard : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(team);
+        if (_encoder is not null)
+        {
+            _encoder.Forward(steps, team);
+            return;
+        }
+
         var (rows, logitRows) = BatchRules.Check(steps, Shape, Range);
         Begin(steps, rows, logitRows, team);
         try
@@ -111,6 +126,7 @@ public sealed class TransformerShard : IDisposable
     public void Dispose()
     {
         _disposed = true;
+        _encoder?.Clear();
         Array.Clear(_layers);
     }
 

@@ -28,7 +28,7 @@ public sealed class KvCache : IDisposable
         }
 
         (Shape, Range, Limit) = (shape, range, limit);
-        _layers = range.EndLayer(shape.Layers) - range.FirstLayer;
+        _layers = Layers(shape, range);
         _rowValues = shape.KeyValueHeads * shape.HeadSize;
     }
 
@@ -56,7 +56,7 @@ public sealed class KvCache : IDisposable
         ArgumentNullException.ThrowIfNull(shape);
         ArgumentOutOfRangeException.ThrowIfNegative(positions);
         var pages = ((long)positions + PagePositions - 1) / PagePositions;
-        return 2L * sizeof(float) * (range.EndLayer(shape.Layers) - range.FirstLayer) * shape.KeyValueHeads * shape.HeadSize * PagePositions * pages;
+        return 2L * sizeof(float) * Layers(shape, range) * shape.KeyValueHeads * shape.HeadSize * PagePositions * pages;
     }
 
     /// <summary>Forgets every position from <paramref name="length"/> on and gives back the pages that become empty.</summary>
@@ -123,6 +123,9 @@ public sealed class KvCache : IDisposable
             value.Slice(head * size, size).CopyTo(page.AsSpan(ValuesOffset + (head * PagePositions + column) * size));
         }
     }
+
+    /// <summary>Layers whose keys and values are kept: of an encoder none, because each of its sequences is one step.</summary>
+    private static int Layers(ModelShape shape, LayerRange range) => shape.Encoder is null ? range.EndLayer(shape.Layers) - range.FirstLayer : 0;
 
     private static int PagesFor(int positions) => (int)(((long)positions + PagePositions - 1) / PagePositions);
 }

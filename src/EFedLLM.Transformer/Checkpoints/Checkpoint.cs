@@ -7,7 +7,7 @@ using EFedLLM.Transformer.Linear;
 namespace EFedLLM.Transformer.Checkpoints;
 
 /// <summary>A Hugging Face checkpoint folder: <c>config.json</c> and safetensors, memory-mapped. As a model source it computes in float32.</summary>
-public sealed class Checkpoint : IModelSource
+public sealed partial class Checkpoint : IModelSource
 {
     private readonly CheckpointFiles _files;
     private readonly Lazy<ModelId> _id;
@@ -56,7 +56,7 @@ public sealed class Checkpoint : IModelSource
     }
 
     /// <summary>Whether the checkpoint has a tensor of that name.</summary>
-    public bool Contains(string tensor) => _files.Contains(tensor);
+    public bool Contains(string tensor) => _files.Contains(Spelling(tensor));
 
     /// <summary>Reads a tensor as float32, checking its shape (outermost first) and that every value is finite.</summary>
     /// <exception cref="InvalidDataException">It is missing, shaped differently, of a type that holds no weights, or has a value that is not finite.</exception>
@@ -69,7 +69,7 @@ public sealed class Checkpoint : IModelSource
         }
 
         var values = new float[declared.Elements];
-        _files.ReadFloat32(tensor, values);
+        _files.ReadFloat32(Spelling(tensor), values);
         return IsFinite(values)
             ? values
             : throw new InvalidDataException($"The tensor \"{tensor}\" in \"{Folder}\" has a value that is not finite: the checkpoint is broken. Fetch it again.");
@@ -180,7 +180,7 @@ public sealed class Checkpoint : IModelSource
 
     private SafetensorsTensor Find(string tensor, ReadOnlySpan<int> shape)
     {
-        var declared = _files.Find(tensor) ?? throw new InvalidDataException(
+        var declared = _files.Find(Spelling(tensor)) ?? throw new InvalidDataException(
             $"\"{Folder}\" has no tensor \"{tensor}\", which its {ConfigReader.FileName} ({Shape.Architecture}) calls for. Fetch the whole checkpoint, or correct {ConfigReader.FileName}{(tensor == CheckpointLayout.Head(Shape) ? " (tie_word_embeddings)" : "")}.");
         var same = declared.Shape.Length == shape.Length;
         for (var i = 0; same && i < shape.Length; i++)
@@ -199,7 +199,7 @@ public sealed class Checkpoint : IModelSource
         var names = Enumerable.Range(0, Shape.Units).SelectMany(unit => CheckpointLayout.Tensors(Shape, unit)).Select(tensor => tensor.Name);
         foreach (var name in names.Distinct().Order(StringComparer.Ordinal))
         {
-            _files.Hash(name, hash);
+            _files.Hash(Spelling(name), hash);
         }
 
         return new ModelId(Convert.ToHexStringLower(hash.GetHashAndReset()));

@@ -21,10 +21,28 @@ public static class CheckpointLayout
     /// <summary>A tensor of a layer (0-based).</summary>
     public static string Layer(int layer, string name) => $"model.layers.{layer}.{name}";
 
+    /// <summary>A checkpoint's name for a tensor of an encoder's unit, given its name in a factored model (of a matrix, with <c>.weight</c> or <c>.bias</c> behind it).</summary>
+    public static string EncoderTensor(ModelShape shape, int unit, string name)
+    {
+        ArgumentNullException.ThrowIfNull(shape);
+        ArgumentNullException.ThrowIfNull(name);
+        return EncoderLayout.TensorOf(shape, unit, name);
+    }
+
     /// <summary>The tensors that a unit computes with.</summary>
     public static IEnumerable<(string Name, int[] Shape)> Tensors(ModelShape shape, int unit)
     {
         ArgumentNullException.ThrowIfNull(shape);
+        if (shape.Encoder is not null)
+        {
+            foreach (var tensor in EncoderLayout.Tensors(shape, unit))
+            {
+                yield return tensor;
+            }
+
+            yield break;
+        }
+
         if (unit == 0)
         {
             yield return (Embedding, [shape.VocabularySize, shape.HiddenSize]);
@@ -61,6 +79,11 @@ public static class CheckpointLayout
     public static IEnumerable<string> Unexpected(ModelShape shape, int layer)
     {
         ArgumentNullException.ThrowIfNull(shape);
+        if (shape.Encoder is not null)
+        {
+            yield break;
+        }
+
         foreach (var site in ManifestLayout.Sites(shape, layer + 1).Where(site => !site.HasBias))
         {
             yield return Layer(layer, site.Name + ".bias");

@@ -23,6 +23,8 @@ internal static class ConfigReader
         ["LlamaForCausalLM"] = new("llama", Context: 2048),
         ["MistralForCausalLM"] = new("mistral", Context: 131072, KeyValueHeads: 8, SlidingWindow: 4096),
         ["Qwen2ForCausalLM"] = new("qwen2", Context: 32768, KeyValueHeads: 32),
+        ["BertModel"] = new(BertConfig.ModelType, Context: 512),
+        ["BertForSequenceClassification"] = new(BertConfig.ModelType, Context: 512),
         ["Qwen3ForCausalLM"] = new("qwen3", Context: 32768, KeyValueHeads: 32, HeadSize: 128),
     }.ToFrozenDictionary();
 
@@ -52,6 +54,11 @@ internal static class ConfigReader
     private static ModelShape ReadShape(ConfigReaderValues values)
     {
         var (architecture, family) = Architecture(values);
+        if (family.ModelType == BertConfig.ModelType)
+        {
+            return ReadEncoder(values, architecture);
+        }
+
         RefuseUnsupported(values);
         var qwen = family.ModelType is "qwen2" or "qwen3";
         var vocabulary = values.Integer("vocab_size", 1, MaximumVocabulary);
@@ -89,6 +96,15 @@ internal static class ConfigReader
         };
     }
 
+    private static ModelShape ReadEncoder(ConfigReaderValues values, string architecture) => BertConfig.Read(
+        values,
+        architecture,
+        values.Integer("vocab_size", 1, MaximumVocabulary),
+        values.Integer("hidden_size", 1, MaximumWidth),
+        values.Integer("intermediate_size", 1, MaximumWidth),
+        values.Integer("num_hidden_layers", 1, MaximumLayers),
+        values.Integer("num_attention_heads", 1, MaximumHeads));
+
     private static ModelShape Merge(ModelShape shape, ConfigReaderValues generation) => shape with
     {
         BeginToken = shape.BeginToken ?? generation.Tokens("bos_token_id", shape.VocabularySize).Select(id => (int?)id).FirstOrDefault(),
@@ -112,7 +128,7 @@ internal static class ConfigReader
         }
 
         var type = values.Text("model_type") ?? throw values.Bad("architectures", $"is missing; supported are {supported}");
-        return Families.Where(family => family.Value.ModelType == type).Select(family => ((string, Family)?)(family.Key, family.Value)).FirstOrDefault()
+        return Families.Where(family => family.Value.ModelType == type).OrderBy(family => family.Key.Length).Select(family => ((string, Family)?)(family.Key, family.Value)).FirstOrDefault()
             ?? throw values.Unsupported("model_type", $"is \"{type}\", which is not supported; supported are {supported}");
     }
 

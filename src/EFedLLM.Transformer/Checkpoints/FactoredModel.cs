@@ -9,7 +9,7 @@ namespace EFedLLM.Transformer.Checkpoints;
 /// those of units that are not; one that does not fit into memory is mapped. Thread-safe; disposing frees the weights once no
 /// product that runs needs them any more, and later use of a weight throws <see cref="ObjectDisposedException"/>.
 /// </summary>
-public sealed class FactoredModel : IModelSource
+public sealed partial class FactoredModel : IModelSource
 {
     private readonly Lock _gate = new();
     private readonly FactoredUnit?[] _units;

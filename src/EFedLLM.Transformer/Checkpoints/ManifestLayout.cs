@@ -30,6 +30,11 @@ public static class ManifestLayout
     public static ImmutableArray<ManifestSite> Sites(ModelShape shape, int unit)
     {
         ArgumentNullException.ThrowIfNull(shape);
+        if (shape.Encoder is not null)
+        {
+            return EncoderLayout.Sites(shape, unit);
+        }
+
         var (hidden, feedForward) = (shape.HiddenSize, shape.IntermediateSize);
         if (unit == 0)
         {
@@ -59,14 +64,24 @@ public static class ManifestLayout
     public static long Parameters(ModelShape shape)
     {
         ArgumentNullException.ThrowIfNull(shape);
+        if (shape.Encoder is not null)
+        {
+            return EncoderLayout.Parameters(shape);
+        }
+
         var table = (long)shape.VocabularySize * shape.HiddenSize;
         return table * (shape.TiedEmbeddings ? 1 : 2) + LayerParameters(shape) * shape.Layers + shape.HiddenSize;
     }
 
-    /// <summary>Parameters that computing one token uses: one row of the embedding, every layer, the final norm and the whole head.</summary>
+    /// <summary>Parameters that computing one token uses: one row of each table of the embedding, every layer, the final norm and the whole head.</summary>
     public static long ParametersPerToken(ModelShape shape)
     {
         ArgumentNullException.ThrowIfNull(shape);
+        if (shape.Encoder is not null)
+        {
+            return EncoderLayout.Parameters(shape) - Sites(shape, 0).Sum(table => (table.Outputs - 1L) * table.Inputs);
+        }
+
         return shape.HiddenSize + LayerParameters(shape) * shape.Layers + shape.HiddenSize + (long)shape.VocabularySize * shape.HiddenSize;
     }
 
@@ -93,7 +108,11 @@ public static class ManifestLayout
         ArgumentNullException.ThrowIfNull(matrices);
         var tensors = ImmutableArray.CreateBuilder<ManifestTensor>();
         var sites = Sites(shape, unit);
-        if (unit == 0)
+        if (shape.Encoder is not null)
+        {
+            EncoderLayout.LayOut(shape, unit, AddMatrix, name => tensors.Add(Vector(name, shape.HiddenSize)));
+        }
+        else if (unit == 0)
         {
             tensors.AddRange(MatrixTensors(matrices[0]));
         }

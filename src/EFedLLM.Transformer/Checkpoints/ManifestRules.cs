@@ -57,6 +57,11 @@ internal static class ManifestRules
         Require(shape.BeginToken is null || IsToken(shape.BeginToken.Value), "shape.beginToken", "is not in the vocabulary");
         Require(!shape.EndTokens.IsDefault && shape.EndTokens.Length <= 64 && shape.EndTokens.All(IsToken), "shape.endTokens", "has more than 64 ids or ids outside the vocabulary");
 
+        if (shape.Encoder is { } encoder)
+        {
+            CheckEncoder(shape, encoder);
+        }
+
         bool IsToken(int id) => id >= 0 && id < shape.VocabularySize;
     }
 
@@ -65,6 +70,19 @@ internal static class ManifestRules
         && !name.AsSpan().ContainsAnyExcept(NameCharacters)
         && name[0] != '.' && name[^1] != '.'
         && !ReservedNames.Contains(name.Split('.')[0].TrimEnd("0123456789".ToCharArray()).ToUpperInvariant());
+
+    private static void CheckEncoder(ModelShape shape, EncoderSettings encoder)
+    {
+        Range(encoder.TokenTypes, 1, BertConfig.MaximumTokenTypes, "shape.encoder.tokenTypes");
+        Range(encoder.Classes, 0, BertConfig.MaximumClasses, "shape.encoder.classes");
+        Range(shape.ContextLength, 1, BertConfig.MaximumContext, "shape.contextLength");
+        Require((long)shape.Heads * shape.HeadSize == shape.HiddenSize && shape.KeyValueHeads == shape.Heads, "shape.encoder", "does not fit heads whose widths add up to something else than the hidden size");
+        Require(
+            shape is { SlidingWindow: null, QueryKeyNorm: false, QueryKeyValueBias: false, OutputBias: false, FeedForwardBias: false, TiedEmbeddings: false },
+            "shape.encoder",
+            "stands beside settings of a decoder");
+        Require(shape.Rope == new RopeSettings(10000), "shape.rope", "is set, but an encoder learns its positions");
+    }
 
     private static void CheckRope(RopeSettings rope)
     {

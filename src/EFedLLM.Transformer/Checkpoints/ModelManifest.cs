@@ -15,8 +15,6 @@ public sealed record ModelManifest
     /// <summary>The value of <see cref="Version"/>.</summary>
     public const int CurrentVersion = 1;
 
-    private const int MatricesPerLayer = 7;
-
     /// <summary>Name of the file.</summary>
     public const string FileName = "manifest.json";
 
@@ -92,19 +90,19 @@ public sealed record ModelManifest
     /// <summary>The forms of a unit's matrices, in execution order.</summary>
     public ImmutableArray<MatrixForm> MatricesOf(int unit)
     {
-        var (first, count) = unit == 0 ? (0, 1)
-            : unit <= Shape.Layers ? (1 + (unit - 1) * MatricesPerLayer, MatricesPerLayer)
-            : (1 + Shape.Layers * MatricesPerLayer, 1);
-        return Matrices.Slice(first, count);
+        var (tables, perLayer) = (ManifestLayout.Sites(Shape, 0).Length, ManifestLayout.Sites(Shape, 1).Length);
+        return unit == 0
+            ? Matrices.Slice(0, tables)
+            : Matrices.Slice(tables + (unit - 1) * perLayer, ManifestLayout.Sites(Shape, unit).Length);
     }
 
     /// <summary>The tensors of a unit's file, in the order of their data.</summary>
     public ImmutableArray<ManifestTensor> Tensors(int unit) => ManifestLayout.Tensors(Shape, unit, MatricesOf(unit));
 
-    /// <summary>Bytes of weights that computing one token reads from a unit: one row of the embedding, all of any other unit.</summary>
+    /// <summary>Bytes of weights that computing one token reads from a unit: one row of each table of the embedding, all of any other unit.</summary>
     public long UnitReadBytes(int unit)
     {
         var bytes = Tensors(unit).Sum(tensor => tensor.Bytes);
-        return unit == 0 ? bytes / Shape.VocabularySize : bytes;
+        return unit == 0 ? bytes - MatricesOf(0).Sum(table => table.Bytes - table.Bytes / table.Outputs) : bytes;
     }
 }

@@ -1,8 +1,10 @@
 using System.Collections.Immutable;
+using System.Text.Json.Serialization;
+using EFedLLM.Transformer.Blocks;
 
 namespace EFedLLM.Transformer.Checkpoints;
 
-/// <summary>The hyper-parameters of a decoder-only transformer, named as in Hugging Face's <c>config.json</c>.</summary>
+/// <summary>The hyper-parameters of a decoder-only transformer or of an encoder, named as in Hugging Face's <c>config.json</c>.</summary>
 public sealed record ModelShape
 {
     /// <summary>The class name of the reference implementation, for example <c>LlamaForCausalLM</c>.</summary>
@@ -32,10 +34,10 @@ public sealed record ModelShape
     /// <summary>Most positions a session may have.</summary>
     public required int ContextLength { get; init; }
 
-    /// <summary>The epsilon of every RMSNorm.</summary>
+    /// <summary>The epsilon of every norm: RMSNorm, or in an encoder LayerNorm.</summary>
     public required float NormEpsilon { get; init; }
 
-    /// <summary>Rotary position embedding.</summary>
+    /// <summary>Rotary position embedding; an encoder, which learns its positions, has the default and does not use it.</summary>
     public required RopeSettings Rope { get; init; }
 
     /// <summary>Whether the head shares the embedding's weights in the checkpoint.</summary>
@@ -62,6 +64,18 @@ public sealed record ModelShape
     /// <summary>Token ids that end a generation.</summary>
     public ImmutableArray<int> EndTokens { get; init; } = [];
 
+    /// <summary>What makes it an encoder, or null for a decoder.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public EncoderSettings? Encoder { get; init; }
+
     /// <summary>Number of pipeline units: the embedding, every layer, the head (see <see cref="LayerRange"/>).</summary>
     public int Units => Layers + 2;
+
+    /// <summary>How many values an encoder gives for a sequence; 0 where it gives none of that kind.</summary>
+    public int OutputWidth(SequenceOutput output) => (Encoder, output) switch
+    {
+        ({ }, SequenceOutput.Mean) => HiddenSize,
+        ({ } encoder, SequenceOutput.Classes) => encoder.Classes,
+        _ => 0,
+    };
 }

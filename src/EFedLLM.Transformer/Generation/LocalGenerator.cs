@@ -24,11 +24,13 @@ public sealed class LocalGenerator : IDisposable
     /// <param name="team">The threads that compute; they stay the caller's.</param>
     /// <param name="promptChunk">Most positions of the prompt in one step: more are faster, but take memory in proportion. At least 1.</param>
     /// <param name="time">Measures the timing; the system's where it is null.</param>
+    /// <exception cref="NotSupportedException">The model is an encoder.</exception>
     /// <exception cref="InvalidDataException">The weights are damaged.</exception>
     public LocalGenerator(IModelSource source, ComputeTeam team, int promptChunk = 512, TimeProvider? time = null)
     {
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(team);
+        DecoderRule.Check(source);
         ArgumentOutOfRangeException.ThrowIfLessThan(promptChunk, 1);
         (_team, _promptChunk, _time) = (team, promptChunk, time ?? TimeProvider.System);
         _shard = TransformerShard.Load(source, LayerRange.Whole(source.Shape.Layers));

@@ -19,11 +19,13 @@ public sealed class PerplexityMeter : IDisposable
     /// <summary>Loads a whole model.</summary>
     /// <param name="source">The model, which must outlive the meter.</param>
     /// <param name="team">The threads that compute; they stay the caller's.</param>
+    /// <exception cref="NotSupportedException">The model is an encoder.</exception>
     /// <exception cref="InvalidDataException">The weights are damaged.</exception>
     public PerplexityMeter(IModelSource source, ComputeTeam team)
     {
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(team);
+        DecoderRule.Check(source);
         _team = team;
         _shard = TransformerShard.Load(source, LayerRange.Whole(source.Shape.Layers));
         _scratch = new float[source.Shape.VocabularySize];

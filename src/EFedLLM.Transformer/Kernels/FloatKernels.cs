@@ -8,7 +8,7 @@ namespace EFedLLM.Transformer.Kernels;
 /// Elementwise functions are fixed sequences of IEEE 754 operations. All finite input is allowed; nothing checks lengths
 /// but the public callers, and nothing allocates.
 /// </summary>
-internal abstract unsafe class FloatKernels
+internal abstract unsafe partial class FloatKernels
 {
     /// <summary>Virtual lanes of a reduction.</summary>
     public const int Lanes = 32;

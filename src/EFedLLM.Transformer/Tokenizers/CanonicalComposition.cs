@@ -52,6 +52,16 @@ internal static class CanonicalComposition
             return text;
         }
 
+        var characters = Decomposed(text);
+        Compose(characters);
+        return Text(characters);
+    }
+
+    /// <summary>The text in form D: decomposed, and the marks of each letter in order. Unpaired surrogates become U+FFFD.</summary>
+    public static string Decompose(string text) => Ascii.IsValid(text) ? text : Text(Decomposed(text));
+
+    private static List<int> Decomposed(string text)
+    {
         var characters = new List<int>(text.Length);
         foreach (var rune in text.EnumerateRunes())
         {
@@ -59,7 +69,11 @@ internal static class CanonicalComposition
         }
 
         Order(characters);
-        Compose(characters);
+        return characters;
+    }
+
+    private static string Text(List<int> characters)
+    {
         var result = new StringBuilder(characters.Count);
         foreach (var character in characters)
         {

@@ -26,9 +26,25 @@ internal sealed record DecodingPlan
     /// <summary>Whether the first token loses its <see cref="SpaceMark"/>s, instead of getting spaces for them.</summary>
     public bool DropsFirstMark { get; init; }
 
+    /// <summary>What a token begins with that continues a word, where all others begin one; null where words do not matter.</summary>
+    public string? ContinuingPrefix { get; init; }
+
+    /// <summary>Whether a mark that ends a sentence or a part of it stands tight behind the word before. Goes with <see cref="ContinuingPrefix"/>.</summary>
+    public bool TightensMarks { get; init; }
+
+    /// <summary>Whether the first token of a text becomes another text than it does later.</summary>
+    public bool DiffersAtFirst => DropsFirstMark || ContinuingPrefix is not null;
+
     /// <summary>A token as text, the first of a text or a later one.</summary>
     public string Text(string token, bool isFirst)
     {
+        if (ContinuingPrefix is { } prefix)
+        {
+            return isFirst || (TightensMarks && token is "." or "?" or "!" or ",") ? token
+                : token.StartsWith(prefix, StringComparison.Ordinal) ? token[prefix.Length..]
+                : " " + token;
+        }
+
         foreach (var (from, to) in Replacements)
         {
             token = token.Replace(from, to, StringComparison.Ordinal);

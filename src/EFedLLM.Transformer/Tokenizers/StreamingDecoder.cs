@@ -62,7 +62,7 @@ public sealed class StreamingDecoder
             return "";
         }
 
-        var text = _isFirst && _table.Plan.DropsFirstMark ? _table.Plan.Text(entry.Token!, isFirst: true) : entry.Text!;
+        var text = _isFirst && _table.Plan.DiffersAtFirst ? _table.Plan.Text(entry.Token!, isFirst: true) : entry.Text!;
         return _byteRun.Count == 0 ? text : EndByteRun() + text;
     }
 

@@ -32,6 +32,10 @@ internal sealed class TokenizerJsonParts(string path)
                 case "TemplateProcessing":
                     ReadTemplate(part, before, behind);
                     break;
+                case "BertProcessing":
+                    before.Add(NamedId(part, "cls"));
+                    behind.Add(NamedId(part, "sep"));
+                    break;
                 case var other:
                     throw Unsupported("post_processor", other);
             }
@@ -110,7 +114,7 @@ internal sealed class TokenizerJsonParts(string path)
     public InvalidDataException Bad(string problem) => new($"\"{path}\": {problem}. Fetch the tokenizer again.");
 
     public NotSupportedException Unsupported(string section, string what) =>
-        new($"\"{path}\": {section} {what} is not supported. Tokenizers of Llama, Mistral, Qwen and SmolLM models are.");
+        new($"\"{path}\": {section} {what} is not supported. Tokenizers of Llama, Mistral, Qwen, SmolLM and BERT models are.");
 
     private List<JsonElement> Flatten(JsonElement? element, string section, string list)
     {
@@ -164,6 +168,9 @@ internal sealed class TokenizerJsonParts(string path)
                     : text => pattern!.Replace(text, _ => content);
             case "NFC":
                 return CanonicalComposition.Apply;
+            case "BertNormalizer":
+                var lowers = Flag(part, "lowercase", true);
+                return new BertNormalizer(Flag(part, "clean_text", true), Flag(part, "handle_chinese_chars", true), Flag(part, "strip_accents", lowers), lowers).Apply;
             case var other:
                 throw Unsupported("normalizer", other);
         }
@@ -175,6 +182,8 @@ internal sealed class TokenizerJsonParts(string path)
         {
             case "ByteLevel":
                 return new ByteLevelSplitter(Flag(part, "add_prefix_space", true), Flag(part, "use_regex", true));
+            case "BertPreTokenizer":
+                return new BertSplitter();
             case "Digits":
                 return Flag(part, "individual_digits", false)
                     ? new PatternSplitter(new Regex(@"\p{N}"), SplitBehavior.Isolated, invert: false)
@@ -258,12 +267,19 @@ internal sealed class TokenizerJsonParts(string path)
                 return plan;
             case "Strip" when isFused && plan.StripCount == 0 && Count(part, "stop") == 0 && Text(part, "content", "Strip") is { Length: 1 } content:
                 return plan with { StripCharacter = content[0], StripCount = Count(part, "start") };
+            case "WordPiece" when parts == 1:
+                return plan with { ContinuingPrefix = Text(part, "prefix", "WordPiece"), TightensMarks = Flag(part, "cleanup", true) };
             case "Metaspace" when parts == 1:
                 return plan with { SpaceMark = Mark(part), DropsFirstMark = Scheme(part) != PrependScheme.Never };
             default:
                 throw Unsupported("decoder", type + " (as it is used here)");
         }
     }
+
+    /// <summary>The id of a pair of a token and its id.</summary>
+    private int NamedId(JsonElement part, string name) => CheckpointJson.Get(part, name) is { ValueKind: JsonValueKind.Array } pair && pair.GetArrayLength() == 2
+        ? Id(pair[1], $"the id of {name}")
+        : throw Bad($"post_processor has no pair of a token and its id as {name}");
 
     private int Count(JsonElement part, string name) => Id(CheckpointJson.Get(part, name), $"Strip's {name}");
 

@@ -3,7 +3,7 @@ using EFedLLM.Transformer.Checkpoints;
 
 namespace EFedLLM.Transformer.Tokenizers;
 
-/// <summary>Reads <c>tokenizer.json</c> with a byte-pair model.</summary>
+/// <summary>Reads <c>tokenizer.json</c> with a byte-pair or a WordPiece model.</summary>
 internal static class TokenizerJsonReader
 {
     public const string FileName = "tokenizer.json";
@@ -15,6 +15,9 @@ internal static class TokenizerJsonReader
     private const int MaximumTokenLength = 1 << 14;
     private const int MaximumMerges = 1 << 21;
 
+    /// <summary>A word of that many characters that begins no token takes the square of them.</summary>
+    private const int MaximumWord = 1000;
+
     /// <exception cref="InvalidDataException">The file is malformed; the message names the part.</exception>
     /// <exception cref="NotSupportedException">It needs something that is not supported; the message names it.</exception>
     public static TokenizerPipeline Read(string path)
@@ -23,7 +26,12 @@ internal static class TokenizerJsonReader
         var root = document.RootElement;
         var parts = new TokenizerJsonParts(path);
         var model = CheckpointJson.Get(root, "model") ?? throw parts.Bad("it has no model");
-        CheckModel(model, parts);
+        var isWordPiece = CheckpointJson.Get(model, "type") is not null && parts.Type(model) == "WordPiece";
+        if (!isWordPiece)
+        {
+            CheckModel(model, parts);
+        }
+
         var added = parts.AddedTokens(CheckpointJson.Get(root, "added_tokens"));
         var vocabulary = ReadVocabulary(model, parts);
         var (before, behind) = parts.Template(CheckpointJson.Get(root, "post_processor"));
@@ -33,7 +41,7 @@ internal static class TokenizerJsonReader
             Vocabulary = vocabulary,
             Normalizers = parts.Normalizers(CheckpointJson.Get(root, "normalizer")),
             Splitters = parts.Splitters(CheckpointJson.Get(root, "pre_tokenizer")),
-            Encoder = new BytePairEncoder(ReadModel(model, vocabulary, added, parts)),
+            Encoder = isWordPiece ? ReadWordPiece(model, vocabulary, parts) : new BytePairEncoder(ReadModel(model, vocabulary, added, parts)),
             Decoding = parts.Decoder(CheckpointJson.Get(root, "decoder")),
             Before = [.. before],
             Behind = [.. behind],
@@ -61,6 +69,24 @@ internal static class TokenizerJsonReader
                 throw parts.Unsupported("model", "with " + affix);
             }
         }
+    }
+
+    private static WordPieceEncoder ReadWordPiece(JsonElement model, Dictionary<string, int> vocabulary, TokenizerJsonParts parts)
+    {
+        const int UsualWord = 100;
+        var name = parts.Text(model, "unk_token", "the model");
+        if (!vocabulary.TryGetValue(name, out var unknown))
+        {
+            throw parts.Bad("unk_token is not in the vocabulary");
+        }
+
+        var longest = CheckpointJson.Get(model, "max_input_chars_per_word") is { } most ? parts.Id(most, "max_input_chars_per_word") : UsualWord;
+        if (longest is 0 or > MaximumWord)
+        {
+            throw parts.Bad($"max_input_chars_per_word is {longest}, not in [1, {MaximumWord}]");
+        }
+
+        return new WordPieceEncoder(vocabulary, parts.Text(model, "continuing_subword_prefix", "the model"), unknown, longest);
     }
 
     private static Dictionary<string, int> ReadVocabulary(JsonElement model, TokenizerJsonParts parts)

@@ -20,7 +20,7 @@ namespace EFedLLM.Actors.Tests.Gateway;
 /// A gateway and three devices, each a node of its own with the reference settings, and two real models: a checkpoint in float32 and an
 /// int8 one made of another. The tests take the placement's part.
 /// </summary>
-public sealed class GenerationCluster : IAsyncLifetime
+public class GenerationCluster : IAsyncLifetime
 {
     private readonly List<TestNode> _devices = [];
     private readonly List<IActorRef> _hosts = [];
@@ -59,12 +59,7 @@ public sealed class GenerationCluster : IAsyncLifetime
         }
 
         _scratch = Directory.CreateTempSubdirectory("efedllm-test-").FullName;
-        Folders = [SharedModels.Model("stories260K"), Path.Combine(_scratch, "int8")];
-        using (var checkpoint = Checkpoint.Open(SharedModels.Model("efed-mini")))
-        {
-            Compressor.Run(checkpoint, Folders[1], new CompressionSettings());
-        }
-
+        Folders = MakeFolders(_scratch);
         Models = [.. Folders.Select(folder => GatewayModel.Open(folder))];
         _gatewayNode = TestNode.Start(null, null, null, ClusterNames.Anchor, ClusterNames.Gateway);
         View = _gatewayNode.System.StartClusterView();
@@ -95,6 +90,18 @@ public sealed class GenerationCluster : IAsyncLifetime
         {
             Directory.Delete(_scratch, recursive: true);
         }
+    }
+
+    /// <summary>The models' folders, some of them made in a scratch folder.</summary>
+    private protected virtual IReadOnlyList<string> MakeFolders(string scratch) => [SharedModels.Model("stories260K"), Int8(scratch, "efed-mini")];
+
+    /// <summary>The int8 form of a shared model.</summary>
+    private protected static string Int8(string scratch, string model)
+    {
+        var folder = Path.Combine(scratch, "int8");
+        using var checkpoint = Checkpoint.Open(SharedModels.Model(model));
+        Compressor.Run(checkpoint, folder, new CompressionSettings());
+        return folder;
     }
 
     /// <summary>Another gateway on the gateway's node. Only the first can be found by its path.</summary>

@@ -50,7 +50,9 @@ public sealed class GenerationStateTests
         {
             var commands = state.Sampled(Drawn(plan, Prompt + token, 50 + token), At(4 + token));
             Assert.Equal(2, commands.Count);
-            Assert.Equal((token, 50 + token), Assert.IsType<TokenGenerated>(((TellClient)commands[0]).Event) is var generated ? (generated.Index, generated.Choice.Id) : default);
+            var generated = Assert.IsType<TokenGenerated>(((TellClient)commands[0]).Event);
+            Assert.Equal((token, 50 + token), (generated.Index, generated.Choice.Id));
+            Assert.Equal(token == 0 ? 0 : 1000 - 0.006, generated.TransportMilliseconds, 1e-9);
             Assert.Equal($"{Prompt + token}+1 draw", Fed(commands[1]));
         }
 

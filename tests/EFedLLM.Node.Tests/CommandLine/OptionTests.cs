@@ -36,6 +36,10 @@ public class OptionTests
     [InlineData("join")]
     [InlineData("join", "--seed", "nonsense")]
     [InlineData("eval", ".", "--text", "x", "--chunk", "0")]
+    [InlineData("eval", ".")]
+    [InlineData("eval", "--text", "x")]
+    [InlineData("eval", ".", "--text", "x", "--gate", "max-loss=1")]
+    [InlineData("eval", ".", "--text", "x", "--format", "pdf")]
     public async Task A_command_line_without_sense_is_refused_as_such(params string[] arguments) =>
         Assert.Equal(ExitCodes.Usage, await EfedllmCommand.RunAsync(arguments));
 
@@ -44,6 +48,7 @@ public class OptionTests
     [InlineData("tokenize", "--model", "/there/is/none", "--text", "x")]
     [InlineData("compress", "/there/is/none", "-o", "y")]
     [InlineData("eval", "/there/is/none", "--text", "/there/is/none")]
+    [InlineData("eval", "/there/is/none", "/there/is/none/either", "--text", "/there/is/none")]
     [InlineData("prompt", "Hi", "--gateway", "http://127.0.0.1:9", "--top-p", "0.5")]
     public async Task What_is_not_there_is_told_from_what_makes_no_sense(params string[] arguments) =>
         Assert.Contains(await EfedllmCommand.RunAsync(arguments), new[] { ExitCodes.Failed, ExitCodes.NotReachable });

@@ -18,7 +18,7 @@ internal sealed class RandomCheckpoint : IDisposable
         {
             var unit = random.Next(-1000, 1001) / 1000f;
             // Gains around 1; matrices so large that attention and gates are far from linear.
-            return name.Contains("norm", StringComparison.Ordinal) ? 1 + unit / 2 : name.Contains("bias", StringComparison.Ordinal) ? unit / 2 : unit * 0.7f;
+            return name.Contains("norm", StringComparison.OrdinalIgnoreCase) ? 1 + unit / 2 : name.Contains("bias", StringComparison.Ordinal) ? unit / 2 : unit * 0.7f;
         });
         Source = Checkpoint.Open(_folder.Path);
     }

@@ -44,6 +44,8 @@ internal sealed class FloatKernelsDigest : IBitDigest
         AddMutated(values => _kernels.Scale(values, 0.3f));
         AddMutated(values => _kernels.SwiGlu(values, y));
         AddMutated(values => _kernels.RmsNorm(values, y, 1e-5f, values));
+        AddMutated(values => _kernels.LayerNorm(values, y, x, 1e-12f, values));
+        AddMutated(values => _kernels.Gelu(values));
         AddMutated(values => _kernels.Softmax(values));
         var half = x.Length / 2;
         AddMutated(values => _kernels.Rotate(values.AsSpan(0, 2 * half), y.AsSpan(0, half), y.AsSpan(half)));
@@ -114,7 +116,7 @@ internal sealed class FloatKernelsDigest : IBitDigest
             {
                 var angle = Math.Min(Math.Abs(value), 1e8f);
                 var (sin, cos) = DoubleMath.SinCos(angle);
-                results.Add<double>([DoubleMath.Exp(value), DoubleMath.Log(angle + double.Epsilon), sin, cos]);
+                results.Add<double>([DoubleMath.Exp(value), DoubleMath.Log(angle + double.Epsilon), sin, cos, DoubleMath.Tanh(value)]);
             }
         }
     }

@@ -255,17 +255,17 @@ public sealed class ModelTokenizerTests
 
     [Theory]
     [InlineData("model.type", "\"Unigram\"", "Unigram")]
-    [InlineData("model.type", "\"WordPiece\"", "WordPiece")]
+    [InlineData("model.type", "\"WordLevel\"", "WordLevel")]
     [InlineData("model.dropout", "0.1", "dropout")]
     [InlineData("model.end_of_word_suffix", "\"</w>\"", "end_of_word_suffix")]
     [InlineData("model.merges", """[["h h","e"]]""", "spaces")]
     [InlineData("normalizer", """{"type":"NFKC"}""", "NFKC")]
     [InlineData("normalizer", """{"type":"Sequence","normalizers":[{"type":"Lowercase"}]}""", "Lowercase")]
-    [InlineData("pre_tokenizer", """{"type":"BertPreTokenizer"}""", "BertPreTokenizer")]
+    [InlineData("pre_tokenizer", """{"type":"CharDelimiterSplit"}""", "CharDelimiterSplit")]
     [InlineData("pre_tokenizer", """{"type":"Split","pattern":{"Regex":"a++"},"behavior":"Isolated"}""", "a++")]
     [InlineData("pre_tokenizer", """{"type":"Split","pattern":{"Regex":"a"},"behavior":"Shuffled"}""", "Shuffled")]
-    [InlineData("post_processor", """{"type":"BertProcessing"}""", "BertProcessing")]
-    [InlineData("decoder", """{"type":"WordPiece"}""", "WordPiece")]
+    [InlineData("post_processor", """{"type":"RobertaProcessing"}""", "RobertaProcessing")]
+    [InlineData("decoder", """{"type":"CTC"}""", "CTC")]
     [InlineData("decoder", "null", "decoder")]
     public void What_is_not_supported_is_refused_by_name(string part, string json, string name) =>
         Assert.Contains(name, Assert.Throws<NotSupportedException>(() => TinyTokenizer.Load(Changed(part, json))).Message, StringComparison.Ordinal);

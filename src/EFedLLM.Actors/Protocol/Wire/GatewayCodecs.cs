@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Generation;
 using EFedLLM.Transformer.Tokenizers;
 using Form = EFedLLM.Actors.Protocol.Wire.Forms;
@@ -13,6 +14,7 @@ internal static class GatewayCodecs
 {
     private const int Small = 1024;
     private const int WithText = 16 * 1024;
+    private const int WithValues = ProtocolLimits.RowBytes + Small;
     private const int WithPrompt = (4 * ProtocolLimits.PromptCharacters) + (1 << 20);
 
     /// <summary>How each travels.</summary>
@@ -22,6 +24,7 @@ internal static class GatewayCodecs
         WireCodec.Of<CancelGeneration, Form.CancelGeneration>("cg", Small, Form.CancelGeneration.Parser, Write, Read),
         WireCodec.Of<GenerationStarted, Form.GenerationStarted>("gs", WithPrompt, Form.GenerationStarted.Parser, Write, Read),
         WireCodec.Of<TokenGenerated, Form.TokenGenerated>("tg", WithText, Form.TokenGenerated.Parser, Write, Read),
+        WireCodec.Of<TextEncoded, Form.TextEncoded>("te", WithValues, Form.TextEncoded.Parser, Write, Read),
         WireCodec.Of<GenerationFinished, Form.GenerationFinished>("gf", WithText, Form.GenerationFinished.Parser, Write, Read),
         WireCodec.Of<GenerationFailed, Form.GenerationFailed>("gx", WithText, Form.GenerationFailed.Parser, Write, Read),
     ];
@@ -34,6 +37,7 @@ internal static class GatewayCodecs
             Sampling = Values.Write(message.Settings.Sampling),
             MaxTokens = message.Settings.MaxTokens,
             IgnoreEndTokens = message.Settings.IgnoreEndTokens,
+            Output = (int)message.Output,
         };
         Values.Write(form.Stop, message.Settings.Stop);
         if (message.Model is not null)
@@ -79,7 +83,8 @@ internal static class GatewayCodecs
             new PromptId(Values.Uuid(form.Id, "id")),
             ReadInput(form),
             settings,
-            form.HasModel ? Require.Text(form.Model, ProtocolLimits.TextCharacters, "model") : null);
+            form.HasModel ? Require.Text(form.Model, ProtocolLimits.TextCharacters, "model") : null,
+            Require.Defined<SequenceOutput>(form.Output, "output"));
     }
 
     private static PromptInput ReadInput(Form.Prompt form)
@@ -106,6 +111,15 @@ internal static class GatewayCodecs
                 throw new MalformedMessageException("input is missing.");
         }
     }
+
+    private static Form.TextEncoded Write(TextEncoded message, ActorPaths _)
+    {
+        var form = new Form.TextEncoded { Id = Values.Write(message.Id.Value) };
+        Values.Write(form.Values, message.Values);
+        return form;
+    }
+
+    private static TextEncoded Read(Form.TextEncoded form, ActorPaths _) => new(Id(form.Id), Values.Encoded(form.Values));
 
     private static Form.CancelGeneration Write(CancelGeneration message, ActorPaths _) => new() { Id = Values.Write(message.Id.Value) };
 
@@ -150,13 +164,15 @@ internal static class GatewayCodecs
         Index = message.Index,
         Choice = Values.Write(message.Choice),
         Text = message.Text,
+        TransportMilliseconds = message.TransportMilliseconds,
     };
 
     private static TokenGenerated Read(Form.TokenGenerated form, ActorPaths _) => new(
         Id(form.Id),
         Values.Position(form.Index, "index"),
         Values.Choice(form.Choice),
-        Require.Text(form.Text, ProtocolLimits.TextCharacters, "text"));
+        Require.Text(form.Text, ProtocolLimits.TextCharacters, "text"),
+        Require.NotNegative(form.TransportMilliseconds, "transport_milliseconds"));
 
     private static Form.GenerationFinished Write(GenerationFinished message, ActorPaths _)
     {

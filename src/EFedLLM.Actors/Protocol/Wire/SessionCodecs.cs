@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using EFedLLM.Transformer.Blocks;
 using Form = EFedLLM.Actors.Protocol.Wire.Forms;
 
 namespace EFedLLM.Actors.Protocol.Wire;
@@ -8,6 +9,7 @@ internal static class SessionCodecs
 {
     private const int Small = 4 * 1024;
     private const int WithText = 16 * 1024;
+    private const int WithValues = ProtocolLimits.RowBytes + Small;
     private const int WithRoute = ProtocolLimits.Hops * 4 * 1024;
 
     /// <summary>How each travels.</summary>
@@ -22,6 +24,7 @@ internal static class SessionCodecs
         WireCodec.Of<SessionRefused, Form.SessionRefused>("sr", WithText, Form.SessionRefused.Parser, Write, Read),
         WireCodec.Of<RowsComputed, Form.RowsComputed>("rc", Small, Form.RowsComputed.Parser, Write, Read),
         WireCodec.Of<TokenSampled, Form.TokenSampled>("ts", Small, Form.TokenSampled.Parser, Write, Read),
+        WireCodec.Of<SequenceEncoded, Form.SequenceEncoded>("se", WithValues, Form.SequenceEncoded.Parser, Write, Read),
         WireCodec.Of<StepRejected, Form.StepRejected>("sj", Small, Form.StepRejected.Parser, Write, Read),
         WireCodec.Of<StepFailed, Form.StepFailed>("sf", WithText, Form.StepFailed.Parser, Write, Read),
     ];
@@ -37,6 +40,7 @@ internal static class SessionCodecs
             TokenLimit = message.TokenLimit,
             Sampling = Values.Write(message.Sampling),
             Pipeline = paths.Write(message.Pipeline),
+            Output = (int)message.Output,
         };
         foreach (var hop in message.Route.Hops.AsSpan())
         {
@@ -53,7 +57,8 @@ internal static class SessionCodecs
         Require.Within(form.HopIndex, 0, form.Hops.Count - 1, "hop_index"),
         Require.Within(form.TokenLimit, 1, ProtocolLimits.SessionTokens, "token_limit"),
         Values.Sampling(form.Sampling),
-        paths.Read(form.Pipeline, "pipeline"));
+        paths.Read(form.Pipeline, "pipeline"),
+        Require.Defined<SequenceOutput>(form.Output, "output"));
 
     private static ImmutableArray<Hop> Hops(Form.OpenSession form, ActorPaths paths)
     {
@@ -153,6 +158,21 @@ internal static class SessionCodecs
 
     private static TokenSampled Read(Form.TokenSampled form, ActorPaths _) => new(
         Values.Session(form.Session), Values.Epoch(form.Epoch), Values.Position(form.Position), Values.Choice(form.Choice), Values.HopMicroseconds(form.HopMicroseconds));
+
+    private static Form.SequenceEncoded Write(SequenceEncoded message, ActorPaths _)
+    {
+        var form = new Form.SequenceEncoded { Session = Values.Write(message.Session), Epoch = message.Epoch, Rows = message.Rows };
+        Values.Write(form.Values, message.Values);
+        Values.Write(form.HopMicroseconds, message.HopMicroseconds);
+        return form;
+    }
+
+    private static SequenceEncoded Read(Form.SequenceEncoded form, ActorPaths _) => new(
+        Values.Session(form.Session),
+        Values.Epoch(form.Epoch),
+        Require.Within(form.Rows, 1, ProtocolLimits.SessionTokens, "rows"),
+        Values.Encoded(form.Values),
+        Values.HopMicroseconds(form.HopMicroseconds));
 
     private static Form.StepRejected Write(StepRejected message, ActorPaths _) => new()
     {

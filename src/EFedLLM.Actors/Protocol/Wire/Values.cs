@@ -78,6 +78,29 @@ internal static class Values
         }
     }
 
+    /// <summary>Appends what an encoder gave to <paramref name="field"/>.</summary>
+    public static void Write(RepeatedField<float> field, ReadOnlyMemory<float> values)
+    {
+        field.Capacity = values.Length;
+        foreach (var value in values.Span)
+        {
+            field.Add(value);
+        }
+    }
+
+    /// <summary>What an encoder gave: finite values, at least one.</summary>
+    public static ReadOnlyMemory<float> Encoded(RepeatedField<float> field)
+    {
+        Require.Within(field.Count, 1, ProtocolLimits.EncodedValues, "number of values");
+        var values = new float[field.Count];
+        for (var i = 0; i < values.Length; i++)
+        {
+            values[i] = Require.Finite(field[i], "values");
+        }
+
+        return values;
+    }
+
     /// <summary>A device id.</summary>
     public static DeviceId Device(Id128? form, string field)
     {

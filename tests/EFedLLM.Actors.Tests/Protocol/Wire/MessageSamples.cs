@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Akka.Actor;
 using CsCheck;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Checkpoints;
 using EFedLLM.Transformer.Generation;
 using EFedLLM.Transformer.Sampling;
@@ -41,6 +42,8 @@ internal sealed class MessageSamples
     private static readonly Gen<SamplingSettings> Samplings = Gen.Select(Gen.Float[0, 2], Gen.Float[0.001f, 1], Gen.Int[0, 1000], Gen.ULong, Gen.Int[0, 20])
         .Select((temperature, topP, topK, seed, top) => new SamplingSettings { Temperature = temperature, TopP = topP, TopK = topK, Seed = seed, TopLogprobs = top });
 
+    private static readonly Gen<SequenceOutput> Outputs = Any(Enum.GetValues<SequenceOutput>());
+
     private readonly Dictionary<Type, Gen<IProtocolMessage>> _generators = [];
 
     /// <summary>With references to <paramref name="actors"/>.</summary>
@@ -79,9 +82,9 @@ internal sealed class MessageSamples
                 return hop;
             }).ToImmutableArray();
         });
-        Add(Gen.Select(Sessions, Epochs, Models, hops, Gen.Int[0, 7], Gen.Int[1, ProtocolLimits.SessionTokens], Samplings, refs)
-            .Select((session, epoch, model, route, index, limit, sampling, pipeline)
-                => new OpenSession(session, epoch, new Route(model, route), index % route.Length, limit, sampling, pipeline)));
+        Add(Gen.Select(Gen.Select(Sessions, Epochs), Models, hops, Gen.Int[0, 7], Gen.Int[1, ProtocolLimits.SessionTokens], Samplings, refs, Outputs)
+            .Select((which, model, route, index, limit, sampling, pipeline, output)
+                => new OpenSession(which.Item1, which.Item2, new Route(model, route), index % route.Length, limit, sampling, pipeline, output)));
         Add(Gen.Select(Sessions, Epochs, Positions, Gen.Int[0, int.MaxValue].Array[1, 64], Gen.Bool)
             .Select((session, epoch, position, tokens, sample) => new FeedTokens(session, epoch, position, [.. tokens], sample)));
         Add(Gen.Select(Sessions, Epochs, Positions, Gen.Int[1, 6], Gen.Int[1, 40], Gen.Bool, Micros)
@@ -96,6 +99,8 @@ internal sealed class MessageSamples
             .Select((session, epoch, position, rows, micros) => new RowsComputed(session, epoch, position, rows, micros)));
         Add(Gen.Select(Sessions, Epochs, Positions, Choices, Micros)
             .Select((session, epoch, position, choice, micros) => new TokenSampled(session, epoch, position, choice, micros)));
+        Add(Gen.Select(Sessions, Epochs, Gen.Int[1, 512], Logprobs.Array[1, 40], Micros)
+            .Select((session, epoch, rows, values, micros) => new SequenceEncoded(session, epoch, rows, values, micros)));
         Add(Gen.Select(Sessions, Epochs, HopIndices, Positions, Positions)
             .Select((session, epoch, index, position, length) => new StepRejected(session, epoch, index, position, length)));
         Add(Gen.Select(Sessions, Epochs, HopIndices, Texts).Select((session, epoch, index, text) => new StepFailed(session, epoch, index, text)));
@@ -107,9 +112,10 @@ internal sealed class MessageSamples
             Texts.Select(text => new PromptInput(Text: text)),
             Gen.Select(Texts, Texts).Select((role, content) => new ChatMessage(role, content)).Array[0, 5].Select(chat => new PromptInput(Messages: [.. chat])),
             Gen.Int[0, 200_000].Array[0, 50].Select(tokens => new PromptInput(Tokens: [.. tokens])));
-        Add(Gen.Select(PromptIds, inputs, Samplings, Gen.Int[1, 10_000], Texts.Array[0, 4], Gen.Bool, Texts.Null())
-            .Select((id, input, sampling, most, stop, ignore, model) => new Prompt(
-                id, input, new GenerationSettings { Sampling = sampling, MaxTokens = most, Stop = [.. stop], IgnoreEndTokens = ignore }, model)));
+        Add(Gen.Select(PromptIds, inputs, Samplings, Gen.Int[1, 10_000], Texts.Array[0, 4], Gen.Bool, Texts.Null(), Outputs)
+            .Select((id, input, sampling, most, stop, ignore, model, output) => new Prompt(
+                id, input, new GenerationSettings { Sampling = sampling, MaxTokens = most, Stop = [.. stop], IgnoreEndTokens = ignore }, model, output)));
+        Add(Gen.Select(PromptIds, Logprobs.Array[1, 40]).Select((id, values) => new TextEncoded(id, values)));
         Add(PromptIds.Select(id => new CancelGeneration(id)));
         Add(Gen.Select(
                 PromptIds,
@@ -119,7 +125,7 @@ internal sealed class MessageSamples
                 Gen.Int[0, int.MaxValue].Array[0, 100],
                 Gen.Select(Devices, Texts, Ranges).Select((device, address, range) => new HopDescription(device, address, range)).Array[0, 5])
             .Select((id, session, model, name, tokens, route) => new GenerationStarted(id, session, model, name, [.. tokens], [.. route])));
-        Add(Gen.Select(PromptIds, Positions, Choices, Texts).Select((id, index, choice, text) => new TokenGenerated(id, index, choice, text)));
+        Add(Gen.Select(PromptIds, Positions, Choices, Texts, Amounts).Select((id, index, choice, text, transport) => new TokenGenerated(id, index, choice, text, transport)));
         Add(Gen.Select(
                 PromptIds,
                 Any(Enum.GetValues<FinishReason>()),
