@@ -4,7 +4,6 @@ namespace EFedLLM.Node.Api;
 /// <param name="Ids">The token ids.</param>
 internal sealed record TokenizeResult(IReadOnlyList<int> Ids);
 
-
 /// <summary>What <c>efedllm cluster leader --json</c> prints.</summary>
 /// <param name="Leader">The leader's address, or null.</param>
 internal sealed record LeaderResult(string? Leader);

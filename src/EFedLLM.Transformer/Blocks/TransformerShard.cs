@@ -172,19 +172,19 @@ public sealed class TransformerShard : IDisposable
         var weights = _layers[layer];
         _rows.Norm(_state.Hidden, weights.InputNorm, _state.Normed, rows, team);
         CheckFinite(_state.Normed, rows, Shape.HiddenSize, "normed input", layer);
-        Observe(layer, InputSite.Attention, _state.Normed, rows, Shape.HiddenSize);
 
-        Apply(weights.Query, _state.Normed, rows, _state.Query, team); // [rows, hidden] -> [rows, heads * head size]
-        Apply(weights.Key, _state.Normed, rows, _state.Key, team); // [rows, hidden] -> [rows, key/value heads * head size]
-        Apply(weights.Value, _state.Normed, rows, _state.Value, team); // [rows, hidden] -> [rows, key/value heads * head size]
+        var normed = Input(layer, InputSite.Attention, _state.Normed, rows, Shape.HiddenSize); // [rows, hidden]
+        Apply(weights.Query, normed, _state.Query, team); // [rows, heads * head size]
+        Apply(weights.Key, normed, _state.Key, team); // [rows, key/value heads * head size]
+        Apply(weights.Value, normed, _state.Value, team); // [rows, key/value heads * head size]
 
         _attention.Layer = layer;
         _rows.RotateAndStore(weights, rows, team);
         AttendRows(rows, team); // [rows, heads * head size]
         CheckFinite(_state.Attended, rows, Shape.Heads * Shape.HeadSize, "attention", layer);
-        Observe(layer, InputSite.Output, _state.Attended, rows, Shape.Heads * Shape.HeadSize);
 
-        Apply(weights.Output, _state.Attended, rows, _state.Normed, team); // [rows, heads * head size] -> [rows, hidden]
+        var attended = Input(layer, InputSite.Output, _state.Attended, rows, Shape.Heads * Shape.HeadSize); // [rows, heads * head size]
+        Apply(weights.Output, attended, _state.Normed, team); // [rows, hidden]
         _rows.Add(_state.Hidden, _state.Normed, rows, team);
     }
 
@@ -194,15 +194,15 @@ public sealed class TransformerShard : IDisposable
         var weights = _layers[layer];
         _rows.Norm(_state.Hidden, weights.PostAttentionNorm, _state.Normed, rows, team);
         CheckFinite(_state.Normed, rows, Shape.HiddenSize, "normed attention", layer);
-        Observe(layer, InputSite.FeedForward, _state.Normed, rows, Shape.HiddenSize);
 
-        Apply(weights.Gate, _state.Normed, rows, _state.Gate, team); // [rows, hidden] -> [rows, intermediate]
-        Apply(weights.Up, _state.Normed, rows, _state.Up, team); // [rows, hidden] -> [rows, intermediate]
+        var normed = Input(layer, InputSite.FeedForward, _state.Normed, rows, Shape.HiddenSize); // [rows, hidden]
+        Apply(weights.Gate, normed, _state.Gate, team); // [rows, intermediate]
+        Apply(weights.Up, normed, _state.Up, team); // [rows, intermediate]
         _rows.SwiGlu(rows, team);
         CheckFinite(_state.Gate, rows, Shape.IntermediateSize, "feed-forward block", layer);
-        Observe(layer, InputSite.Down, _state.Gate, rows, Shape.IntermediateSize);
 
-        Apply(weights.Down, _state.Gate, rows, _state.Normed, team); // [rows, intermediate] -> [rows, hidden]
+        var product = Input(layer, InputSite.Down, _state.Gate, rows, Shape.IntermediateSize); // [rows, intermediate]
+        Apply(weights.Down, product, _state.Normed, team); // [rows, hidden]
         _rows.Add(_state.Hidden, _state.Normed, rows, team);
     }
 
@@ -225,10 +225,10 @@ public sealed class TransformerShard : IDisposable
             FloatKernels.Best.RmsNorm(input, _head!.Norm, Shape.NormEpsilon, input);
         }
 
-        Observe(_layers.Length, InputSite.Head, _state.HeadInput, logitRows, width);
+        var normed = Input(_layers.Length, InputSite.Head, _state.HeadInput, logitRows, width); // [logit rows, hidden]
         var buffered = WantingLogits(steps) > 1;
         var logits = buffered ? _state.Logits.AsSpan(0, logitRows * vocabulary) : steps[only].Logits.Span[..(logitRows * vocabulary)];
-        _head!.Projection.Apply(_state.HeadInput.AsSpan(0, logitRows * width), logitRows, logits, _state.Workspace, team); // [logit rows, hidden] -> [logit rows, vocabulary]
+        _head!.Projection.Apply(normed, logits, team); // [logit rows, vocabulary]
 
         target = 0;
         for (var i = 0; i < steps.Length; i++)
@@ -265,11 +265,16 @@ public sealed class TransformerShard : IDisposable
         }
     }
 
-    private void Observe(int layer, InputSite site, float[] x, int rows, int width) =>
-        InputObserver?.Observe(Range.FirstLayer + layer + 1, site, x.AsSpan(0, rows * width), rows);
+    /// <summary>What the matrices of one place multiply, after the observer has seen it.</summary>
+    private LinearInput Input(int layer, InputSite site, float[] x, int rows, int width)
+    {
+        var values = x.AsSpan(0, rows * width);
+        InputObserver?.Observe(Range.FirstLayer + layer + 1, site, values, rows);
+        return new LinearInput(values, rows, _state.Workspace);
+    }
 
-    private void Apply(LinearLayer matrix, float[] x, int rows, float[] y, ComputeTeam team) =>
-        matrix.Apply(x.AsSpan(0, rows * matrix.Inputs), rows, y.AsSpan(0, rows * matrix.Outputs), _state.Workspace, team);
+    private static void Apply(LinearLayer matrix, LinearInput input, float[] y, ComputeTeam team) =>
+        matrix.Apply(input, y.AsSpan(0, input.Rows * matrix.Outputs), team);
 
     private void AttendRows(int rows, ComputeTeam team)
     {

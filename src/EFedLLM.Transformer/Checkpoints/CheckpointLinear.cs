@@ -32,26 +32,22 @@ internal sealed unsafe class CheckpointLinear : LinearLayer
 
     public override long WeightBytes => ((long)_weights.Length + (Bias?.Length ?? 0)) * sizeof(float);
 
-    public override void Apply(ReadOnlySpan<float> x, int rows, Span<float> y, LinearWorkspace workspace, ComputeTeam team)
+    public override void Apply(LinearInput input, Span<float> y, ComputeTeam team)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(rows, 1);
         ArgumentNullException.ThrowIfNull(team);
-        if (x.Length != (long)rows * Inputs || y.Length != (long)rows * Outputs)
-        {
-            throw new ArgumentException($"{rows} rows of {x.Length} inputs and {y.Length} outputs do not fit a matrix of {Outputs} x {Inputs}.", nameof(rows));
-        }
+        CheckLengths(input, y);
 
         // Concurrent callers share the layer, so each takes the work away while it uses it.
         var work = Interlocked.Exchange(ref _idle, null) ?? new BlockWork();
-        fixed (float* weights = _weights, bias = Bias, source = x, destination = y)
+        fixed (float* weights = _weights, bias = Bias, source = input.X, destination = y)
         {
             work.Weights = weights;
             work.Bias = bias;
-            (work.Outputs, work.Inputs, work.Rows) = (Outputs, Inputs, rows);
+            (work.Outputs, work.Inputs, work.Rows) = (Outputs, Inputs, input.Rows);
             work.X = source;
             work.Y = destination;
             var blocks = (Outputs + BlockOutputs - 1) / BlockOutputs;
-            if ((long)rows * _weights.Length < SmallWork)
+            if ((long)input.Rows * _weights.Length < SmallWork)
             {
                 work.Run(0, blocks);
             }

@@ -63,7 +63,8 @@ public sealed class ComputeTeam : IDisposable
 
     /// <summary>
     /// Runs <paramref name="work"/> over <c>[0, count)</c> and returns when all of it is done. Allocates nothing. Each
-    /// iteration runs once, in contiguous chunks that any thread may get.
+    /// iteration runs once, in contiguous chunks that any thread may get. Chunks begin in ascending order, so that an
+    /// iteration may wait for earlier ones that wait for nothing themselves.
     /// </summary>
     /// <param name="work">The loop body. The first exception it throws is thrown here again, after the other threads have stopped; what was not begun by then is left out.</param>
     /// <param name="count">Number of iterations; with 0 nothing is called.</param>

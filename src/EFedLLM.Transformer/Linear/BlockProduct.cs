@@ -1,28 +1,36 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using EFedLLM.Transformer.Kernels;
 
 namespace EFedLLM.Transformer.Linear;
 
 /// <summary>
-/// y = A·a, or A·a + B·b in one accumulator, + bias, for rows of quantised activations: a loop over blocks of rows of
-/// the matrices, so that each weight is read once for some tokens, by one thread.
+/// y = B·x, or B·x + U·(V·x) in one accumulator, + bias, for rows of quantised activations: a loop over blocks of rows of
+/// the matrices, so that each weight is read once for some tokens, by one thread. Where V·x is still to be computed, its
+/// parts are the first of the same loop: while some threads are at it, others begin with B, and nobody waits twice.
 /// </summary>
 internal sealed unsafe class BlockProduct : IParallelWork
 {
     /// <summary>Rows of the matrices that are computed at once: as many as give memory enough to do, and a core's cache keeps between the tiles of tokens.</summary>
-    private const int WindowRows = 64;
+    public const int WindowRows = 64;
+
+    /// <summary>Below that many products the threads are not worth waking.</summary>
+    public const long LeastShared = 1 << 15;
+
+    private const int CacheLine = 64;
+
+    /// <summary>Larger tiles of U are foreseen by the processor once it is at them.</summary>
+    private const long MostFetched = 16 << 10;
 
     /// <summary>Blocks that a thread takes at least, so that tiles of several blocks are the rule.</summary>
     private const int BlocksPerItem = 2;
 
-    /// <summary>Below that many products the threads are not worth waking.</summary>
-    private const long LeastShared = 1 << 15;
-
     private WeightBlocks _first;
     private ActivationRows _firstInput;
-    private WeightBlocks? _second;
-    private ActivationRows _secondInput;
+    private WeightBlocks _second;
+    private LowRankProduct? _secondInput;
+    private int _parts;
     private float[]? _bias;
     private float* _y;
     private int _outputs;
@@ -32,8 +40,8 @@ internal sealed unsafe class BlockProduct : IParallelWork
     /// <summary>Computes the product.</summary>
     /// <param name="first">The matrix whose groups come first.</param>
     /// <param name="firstInput">Its input.</param>
-    /// <param name="second">The matrix whose groups come then, with as many rows, or null.</param>
-    /// <param name="secondInput">Its input.</param>
+    /// <param name="second">The matrix whose groups come then, with as many rows; unused without an input.</param>
+    /// <param name="secondInput">Its input, which is computed here where it is not ready; or null.</param>
     /// <param name="bias">[outputs], added last, or null.</param>
     /// <param name="outputs">Rows of the matrices.</param>
     /// <param name="tokens">Rows of the activations.</param>
@@ -43,8 +51,8 @@ internal sealed unsafe class BlockProduct : IParallelWork
     public void Compute(
         WeightBlocks first,
         ActivationRows firstInput,
-        WeightBlocks? second,
-        ActivationRows secondInput,
+        WeightBlocks second,
+        LowRankProduct? secondInput,
         float[]? bias,
         int outputs,
         int tokens,
@@ -55,8 +63,20 @@ internal sealed unsafe class BlockProduct : IParallelWork
         (_first, _firstInput, _second, _secondInput, _bias) = (first, firstInput, second, secondInput, bias);
         (_outputs, _tokens, _width) = (outputs, tokens, width);
         _y = y;
-        var items = (BlockLayout.Blocks(outputs) + BlocksPerItem - 1) / BlocksPerItem;
-        if ((long)outputs * tokens * (first.Width + (second?.Width ?? 0)) < LeastShared)
+        var work = (long)outputs * tokens * first.Width;
+        _parts = 0;
+        if (secondInput is not null)
+        {
+            work += (long)outputs * tokens * second.Width;
+            if (!secondInput.IsReady)
+            {
+                work += secondInput.Work;
+                _parts = secondInput.Parts;
+            }
+        }
+
+        var items = _parts + (BlockLayout.Blocks(outputs) + BlocksPerItem - 1) / BlocksPerItem;
+        if (work < LeastShared)
         {
             Run(0, items);
         }
@@ -66,52 +86,160 @@ internal sealed unsafe class BlockProduct : IParallelWork
         }
 
         _y = null;
-        _bias = null;
-    }
-
-    /// <inheritdoc/>
-    [SkipLocalsInit]
-    public void Run(int from, int to)
-    {
-        var results = stackalloc float[GroupDot.MostTokens * WindowRows];
-        var end = Math.Min(to * BlocksPerItem, BlockLayout.Blocks(_outputs)) * BlockLayout.Rows;
-        for (var row = from * BlocksPerItem * BlockLayout.Rows; row < end; row += WindowRows)
-        {
-            var rows = Math.Min(WindowRows, end - row);
-            for (var token = 0; token < _tokens; token += GroupDot.MostTokens)
-            {
-                var tokens = Math.Min(GroupDot.MostTokens, _tokens - token);
-                new Span<float>(results, tokens * rows).Clear();
-                GroupDot.Add(_width, _first, row, rows, _firstInput, token, tokens, results);
-                if (_second is { } second)
-                {
-                    GroupDot.Add(_width, second, row, rows, _secondInput, token, tokens, results);
-                }
-
-                for (var i = 0; i < tokens; i++)
-                {
-                    Finish(results + i * rows, row, Math.Min(rows, _outputs - row), _y + (long)(token + i) * _outputs + row);
-                }
-            }
-        }
+        (_bias, _secondInput) = (null, null);
     }
 
     /// <summary>Adds the bias, and makes every NaN the same one: processors differ in the ones they make.</summary>
-    private void Finish(float* results, int row, int count, float* y)
+    /// <param name="results">[count].</param>
+    /// <param name="bias">[count], or null.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="y">[count], overwritten.</param>
+    public static void Finish(float* results, float* bias, int count, float* y)
     {
         var i = 0;
         var notANumber = Vector256.Create(ActivationQuantizer.NotANumber);
         for (; i <= count - Vector256<float>.Count; i += Vector256<float>.Count)
         {
             var result = Vector256.Load(results + i);
-            result = _bias is null ? result : result + Vector256.Create(_bias, row + i);
+            result = bias is null ? result : result + Vector256.Load(bias + i);
             Vector256.ConditionalSelect(Vector256.Equals(result, result), result, notANumber).Store(y + i);
         }
 
         for (; i < count; i++)
         {
-            var result = _bias is null ? results[i] : results[i] + _bias[row + i];
+            var result = bias is null ? results[i] : results[i] + bias[i];
             y[i] = float.IsNaN(result) ? ActivationQuantizer.NotANumber : result;
         }
+    }
+
+    /// <inheritdoc/>
+    public void Run(int from, int to)
+    {
+        if (from < _parts)
+        {
+            _secondInput!.Run(from, Math.Min(to, _parts));
+        }
+
+        if (to > _parts)
+        {
+            var first = Math.Max(from - _parts, 0) * BlocksPerItem;
+            Add(first * BlockLayout.Rows, Math.Min((to - _parts) * BlocksPerItem, BlockLayout.Blocks(_outputs)) * BlockLayout.Rows);
+        }
+    }
+
+    /// <summary>Computes some outputs.</summary>
+    private void Add(int firstRow, int endRow)
+    {
+        // What needs no V·x goes ahead while another thread computes that; y keeps the accumulators until then.
+        var row = firstRow;
+        for (; row < endRow && _secondInput is { IsReady: false }; row += WindowRows)
+        {
+            AddWindow(row, Math.Min(WindowRows, endRow - row), Part.First);
+        }
+
+        if (row > firstRow)
+        {
+            _secondInput!.Wait();
+            for (var waiting = firstRow; waiting < row; waiting += WindowRows)
+            {
+                AddWindow(waiting, Math.Min(WindowRows, endRow - waiting), Part.Second);
+            }
+        }
+
+        for (; row < endRow; row += WindowRows)
+        {
+            var rows = Math.Min(WindowRows, endRow - row);
+            if (_secondInput is not null)
+            {
+                Fetch(_second, row, rows);
+            }
+
+            AddWindow(row, rows, Part.Both);
+        }
+    }
+
+    /// <summary>
+    /// Asks for some rows of U long before they are needed: they are so few bytes between two tiles of B that no processor
+    /// foresees them, and would each time be waited for.
+    /// </summary>
+    private static void Fetch(WeightBlocks matrix, int row, int rows)
+    {
+        if (!Sse.IsSupported)
+        {
+            return;
+        }
+
+        var block = row / BlockLayout.Rows;
+        var blocks = rows / BlockLayout.Rows;
+        var weights = (byte*)matrix.Weights + block * matrix.BlockBytes;
+        var bytes = Math.Min(blocks * matrix.BlockBytes, MostFetched);
+        for (var at = 0L; at < bytes; at += CacheLine)
+        {
+            Sse.Prefetch1(weights + at);
+        }
+
+        var scaleBytes = BlockLayout.Rows * sizeof(ushort) * (long)matrix.Groups;
+        var scales = (byte*)matrix.Scales + block * scaleBytes;
+        bytes = Math.Min(blocks * scaleBytes, MostFetched);
+        for (var at = 0L; at < bytes; at += CacheLine)
+        {
+            Sse.Prefetch1(scales + at);
+        }
+    }
+
+    [SkipLocalsInit]
+    private void AddWindow(int row, int rows, Part part)
+    {
+        var results = stackalloc float[GroupDot.MostTokens * WindowRows];
+        var present = Math.Min(rows, _outputs - row); // the rest fills the last block up
+        for (var token = 0; token < _tokens; token += GroupDot.MostTokens)
+        {
+            var tokens = Math.Min(GroupDot.MostTokens, _tokens - token);
+            var y = _y + (long)token * _outputs + row;
+            new Span<float>(results, tokens * rows).Clear();
+            if (part == Part.Second)
+            {
+                Copy(y, _outputs, results, rows, present, tokens);
+            }
+            else
+            {
+                GroupDot.Add(_width, _first, row, rows, _firstInput, token, tokens, results);
+            }
+
+            if (part == Part.First)
+            {
+                Copy(results, rows, y, _outputs, present, tokens);
+                continue;
+            }
+
+            if (_secondInput is { } second)
+            {
+                GroupDot.Add(_width, _second, row, rows, second.Rows, token, tokens, results);
+            }
+
+            fixed (float* bias = _bias)
+            {
+                for (var i = 0; i < tokens; i++)
+                {
+                    Finish(results + i * rows, bias is null ? null : bias + row, present, y + (long)i * _outputs);
+                }
+            }
+        }
+    }
+
+    private static void Copy(float* source, int sourceStride, float* target, int targetStride, int count, int rows)
+    {
+        for (var i = 0; i < rows; i++)
+        {
+            new ReadOnlySpan<float>(source + (long)i * sourceStride, count).CopyTo(new Span<float>(target + (long)i * targetStride, count));
+        }
+    }
+
+    /// <summary>Which matrices a pass over some outputs adds.</summary>
+    private enum Part
+    {
+        Both,
+        First,
+        Second,
     }
 }

@@ -53,27 +53,21 @@ public sealed unsafe class FactoredLinear : LinearLayer
     internal KernelWidth Width { get; init; } = GroupDot.Best;
 
     /// <inheritdoc/>
-    /// <exception cref="ArgumentException">A length does not fit the number of rows.</exception>
     /// <exception cref="ObjectDisposedException">The model that the matrix belongs to has been disposed of.</exception>
-    public override void Apply(ReadOnlySpan<float> x, int rows, Span<float> y, LinearWorkspace workspace, ComputeTeam team)
+    public override void Apply(LinearInput input, Span<float> y, ComputeTeam team)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(rows, 1);
-        ArgumentNullException.ThrowIfNull(workspace);
         ArgumentNullException.ThrowIfNull(team);
-        if (x.Length != (long)rows * Inputs || y.Length != (long)rows * Outputs)
-        {
-            throw new ArgumentException($"{rows} rows of {x.Length} inputs and {y.Length} outputs do not fit a matrix of {Outputs} x {Inputs}.", nameof(rows));
-        }
+        CheckLengths(input, y);
 
         // A model that is disposed of meanwhile stays in memory until this is done.
         var held = false;
         _memory?.DangerousAddRef(ref held);
         try
         {
-            fixed (float* input = x)
+            fixed (float* x = input.X)
             fixed (float* output = y)
             {
-                Apply(input, rows, output, workspace, team);
+                Apply(x, input.Rows, output, input.Workspace, team);
             }
         }
         finally
@@ -97,35 +91,23 @@ public sealed unsafe class FactoredLinear : LinearLayer
 
     private void Apply(float* x, int rows, float* y, LinearWorkspace workspace, ComputeTeam team)
     {
+        LowRankProduct? lowRank = null;
+        if (_v is not null)
+        {
+            var input = workspace.Quantised(x, rows, Inputs, _v.Group, team); // [rows, inputs]
+            lowRank = workspace.LowRank(_v, input, rows, _u!.Group, Width); // [rows, rank]
+        }
+
         if (_base is not null)
         {
-            workspace.BaseInput.Fill(x, rows, Inputs, _base.Group, team);
-        }
-
-        if (_u is null || _v is null)
-        {
-            workspace.Product.Compute(_base!.Blocks, workspace.BaseInput.Rows, null, default, Bias, Outputs, rows, y, team, Width);
-            return;
-        }
-
-        var input = workspace.BaseInput;
-        if (_base?.Group != _v.Group)
-        {
-            input = workspace.FactorInput;
-            input.Fill(x, rows, Inputs, _v.Group, team);
-        }
-
-        var rank = _v.Outputs;
-        var lowRank = (float*)Marshal.UnsafeAddrOfPinnedArrayElement(workspace.LowRank(checked(rows * rank)), 0);
-        workspace.Product.Compute(_v.Blocks, input.Rows, null, default, null, rank, rows, lowRank, team, Width);
-        workspace.LowRankInput.Fill(lowRank, rows, rank, _u.Group, team);
-        if (_base is null)
-        {
-            workspace.Product.Compute(_u.Blocks, workspace.LowRankInput.Rows, null, default, Bias, Outputs, rows, y, team, Width);
+            var input = workspace.Quantised(x, rows, Inputs, _base.Group, team); // [rows, inputs]
+            workspace.Product.Compute(_base.Blocks, input, _u?.Blocks ?? default, lowRank, Bias, Outputs, rows, y, team, Width);
         }
         else
         {
-            workspace.Product.Compute(_base.Blocks, workspace.BaseInput.Rows, _u.Blocks, workspace.LowRankInput.Rows, Bias, Outputs, rows, y, team, Width);
+            // V is as large as U here, and nothing can be done before V·x is there.
+            lowRank!.Complete(team);
+            workspace.Product.Compute(_u!.Blocks, lowRank.Rows, default, null, Bias, Outputs, rows, y, team, Width);
         }
     }
 }

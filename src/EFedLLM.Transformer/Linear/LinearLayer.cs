@@ -42,5 +42,25 @@ public abstract class LinearLayer
     /// <param name="y">[rows, <see cref="Outputs"/>], row-major; overwritten.</param>
     /// <param name="workspace">Scratch memory of the caller; grows on first use, never shrinks, is not shared between concurrent calls.</param>
     /// <param name="team">The threads that share the work.</param>
-    public abstract void Apply(ReadOnlySpan<float> x, int rows, Span<float> y, LinearWorkspace workspace, ComputeTeam team);
+    /// <exception cref="ArgumentException">A length does not fit the number of rows.</exception>
+    public void Apply(ReadOnlySpan<float> x, int rows, Span<float> y, LinearWorkspace workspace, ComputeTeam team) =>
+        Apply(new LinearInput(x, rows, workspace), y, team);
+
+    /// <summary>Computes y = W·x + bias for rows that other layers may multiply too: the bits are the same, the work they have in common is done once.</summary>
+    /// <param name="input">x, [rows, <see cref="Inputs"/>].</param>
+    /// <param name="y">[rows, <see cref="Outputs"/>], row-major; overwritten.</param>
+    /// <param name="team">The threads that share the work.</param>
+    /// <exception cref="ArgumentException">A length does not fit the number of rows.</exception>
+    /// <exception cref="InvalidOperationException">The workspace has begun another input since.</exception>
+    public abstract void Apply(LinearInput input, Span<float> y, ComputeTeam team);
+
+    /// <summary>Refuses rows that do not fit the layer.</summary>
+    /// <exception cref="ArgumentException">They do not.</exception>
+    protected void CheckLengths(LinearInput input, ReadOnlySpan<float> y)
+    {
+        if (input.Rows < 1 || input.X.Length != (long)input.Rows * Inputs || y.Length != (long)input.Rows * Outputs)
+        {
+            throw new ArgumentException($"{input.Rows} rows of {input.X.Length} inputs and {y.Length} outputs do not fit a matrix of {Outputs} x {Inputs}.", nameof(input));
+        }
+    }
 }

@@ -1,30 +1,76 @@
+using EFedLLM.Transformer.Kernels;
+
 namespace EFedLLM.Transformer.Linear;
 
-/// <summary>Scratch memory for <see cref="LinearLayer.Apply"/>: quantised activations and the low-rank intermediate. One per computing thread of control.</summary>
+/// <summary>Scratch memory for <see cref="LinearLayer.Apply(LinearInput, Span{float}, ComputeTeam)"/>: quantised activations and low-rank products. One per computing thread of control.</summary>
 public sealed class LinearWorkspace
 {
-    private float[] _lowRank = [];
+    private readonly QuantisedRows _narrow = new();
+    private readonly QuantisedRows _wide = new();
+    private readonly List<LowRankProduct> _lowRank = [];
+    private int _lowRankUsed;
 
-    /// <summary>The input, quantised in the groups of the base.</summary>
-    internal QuantisedRows BaseInput { get; } = new();
-
-    /// <summary>The input, quantised in the groups of V where they are not those of the base.</summary>
-    internal QuantisedRows FactorInput { get; } = new();
-
-    /// <summary>V·x, quantised.</summary>
-    internal QuantisedRows LowRankInput { get; } = new();
+    /// <summary>How many inputs were begun: the number of the present one.</summary>
+    internal long Begun { get; private set; }
 
     /// <summary>The loop over blocks of rows.</summary>
     internal BlockProduct Product { get; } = new();
 
-    /// <summary>V·x, at least [length]; stays where it is in memory until a longer one is asked for.</summary>
-    internal float[] LowRank(int length)
+    /// <summary>Forgets what was done for the last input.</summary>
+    /// <returns>The number of the new one.</returns>
+    internal long Begin()
     {
-        if (_lowRank.Length < length)
+        _narrow.Clear();
+        _wide.Clear();
+        for (var i = 0; i < _lowRankUsed; i++)
         {
-            _lowRank = GC.AllocateUninitializedArray<float>(length, pinned: true);
+            _lowRank[i].Clear();
         }
 
-        return _lowRank;
+        _lowRankUsed = 0;
+        return ++Begun;
+    }
+
+    /// <summary>The input's rows, quantised in groups of some size.</summary>
+    /// <param name="x">The input, [rows, inputs].</param>
+    /// <param name="rows">Number of rows.</param>
+    /// <param name="inputs">Width of a row.</param>
+    /// <param name="group">Values that share a scale, 32 or 64.</param>
+    /// <param name="team">The threads that share the work.</param>
+    internal unsafe ActivationRows Quantised(float* x, int rows, int inputs, int group, ComputeTeam team)
+    {
+        var quantised = group == 32 ? _narrow : _wide;
+        if (!quantised.IsFilled)
+        {
+            quantised.Fill(x, rows, inputs, group, team);
+        }
+
+        return quantised.Rows;
+    }
+
+    /// <summary>V·x of the input, quantised in groups of some size; perhaps not computed yet.</summary>
+    /// <param name="v">V.</param>
+    /// <param name="x">The input, quantised in V's groups.</param>
+    /// <param name="rows">Number of rows.</param>
+    /// <param name="group">Values of V·x that share a scale.</param>
+    /// <param name="width">The registers to use.</param>
+    internal LowRankProduct LowRank(BlockMatrix v, ActivationRows x, int rows, int group, KernelWidth width)
+    {
+        for (var i = 0; i < _lowRankUsed; i++)
+        {
+            if (_lowRank[i].IsReady && _lowRank[i].IsOf(v, group))
+            {
+                return _lowRank[i];
+            }
+        }
+
+        if (_lowRankUsed == _lowRank.Count)
+        {
+            _lowRank.Add(new LowRankProduct());
+        }
+
+        var product = _lowRank[_lowRankUsed++];
+        product.Begin(v, x, rows, group, width);
+        return product;
     }
 }

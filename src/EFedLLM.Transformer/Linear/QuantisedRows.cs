@@ -15,8 +15,14 @@ internal sealed unsafe class QuantisedRows : IParallelWork
     private float* _x;
     private int _inputs;
 
-    /// <summary>What <see cref="Fill"/> wrote last.</summary>
+    /// <summary>Where they are.</summary>
     public ActivationRows Rows { get; private set; }
+
+    /// <summary>Whether <see cref="Fill"/> has filled them since they were last forgotten.</summary>
+    public bool IsFilled { get; private set; }
+
+    /// <summary>Forgets the rows.</summary>
+    public void Clear() => IsFilled = false;
 
     /// <summary>Quantises rows, one like the other.</summary>
     /// <param name="x">[rows, inputs].</param>
@@ -25,6 +31,27 @@ internal sealed unsafe class QuantisedRows : IParallelWork
     /// <param name="group">Values that share a scale.</param>
     /// <param name="team">The threads that share the work.</param>
     public void Fill(float* x, int rows, int inputs, int group, ComputeTeam team)
+    {
+        Prepare(x, rows, inputs, group);
+        if (rows * Rows.Groups * group < LeastShared)
+        {
+            Run(0, rows);
+        }
+        else
+        {
+            team.Run(this, rows);
+        }
+
+        _x = null;
+        IsFilled = true;
+    }
+
+    /// <summary>Makes room and names the rows that <see cref="Run"/> quantises.</summary>
+    /// <param name="x">[rows, inputs].</param>
+    /// <param name="rows">Number of rows.</param>
+    /// <param name="inputs">Width of a row.</param>
+    /// <param name="group">Values that share a scale.</param>
+    public void Prepare(float* x, int rows, int inputs, int group)
     {
         var groups = BlockLayout.Groups(inputs, group);
         var values = checked(rows * groups * group);
@@ -47,16 +74,6 @@ internal sealed unsafe class QuantisedRows : IParallelWork
             group);
         _x = x;
         _inputs = inputs;
-        if (values < LeastShared)
-        {
-            Run(0, rows);
-        }
-        else
-        {
-            team.Run(this, rows);
-        }
-
-        _x = null;
     }
 
     /// <inheritdoc/>

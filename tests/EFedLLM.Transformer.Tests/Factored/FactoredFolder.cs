@@ -18,14 +18,23 @@ internal static class FactoredFolder
     /// <param name="folder">Receives the files.</param>
     /// <param name="changed">The unit whose tensors are changed before they are written.</param>
     /// <param name="change">What is changed.</param>
+    /// <param name="bits">Bits of the weights of matrices, where there is no sample.</param>
     /// <param name="sample">The forms of the matrices, or null for those of <see cref="SampleManifests"/>.</param>
-    public static ModelManifest Write(ScratchFolder folder, int changed = -1, Change? change = null, ModelManifest? sample = null)
+    public static ModelManifest Write(ScratchFolder folder, int changed = -1, Change? change = null, int bits = 8, ModelManifest? sample = null)
     {
-        sample ??= SampleManifests.Create();
+        sample ??= SampleManifests.Create(bits: bits);
+        return Write(folder, sample, unit => unit == changed ? change!(Random(sample, unit)) : Random(sample, unit));
+    }
+
+    /// <summary>Writes a model of given tensors, with a manifest that fits its files.</summary>
+    /// <param name="folder">Receives the files.</param>
+    /// <param name="sample">The forms of the matrices.</param>
+    /// <param name="tensors">The tensors of each unit.</param>
+    public static ModelManifest Write(ScratchFolder folder, ModelManifest sample, Func<int, List<(string Name, SafetensorsType Type, ImmutableArray<long> Shape, byte[] Data)>> tensors)
+    {
         var files = sample.Files.Select(file =>
         {
-            var tensors = Random(sample, file.Unit);
-            var bytes = Safetensors(file.Unit == changed ? change!(tensors) : tensors);
+            var bytes = Safetensors(tensors(file.Unit));
             folder.Write(file.Name, bytes);
             return file with { Bytes = bytes.Length, Sha256 = Hash(bytes) };
         }).ToImmutableArray();

@@ -20,7 +20,6 @@ public sealed class FactoredModelTests : IDisposable
     [InlineData(5, false)]
     [InlineData(4, false)]
     [InlineData(8, true)]
-    [InlineData(5, true)]
     public void A_folder_is_opened_loaded_and_verified(int bits, bool shared)
     {
         var manifest = FactoredFolder.Write(_folder, sample: SampleManifests.Create(bits: bits, shared: shared));

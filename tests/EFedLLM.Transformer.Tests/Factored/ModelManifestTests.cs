@@ -40,7 +40,7 @@ public sealed class ModelManifestTests
             },
             rank: 1,
             width,
-            shared);
+            shared: shared);
 
     [Fact]
     public void Every_manifest_survives_writing_and_reading() => Manifests.Sample(manifest =>

@@ -30,7 +30,7 @@ internal static class SampleManifests
     /// <param name="shape">The shape, or null for <see cref="Shape"/>.</param>
     /// <param name="rank">Rank of the factors of the feed-forward block.</param>
     /// <param name="group">Inputs that share a scale in the layers.</param>
-    /// <param name="bits">Bits of the weights of matrices.</param>
+    /// <param name="bits">Bits of the weights of the layers and the head.</param>
     /// <param name="shared">Whether query, key and value projections have factors too, and one V like the gate and up projections.</param>
     public static ModelManifest Create(ModelShape? shape = null, int rank = 3, int group = 32, int bits = 8, bool shared = false)
     {

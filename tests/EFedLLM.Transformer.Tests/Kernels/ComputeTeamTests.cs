@@ -30,6 +30,28 @@ public sealed class ComputeTeamTests
     }
 
     [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void An_iteration_may_wait_for_an_earlier_one(int threads)
+    {
+        using var team = new ComputeTeam(threads);
+        using var first = new ManualResetEventSlim();
+        using var later = new ManualResetEventSlim();
+        team.Run(new Work((from, _) =>
+        {
+            if (from == 0)
+            {
+                Assert.True(later.Wait(Patience));
+                first.Set();
+                return;
+            }
+
+            later.Set();
+            Assert.True(first.Wait(Patience));
+        }), 64);
+    }
+
+    [Theory]
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(4)]
