@@ -162,15 +162,18 @@ internal sealed partial class GenerationState
         _firstToken = _generated == 0 ? now : _firstToken;
         _lastToken = now;
         var text = _answer.Append(message.Choice.Id);
-        _commands.Add(new TellClient(new TokenGenerated(_plan.Prompt, _generated, message.Choice, text, transport)));
+        var told = new TellClient(new TokenGenerated(_plan.Prompt, _generated, message.Choice, text, transport));
         _generated++;
         if (_answer.Finished is { } reason)
         {
+            _commands.Add(told);
             Finish(reason, "", now);
             return _commands;
         }
 
+        // The hops first: whoever asked reads while they compute.
         _commands.Add(new FeedRoute(new FeedTokens(_plan.Session, Epoch, message.Position, [message.Choice.Id], Sample: true)));
+        _commands.Add(told);
         _fed = message.Position + 1;
         Progress(now);
         return _commands;

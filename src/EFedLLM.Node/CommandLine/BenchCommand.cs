@@ -117,6 +117,11 @@ internal sealed class BenchCommand : Command
                 () => ClusterBench.RunAsync(model, count, Path.Combine(scratch, $"devices-{count}"), settings, cancellation)));
         }
 
+        if (devices.Any(count => count > 1))
+        {
+            samples.Add(await Screen.WaitingAsync("measuring hops alone", () => HopBench.RunAsync(Path.Combine(scratch, "hops"), settings, cancellation)));
+        }
+
         return samples;
     }
 
@@ -128,13 +133,9 @@ internal sealed class BenchCommand : Command
         }
 
         var bits = parse.GetValue(_bits);
-        var folder = await CompressionBar.RunAsync(
+        return await CompressionBar.RunAsync(
             $"writing random weights of {bits} bits in the shape {shape}",
-            progress => RandomModel.Write(KnownShapes.Find(shape), Path.Combine(scratch, "model"), 1, bits, $"random-{shape}", progress, cancellation).Folder);
-
-        // A gateway needs some tokenizer; which, makes no difference to the time of a token.
-        File.Copy(Path.Combine(ModelFolders.Bundled, "tokenizer.json"), Path.Combine(folder, "tokenizer.json"));
-        return folder;
+            progress => BenchModel.Write(KnownShapes.Find(shape), Path.Combine(scratch, "model"), bits, $"random-{shape}", progress, cancellation));
     }
 
     private void Print(ParseResult parse, FactoredModel model, IReadOnlyList<BenchSample> samples)
