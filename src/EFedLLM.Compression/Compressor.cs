@@ -39,7 +39,9 @@ public static class Compressor
         settings.Check();
         if (settings.Profile == CompressionProfile.Calibrated)
         {
-            return CalibratedCompressor.Run(source, folder, settings, progress, cancellation);
+            return source.Shape.Encoder is null
+                ? CalibratedCompressor.Run(source, folder, settings, progress, cancellation)
+                : EncoderCompressor.Run(source, folder, settings, progress, cancellation);
         }
 
         var shape = source.Shape;
@@ -77,7 +79,7 @@ public static class Compressor
         ArgumentNullException.ThrowIfNull(settings);
         settings.Check();
         return settings.Profile == CompressionProfile.Calibrated && settings.MaxLoss is null
-            ? CalibratedCompressor.Plan(source, settings, progress, cancellation)
+            ? source.Shape.Encoder is null ? CalibratedCompressor.Plan(source, settings, progress, cancellation) : EncoderCompressor.Plan(source, settings, cancellation)
             : throw new ArgumentException("A plan is made for the calibrated profile, with bits or a size as its target.", nameof(settings));
     }
 

@@ -35,7 +35,7 @@ public sealed record BitPlan(ImmutableArray<PlannedMatrix> Matrices, double Bits
             CultureInfo.InvariantCulture,
             $"{bitsPerWeight:0.##} bits per weight cannot be met: the nearest is {LeastBits(shape):0.00}, with every matrix in its smallest form."));
         planned = WithBranches(survey, options, planned, budget);
-        var matrices = planned.Prepend(new PlannedMatrix(Embedding(shape), 0)).ToImmutableArray();
+        var matrices = Tables(shape).Select(table => new PlannedMatrix(table, 0)).Concat(planned).ToImmutableArray();
         return new BitPlan(matrices, 8.0 * (fixedBytes + planned.Sum(matrix => matrix.Form.Bytes)) / weights, survey.Branches.Length);
     }
 
@@ -89,15 +89,16 @@ public sealed record BitPlan(ImmutableArray<PlannedMatrix> Matrices, double Bits
         return current.planned;
     }
 
-    private static MatrixForm Embedding(ModelShape shape) =>
-        ManifestLayout.Form(0, ManifestLayout.Sites(shape, 0)[0], new GroupForm(8, ManifestLayout.EmbeddingGroup), 0, null);
+    /// <summary>The tables of the embedding, which have one form.</summary>
+    private static IEnumerable<MatrixForm> Tables(ModelShape shape) =>
+        ManifestLayout.Sites(shape, 0).Select(table => ManifestLayout.Form(0, table, new GroupForm(8, ManifestLayout.EmbeddingGroup), 0, null));
 
-    /// <summary>Bytes that a token reads besides matrices of layers and head: a row of the embedding, norms and biases.</summary>
+    /// <summary>Bytes that a token reads besides matrices of layers and head: a row of each table, norms and biases.</summary>
     private static long FixedBytes(ModelShape shape)
     {
-        var vectors = Enumerable.Range(1, shape.Layers + 1).Sum(unit => ManifestLayout
-            .Tensors(shape, unit, [.. ManifestLayout.Sites(shape, unit).Select(site => ManifestLayout.Form(unit, site, MatrixSurvey.ReferenceForm, 0, null))])
+        var vectors = Enumerable.Range(0, shape.Units).Sum(unit => ManifestLayout
+            .Tensors(shape, unit, [.. ManifestLayout.Sites(shape, unit).Select(site => ManifestLayout.Form(unit, site, new GroupForm(8, 32), 0, null))])
             .Where(tensor => tensor.Type == "F32").Sum(tensor => tensor.Bytes));
-        return Embedding(shape).Bytes / shape.VocabularySize + vectors;
+        return Tables(shape).Sum(table => table.Bytes / table.Outputs) + vectors;
     }
 }

@@ -32,7 +32,7 @@ internal static class HopBench
     /// <param name="cancellation">Ends the cluster.</param>
     public static async Task<BenchSample> RunAsync(string folder, BenchSettings settings, CancellationToken cancellation)
     {
-        using var model = FactoredModel.Open(BenchModel.Write(Shape, Path.Combine(folder, "model"), "random-hops", null, cancellation));
+        using var model = FactoredModel.Open(BenchModel.Write(Shape, Path.Combine(folder, "model"), 8, "random-hops", null, cancellation));
         var samples = await ClusterBench.RunAsync(model, Devices, Path.Combine(folder, "nodes"), settings with { PromptTokens = 8, DecodeTokens = 1024 }, cancellation);
         return samples.Single(sample => sample.Phase == "decode") with { Phase = Phase };
     }

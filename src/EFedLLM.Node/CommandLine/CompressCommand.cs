@@ -33,7 +33,7 @@ internal sealed class CompressCommand : Command
     private readonly Option<bool> _dryRun = new("--dry-run") { Description = "Print the plan (per matrix: bits, rank, predicted loss) and write nothing." };
     private readonly Option<double?> _keep = new("--keep") { Description = "With --profile svd: the share of parameters that is kept. Default: 0.4.", HelpName = "0-1" };
     private readonly Option<int?> _group = new("--group") { Description = "With --profile int8 or svd: inputs that share a scale, 32 (the default) or 64.", HelpName = "n" };
-    private readonly Option<string?> _name = new("--name") { Description = "The model's name. Default: the checkpoint folder's.", HelpName = "text" };
+    private readonly Option<string?> _name = new("--name") { Description = "The model's name. Default: the checkpoint's own.", HelpName = "text" };
     private readonly Option<int?> _threads = CommonOptions.Threads("all cores");
     private readonly Option<bool> _json = CommonOptions.Json();
 
@@ -183,9 +183,9 @@ internal sealed class CompressCommand : Command
         Require(parse.GetValue(_group) is null or 32 or 64, $"--group must be 32 or 64; it is {parse.GetValue(_group)}.");
     }
 
-    private static int StartTokenOf(string folder)
+    private static int? StartTokenOf(string folder)
     {
         using var checkpoint = Checkpoint.Open(folder);
-        return StartToken.Of(checkpoint.Shape, ModelTokenizer.Load(folder), folder);
+        return checkpoint.Shape.Encoder is null ? StartToken.Of(checkpoint.Shape, ModelTokenizer.Load(folder), folder) : null;
     }
 }
