@@ -73,11 +73,13 @@ internal static class CompressReport
     private static void Branches(BitPlan plan)
     {
         var used = plan.Matrices.Count(matrix => matrix.Form.Rank > 0);
-        if (plan.BranchesTried > 0)
+        if (used > 0)
         {
-            Say(used > 0
-                ? $"low-rank branches: in {used} of {plan.Matrices.Length} matrices, after {Output.Say.Count(plan.BranchesTried, "trial")}"
-                : $"low-rank branches: rank 0 everywhere; none of {Output.Say.Count(plan.BranchesTried, "trial")} saved what its bytes save as bits");
+            Say($"low-rank branches: in {used} of {plan.Matrices.Length} matrices, after {Output.Say.Count(plan.BranchesTried, "trial")}");
+        }
+        else if (plan.BranchesTried > 0)
+        {
+            Say($"low-rank branches: rank 0 everywhere; none of {Output.Say.Count(plan.BranchesTried, "trial")} saved what its bytes save as bits");
         }
     }
 

@@ -23,25 +23,25 @@ internal static class EncoderLayout
         {
             return
             [
-                new(ManifestLayout.Embedding, shape.VocabularySize, hidden, false),
-                new(Positions, shape.ContextLength, hidden, false),
-                new(Types, encoder.TokenTypes, hidden, false),
+                new(ManifestLayout.Embedding, shape.VocabularySize, hidden, false, InputSite.Tokens),
+                new(Positions, shape.ContextLength, hidden, false, InputSite.Tokens),
+                new(Types, encoder.TokenTypes, hidden, false, InputSite.Tokens),
             ];
         }
 
         if (unit == shape.Layers + 1)
         {
-            return encoder.Classes == 0 ? [] : [new(Pooler, hidden, hidden, true), new(Classifier, encoder.Classes, hidden, true)];
+            return encoder.Classes == 0 ? [] : [new(Pooler, hidden, hidden, true, InputSite.Head), new(Classifier, encoder.Classes, hidden, true, InputSite.Output)];
         }
 
         return
         [
-            new("attention.self.query", hidden, hidden, true),
-            new("attention.self.key", hidden, hidden, true),
-            new("attention.self.value", hidden, hidden, true),
-            new("attention.output.dense", hidden, hidden, true),
-            new("intermediate.dense", feedForward, hidden, true),
-            new("output.dense", hidden, feedForward, true),
+            new("attention.self.query", hidden, hidden, true, InputSite.Attention),
+            new("attention.self.key", hidden, hidden, true, InputSite.Attention),
+            new("attention.self.value", hidden, hidden, true, InputSite.Attention),
+            new("attention.output.dense", hidden, hidden, true, InputSite.Output),
+            new("intermediate.dense", feedForward, hidden, true, InputSite.FeedForward),
+            new("output.dense", hidden, feedForward, true, InputSite.Down),
         ];
     }
 
