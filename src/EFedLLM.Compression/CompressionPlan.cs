@@ -13,12 +13,17 @@ public static class CompressionPlan
     /// matrices may grow) and except keys and values that grouped-query attention has already made smaller than the
     /// queries: they hold few bytes and lose most. Those stay 8-bit bases.
     /// </summary>
-    /// <exception cref="ArgumentException">A setting is out of its bounds.</exception>
+    /// <exception cref="ArgumentException">A setting is out of its bounds, or the profile is one whose forms depend on the weights.</exception>
     public static ImmutableArray<MatrixForm> Forms(ModelShape shape, CompressionSettings settings)
     {
         ArgumentNullException.ThrowIfNull(shape);
         ArgumentNullException.ThrowIfNull(settings);
         settings.Check();
+        if (settings.Profile == CompressionProfile.Calibrated)
+        {
+            throw new ArgumentException("The forms of a calibrated model depend on its weights and on the calibration text.", nameof(settings));
+        }
+
         var forms = ImmutableArray.CreateBuilder<MatrixForm>();
         for (var unit = 0; unit < shape.Units; unit++)
         {

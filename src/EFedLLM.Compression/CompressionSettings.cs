@@ -17,22 +17,49 @@ public sealed record CompressionSettings
     /// </summary>
     public int Group { get; init; } = 32;
 
+    /// <summary>Bits per weight all-in that the result has at most (<see cref="Transformer.Checkpoints.ModelManifest.ReadBitsPerWeight"/>); used by <see cref="CompressionProfile.Calibrated"/> alone, as are the following.</summary>
+    public double TargetBits { get; init; } = 6.4;
+
+    /// <summary>Bytes that the weight files have at most, in place of <see cref="TargetBits"/>; or null.</summary>
+    public long? TargetSize { get; init; }
+
+    /// <summary>The largest loss of perplexity, as a share, measured on a part of the calibration text that is held out, in place of the other targets: the fewest bits that keep it are looked for. Or null.</summary>
+    public double? MaxLoss { get; init; }
+
+    /// <summary>Whether matrices may get low-rank branches, where those save more than their bytes would elsewhere.</summary>
+    public bool LowRank { get; init; } = true;
+
+    /// <summary>The text to calibrate on, or null for the built-in one.</summary>
+    public string? CalibrationText { get; init; }
+
+    /// <summary>The token before each chunk of the calibration text, or null for the model's begin token, else its first end token, else token 0.</summary>
+    public int? StartToken { get; init; }
+
     /// <summary>The name that the manifest bears, or null for that of the checkpoint's folder.</summary>
     public string? Name { get; init; }
 
     /// <summary>Threads that may take part, at least 1. The result is the same for any number.</summary>
     public int Threads { get; init; } = Environment.ProcessorCount;
 
-    /// <summary>The profile as the manifest and the command line name it: <c>int8</c> or <c>svd</c>.</summary>
-    public string ProfileName => Profile == CompressionProfile.Svd ? "svd" : "int8";
+    /// <summary>The profile as the manifest and the command line name it: <c>int8</c>, <c>svd</c> or <c>calibrated</c>.</summary>
+    public string ProfileName => Profile switch
+    {
+        CompressionProfile.Svd => "svd",
+        CompressionProfile.Calibrated => "calibrated",
+        _ => "int8",
+    };
 
     /// <summary>Checks every value.</summary>
     /// <exception cref="ArgumentException">One is out of its bounds; the message names it.</exception>
     public void Check()
     {
-        Require(Enum.IsDefined(Profile), nameof(Profile), "is unknown: int8 and svd are there");
+        Require(Enum.IsDefined(Profile), nameof(Profile), "is unknown: calibrated, int8 and svd are there");
         Require(Keep is > 0 and <= 1, nameof(Keep), $"is {Keep}: it is a share, above 0 and at most 1");
         Require(Group is 32 or 64, nameof(Group), $"is {Group}: groups of 32 and of 64 are there");
+        Require(TargetBits is > 0 and <= 16, nameof(TargetBits), $"is {TargetBits}: it is a number of bits, above 0 and at most 16");
+        Require(TargetSize is null or > 0, nameof(TargetSize), $"is {TargetSize}: it is a number of bytes");
+        Require(MaxLoss is null or > 0 and < 1, nameof(MaxLoss), $"is {MaxLoss}: it is a share, above 0 and below 1");
+        Require(StartToken is null or >= 0, nameof(StartToken), $"is {StartToken}: it is a token id");
         Require(Threads >= 1, nameof(Threads), $"is {Threads}: at least one thread is needed");
     }
 

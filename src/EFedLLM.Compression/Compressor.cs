@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Runtime.ExceptionServices;
+using EFedLLM.Compression.Allocation;
 using EFedLLM.Transformer.Checkpoints;
 
 namespace EFedLLM.Compression;
@@ -35,6 +36,14 @@ public static class Compressor
         ArgumentNullException.ThrowIfNull(source);
         ArgumentException.ThrowIfNullOrEmpty(folder);
         ArgumentNullException.ThrowIfNull(settings);
+        settings.Check();
+        if (settings.Profile == CompressionProfile.Calibrated)
+        {
+            return source.Shape.Encoder is null
+                ? CalibratedCompressor.Run(source, folder, settings, progress, cancellation)
+                : EncoderCompressor.Run(source, folder, settings, progress, cancellation);
+        }
+
         var shape = source.Shape;
         var manifest = Outline(shape, settings.Name ?? NameOf(source.Folder), settings.ProfileName, CompressionPlan.Forms(shape, settings));
         var target = TargetFolder.Normalize(folder);
@@ -55,6 +64,25 @@ public static class Compressor
         return TargetFolder.Commit(target, partial, Finish(manifest, files.ToImmutable(), companions));
     }
 
+    /// <summary>What <see cref="Run"/> would do under <see cref="CompressionProfile.Calibrated"/>: measures everything that a plan needs and writes nothing.</summary>
+    /// <param name="source">The checkpoint.</param>
+    /// <param name="settings">What to make. A largest loss is no target here: only making the model would measure it.</param>
+    /// <param name="progress">Is told after every unit, or null.</param>
+    /// <param name="cancellation">Ends the work.</param>
+    /// <exception cref="ArgumentException">A setting is out of its bounds, or asks for what a plan cannot tell.</exception>
+    /// <exception cref="InvalidDataException">A tensor has a value that is not finite, the calibration text is too short, or the target cannot be met; the message says what to do.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static BitPlan Plan(
+        Checkpoint source, CompressionSettings settings, IProgress<CompressionProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        ArgumentNullException.ThrowIfNull(settings);
+        settings.Check();
+        return settings.Profile == CompressionProfile.Calibrated && settings.MaxLoss is null
+            ? source.Shape.Encoder is null ? CalibratedCompressor.Plan(source, settings, progress, cancellation) : EncoderCompressor.Plan(source, settings, cancellation)
+            : throw new ArgumentException("A plan is made for the calibrated profile, with bits or a size as its target.", nameof(settings));
+    }
+
     /// <summary>A manifest as it is known before any weight is written: without bytes and hashes.</summary>
     internal static ModelManifest Outline(ModelShape shape, string name, string profile, ImmutableArray<MatrixForm> forms) => new()
     {
@@ -73,7 +101,7 @@ public static class Compressor
     {
         Files = files,
         Companions = companions,
-        BitsPerWeight = files.Sum(file => file.Bytes) * 8.0 / ManifestLayout.Parameters(outline.Shape),
+        BitsPerWeight = outline.ReadBitsPerWeight,
     };
 
     /// <summary>The name for a model from a folder: the folder's own, fit for a manifest.</summary>
@@ -95,7 +123,7 @@ public static class Compressor
             // Threads go to the matrices of a layer; where there is but one matrix, to its rows.
             Parallel.For(0, forms.Length, options, index =>
             {
-                var weights = source.Read(TensorOf(source.Shape, unit, sites[index].Name + ".weight"), sites[index].Outputs, sites[index].Inputs);
+                var weights = source.Read(CheckpointTensors.Of(source.Shape, unit, sites[index].Name + ".weight"), sites[index].Outputs, sites[index].Inputs);
                 parts[index] = MatrixCompressor.Compress(weights, forms[index], forms.Length == 1 ? threads : 1, cancellation);
                 meter.MatrixDone(forms[index]);
             });
@@ -105,42 +133,6 @@ public static class Compressor
             ExceptionDispatchInfo.Throw(error.Flatten().InnerExceptions[0]);
         }
 
-        var file = new UnitFile();
-        for (var index = 0; index < parts.Length; index++)
-        {
-            Add(file, sites[index].Name, unit, parts[index]);
-        }
-
-        foreach (var tensor in manifest.Tensors(unit).Where(tensor => tensor.Type == "F32"))
-        {
-            file.AddVector(tensor.Name, source.Read(TensorOf(source.Shape, unit, tensor.Name), tensor.Shape.AsSpan()));
-        }
-
-        return file;
+        return UnitFile.Of(source, manifest, unit, parts);
     }
-
-    private static void Add(UnitFile file, string name, int unit, MatrixCompressor.Parts parts)
-    {
-        if (unit == 0)
-        {
-            file.AddTable(name, parts.Base!);
-        }
-        else if (parts.Base is { } plain)
-        {
-            file.AddBlocks(name + ".base", plain);
-        }
-        else
-        {
-            file.AddBlocks(name + ".v", parts.V!);
-            file.AddBlocks(name + ".u", parts.U!);
-        }
-    }
-
-    /// <summary>The checkpoint's name for a tensor of a unit's file.</summary>
-    private static string TensorOf(ModelShape shape, int unit, string name) =>
-        shape.Encoder is not null ? CheckpointLayout.EncoderTensor(shape, unit, name)
-        : unit == 0 ? CheckpointLayout.Embedding
-        : unit <= shape.Layers ? CheckpointLayout.Layer(unit - 1, name)
-        : name.StartsWith(ManifestLayout.Head, StringComparison.Ordinal) ? CheckpointLayout.Head(shape)
-        : CheckpointLayout.FinalNorm;
 }

@@ -12,7 +12,7 @@ namespace EFedLLM.Compression;
 public static class ModelCache
 {
     /// <summary>Changes when the same input and settings give other bytes than before.</summary>
-    private const int MethodVersion = 1;
+    private const int MethodVersion = 2;
 
     /// <summary>The folder of the factored model of a checkpoint, made now if it is not there or not whole.</summary>
     /// <param name="checkpointFolder">The checkpoint; all of its weights are read, to know them by their hash.</param>
@@ -20,6 +20,7 @@ public static class ModelCache
     /// <param name="settings">What to make.</param>
     /// <param name="progress">As for <see cref="Compressor.Run"/>; not called when the model is there.</param>
     /// <param name="cancellation">Ends the work, leaving nothing behind.</param>
+    /// <exception cref="ArgumentException">A setting is out of its bounds, or the profile is one that takes a calibration.</exception>
     /// <exception cref="FileNotFoundException">The checkpoint lacks a file; the message names it.</exception>
     /// <exception cref="InvalidDataException">The checkpoint is malformed; the message says what and what to do.</exception>
     /// <exception cref="NotSupportedException">The checkpoint's architecture is not supported.</exception>
@@ -36,6 +37,11 @@ public static class ModelCache
         ArgumentException.ThrowIfNullOrEmpty(cacheRoot);
         ArgumentNullException.ThrowIfNull(settings);
         settings.Check();
+        if (settings.Profile == CompressionProfile.Calibrated)
+        {
+            throw new ArgumentException("The cache keeps what is made in seconds: int8 and svd.", nameof(settings));
+        }
+
         using var checkpoint = Checkpoint.Open(checkpointFolder);
         var name = settings.Name ?? Compressor.NameOf(checkpointFolder);
         var folder = Path.Combine(TargetFolder.Normalize(cacheRoot), $"{FileNameOf(name)}-{settings.ProfileName}-{Key(checkpoint, name, settings)}");

@@ -12,8 +12,9 @@ internal static class TargetFolder
     /// <summary>Refuses at once what will not be replaced: a folder with anything but possibly this very model.</summary>
     /// <param name="target">The folder.</param>
     /// <param name="expected">The manifest as far as it is known before the work; its files, companions and bits are not compared.</param>
+    /// <param name="formsKnown">Whether the forms of its matrices are known; else they are not compared either, nor is the quality.</param>
     /// <exception cref="IOException">Something else is there; the message says what to do.</exception>
-    public static void Check(string target, ModelManifest expected)
+    public static void Check(string target, ModelManifest expected, bool formsKnown = true)
     {
         if (File.Exists(target))
         {
@@ -25,7 +26,7 @@ internal static class TargetFolder
             return;
         }
 
-        if (ReadManifest(target) is not { } there || !IsLike(there, expected))
+        if (ReadManifest(target) is not { } there || !IsLike(there, formsKnown ? expected : expected with { Matrices = there.Matrices, Quality = there.Quality }))
         {
             throw Occupied(target);
         }

@@ -17,6 +17,27 @@ internal sealed class UnitFile
     /// <summary>Adds a tensor with what writes all of its data.</summary>
     public void Add(string name, Action<SafetensorsWriter> write) => _tensors.Add(name, write);
 
+    /// <summary>The file of a unit: its matrices, and norms and biases as the checkpoint has them.</summary>
+    /// <param name="source">The checkpoint.</param>
+    /// <param name="manifest">Says what the file holds.</param>
+    /// <param name="unit">The unit.</param>
+    /// <param name="parts">Of each matrix, in the manifest's order.</param>
+    public static UnitFile Of(Checkpoint source, ModelManifest manifest, int unit, IReadOnlyList<MatrixCompressor.Parts> parts)
+    {
+        var file = new UnitFile();
+        foreach (var (form, part) in manifest.MatricesOf(unit).Zip(parts))
+        {
+            file.AddMatrix(form, part);
+        }
+
+        foreach (var tensor in manifest.Tensors(unit).Where(tensor => tensor.Type == "F32"))
+        {
+            file.AddVector(tensor.Name, source.Read(CheckpointTensors.Of(source.Shape, unit, tensor.Name), tensor.Shape.AsSpan()));
+        }
+
+        return file;
+    }
+
     /// <summary>Adds a vector of float32 values.</summary>
     public void AddVector(string name, float[] values) => Add(name, writer => writer.Write(MemoryMarshal.AsBytes(values.AsSpan())));
 
@@ -37,6 +58,30 @@ internal sealed class UnitFile
             BlockLayout.PackScales(matrix.Scales, matrix.Outputs, matrix.Groups, packed);
             writer.Write(MemoryMarshal.AsBytes(packed.AsSpan()));
         });
+    }
+
+    /// <summary>Adds what is stored of a matrix: a V that another one owns is stored there.</summary>
+    private void AddMatrix(MatrixForm form, MatrixCompressor.Parts parts)
+    {
+        if (form.Unit == 0)
+        {
+            AddTable(form.Name, parts.Base!);
+            return;
+        }
+
+        if (parts.Base is { } plain)
+        {
+            AddBlocks(form.Name + ".base", plain);
+        }
+
+        if (parts.U is { } u && parts.V is { } v)
+        {
+            AddBlocks(form.Name + ".u", u);
+            if (form.SharedFactors is null)
+            {
+                AddBlocks(form.Name + ".v", v);
+            }
+        }
     }
 
     /// <summary>Writes the file.</summary>

@@ -29,7 +29,7 @@ public sealed class CompressorTests : IDisposable
         FactoredFiles.AssertSound(Target);
         Assert.Equal("source", result.Manifest.Name);
         Assert.Equal(["config.json", "tokenizer.json"], result.Manifest.Companions.Select(file => file.Name));
-        Assert.Equal(result.Manifest.TotalBytes * 8.0 / source.Parameters, result.Manifest.BitsPerWeight, 1e-12);
+        Assert.Equal(result.Manifest.ReadBytesPerToken * 8.0 / ManifestLayout.ParametersPerToken(source.Shape), result.Manifest.BitsPerWeight, 1e-12);
         Assert.Equal(result.Manifest.TotalBytes, result.Manifest.Files.Sum(file => new FileInfo(Path.Combine(Target, file.Name)).Length));
         foreach (var form in result.Manifest.Matrices)
         {

@@ -19,7 +19,7 @@ internal sealed unsafe partial class LapackLibrary
         "libtorch_cpu.so", "torch_cpu.dll", "libtorch_cpu.dylib",
     ];
 
-    private static readonly string[] Needed = ["dgemm_", "sgemm_", "dsyevd_", "ssyevd_", "dgesdd_", "sgesdd_"];
+    private static readonly string[] Needed = ["dgemm_", "sgemm_", "dsyevd_", "ssyevd_", "dgesdd_", "sgesdd_", "dpotrf_", "spotrf_"];
 
     private readonly nint _handle;
 

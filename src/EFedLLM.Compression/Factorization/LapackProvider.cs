@@ -5,9 +5,9 @@ using MathNet.Numerics.Providers.LinearAlgebra;
 namespace EFedLLM.Compression.Factorization;
 
 /// <summary>
-/// MathNet's provider interface over a native library: products, symmetric eigenvalues and singular values of real
+/// MathNet's provider interface over a native library: products, Cholesky factors, symmetric eigenvalues and singular values of real
 /// matrices are computed there, everything else by MathNet's managed provider. The interface has some 120 members of
-/// which eight matter, hence a proxy that forwards the others.
+/// which ten matter, hence a proxy that forwards the others.
 /// </summary>
 internal class LapackProvider : DispatchProxy
 {
@@ -56,6 +56,7 @@ internal class LapackProvider : DispatchProxy
         });
         Add<T>(nameof(ILinearAlgebraProvider<>.EigenDecomp), args =>
             (bool)args[0]! && routines.Eigen((int)args[1]!, (T[])args[2]!, (T[])args[3]!, (Complex[])args[4]!, (T[])args[5]!));
+        Add<T>(nameof(ILinearAlgebraProvider<>.CholeskyFactor), args => routines.Cholesky((T[])args[0]!, (int)args[1]!));
         Add<T>(nameof(ILinearAlgebraProvider<>.SingularValueDecomposition), args =>
             routines.Singular((bool)args[0]!, (T[])args[1]!, (int)args[2]!, (int)args[3]!, (T[])args[4]!, (T[])args[5]!, (T[])args[6]!));
     }

@@ -18,6 +18,7 @@ internal sealed unsafe class LapackRoutines<T>
     private readonly delegate* unmanaged[Cdecl]<byte*, byte*, long*, long*, long*, T*, T*, long*, T*, long*, T*, T*, long*, nint, nint, void> _multiply;
     private readonly delegate* unmanaged[Cdecl]<byte*, byte*, long*, T*, long*, T*, T*, long*, long*, long*, long*, nint, nint, void> _eigen;
     private readonly delegate* unmanaged[Cdecl]<byte*, long*, long*, T*, long*, T*, T*, long*, T*, long*, T*, long*, long*, long*, nint, void> _singular;
+    private readonly delegate* unmanaged[Cdecl]<byte*, long*, T*, long*, long*, nint, void> _cholesky;
 
     /// <param name="library">The library.</param>
     /// <param name="prefix">The letter that stands for the precision in the routines' names: s or d.</param>
@@ -26,6 +27,7 @@ internal sealed unsafe class LapackRoutines<T>
         _multiply = (delegate* unmanaged[Cdecl]<byte*, byte*, long*, long*, long*, T*, T*, long*, T*, long*, T*, T*, long*, nint, nint, void>)library.Routine(prefix + "gemm_");
         _eigen = (delegate* unmanaged[Cdecl]<byte*, byte*, long*, T*, long*, T*, T*, long*, long*, long*, long*, nint, nint, void>)library.Routine(prefix + "syevd_");
         _singular = (delegate* unmanaged[Cdecl]<byte*, long*, long*, T*, long*, T*, T*, long*, T*, long*, T*, long*, long*, long*, nint, void>)library.Routine(prefix + "gesdd_");
+        _cholesky = (delegate* unmanaged[Cdecl]<byte*, long*, T*, long*, long*, nint, void>)library.Routine(prefix + "potrf_");
     }
 
     /// <summary>c = alpha * op(a) * op(b) + beta * c.</summary>
@@ -72,6 +74,36 @@ internal sealed unsafe class LapackRoutines<T>
         {
             values[i] = new Complex(double.CreateChecked(found[i]), 0);
             diagonal[i * order + i] = found[i];
+        }
+
+        return true;
+    }
+
+    /// <summary>The lower triangle L of a = L·Lᵀ, in place, zeros above it; false where the order is too large for the routine.</summary>
+    /// <exception cref="ArgumentException">The matrix is not positive definite.</exception>
+    public bool Cholesky(T[] a, int order)
+    {
+        if (order is < 1 or > LargestOrder)
+        {
+            return false;
+        }
+
+        var part = (byte)'L';
+        long size = order, info = 0;
+        fixed (T* pointer = a)
+        {
+            _cholesky(&part, &size, pointer, &size, &info, 1);
+        }
+
+        if (info > 0)
+        {
+            throw new ArgumentException("The matrix is not positive definite.", nameof(a));
+        }
+
+        Check((int)info);
+        for (var column = 1; column < order; column++)
+        {
+            a.AsSpan(column * order, column).Clear();
         }
 
         return true;

@@ -184,8 +184,8 @@ internal static class ManifestRules
             Require(IsHash(file.Sha256), field + ".sha256", "is not 64 lower-case hexadecimal digits");
         }
 
-        var bits = manifest.TotalBytes * 8.0 / ManifestLayout.Parameters(manifest.Shape);
-        Require(Math.Abs(manifest.BitsPerWeight - bits) <= 1e-9 * bits, "bitsPerWeight", $"is {manifest.BitsPerWeight}, but the files hold {bits}");
+        var bits = manifest.ReadBitsPerWeight;
+        Require(Math.Abs(manifest.BitsPerWeight - bits) <= 1e-9 * bits, "bitsPerWeight", $"is {manifest.BitsPerWeight}, but its matrices, norms and biases take {bits}");
     }
 
     private static void CheckCompanions(ModelManifest manifest)

@@ -45,7 +45,7 @@ public sealed record ModelManifest
     /// <summary>Every matrix with its form.</summary>
     public required ImmutableArray<MatrixForm> Matrices { get; init; }
 
-    /// <summary>Bits per weight with everything in: bases, scales, factors, padding, norms, embedding and head, over the checkpoint's parameter count (a tied embedding counted once).</summary>
+    /// <summary>Bits per weight with everything in, as read per token: always <see cref="ReadBitsPerWeight"/>.</summary>
     public required double BitsPerWeight { get; init; }
 
     /// <summary>What the model was calibrated on, or null.</summary>

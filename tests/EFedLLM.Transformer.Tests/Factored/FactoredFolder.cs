@@ -44,7 +44,6 @@ internal static class FactoredFolder
         {
             Files = files,
             Companions = [new CompanionFile("tokenizer.json", tokenizer.Length, Hash(tokenizer))],
-            BitsPerWeight = files.Sum(file => file.Bytes) * 8.0 / ManifestLayout.Parameters(sample.Shape),
         };
         folder.Write(ModelManifest.FileName, manifest.ToJson());
         return manifest;

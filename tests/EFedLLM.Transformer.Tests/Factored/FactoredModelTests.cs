@@ -237,7 +237,7 @@ public sealed class FactoredModelTests : IDisposable
 
             // A manifest that agrees with the file about its length, so that what is inside gets its turn.
             var files = manifest.Files.SetItem(unit, manifest.Files[unit] with { Bytes = bytes.Length });
-            var changed = manifest with { Files = files, BitsPerWeight = files.Sum(file => file.Bytes) * 8.0 / ManifestLayout.Parameters(manifest.Shape) };
+            var changed = manifest with { Files = files };
             try
             {
                 _folder.Write("manifest.json", changed.ToJson());

@@ -46,7 +46,7 @@ internal static class SampleManifests
             files.Add(new WeightFile(unit, ManifestLayout.FileName(unit, shape.Layers), bytes, new string((char)('a' + unit % 6), 64)));
         }
 
-        return new ModelManifest
+        var manifest = new ModelManifest
         {
             Name = "sample",
             Shape = shape,
@@ -55,10 +55,11 @@ internal static class SampleManifests
             Files = files.ToImmutable(),
             Companions = [new CompanionFile("tokenizer.json", 10, new string('0', 64))],
             Matrices = matrices.ToImmutable(),
-            BitsPerWeight = files.Sum(file => file.Bytes) * 8.0 / ManifestLayout.Parameters(shape),
+            BitsPerWeight = 0,
             Calibration = new CalibrationNote(new string('1', 64), 4096),
             Quality = new QualityNote(new string('2', 64), 4096, 2.5, 2.25),
         };
+        return manifest with { BitsPerWeight = manifest.ReadBitsPerWeight };
 
         MatrixForm Form(int unit, ManifestSite site)
         {

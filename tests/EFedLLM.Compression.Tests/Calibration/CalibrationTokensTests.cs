@@ -1,0 +1,39 @@
+using EFedLLM.Compression.Calibration;
+using EFedLLM.Transformer.Checkpoints;
+
+namespace EFedLLM.Compression.Tests.Calibration;
+
+public sealed class CalibrationTokensTests
+{
+    private static readonly ModelShape Shape = KnownShapes.Find("135m") with { HiddenSize = 64, IntermediateSize = 1000, ContextLength = 128 };
+
+    [Fact]
+    public void Chunks_are_whole_distinct_spread_over_the_text_and_apart_from_those_held_out()
+    {
+        var ids = Enumerable.Range(0, 128 * 500 + 50).ToArray();
+        var tokens = CalibrationTokens.Take(ids, 7, Shape);
+        Assert.Equal(128, tokens.Length);
+        Assert.Equal(16, tokens.HeldOut.Length);
+        Assert.InRange(tokens.Count, 1500, 128 * 500);
+        var firsts = tokens.Calibration.Concat(tokens.HeldOut).Select(chunk => chunk.Span[0]).ToList();
+        Assert.Equal(firsts.Count, firsts.Distinct().Count());
+        Assert.All(firsts, first => Assert.Equal(0, first % 128));
+        Assert.InRange(tokens.Calibration.Max(chunk => chunk.Span[0]), 128 * 400, 128 * 500);
+        Assert.InRange(tokens.HeldOut.Min(chunk => chunk.Span[0]), 0, 128 * 100);
+        Assert.Equal([7, .. tokens.HeldOut[3].Span[..^1]], tokens.InputOf(tokens.HeldOut[3]));
+    }
+
+    [Fact]
+    public void A_text_that_is_too_short_says_how_much_is_needed_and_so_much_is_enough()
+    {
+        var error = Assert.Throws<InvalidDataException>(() => CalibrationTokens.Take(new int[1000], 1, Shape));
+        var needed = int.Parse(System.Text.RegularExpressions.Regex.Match(error.Message, @"at least (\d+)").Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture);
+        Assert.True(CalibrationTokens.Take(new int[needed], 1, Shape).Count >= CalibrationNeeds.Least(Shape));
+        Assert.Throws<InvalidDataException>(() => CalibrationTokens.Take(new int[needed - 1], 1, Shape));
+        Assert.Throws<InvalidDataException>(() => CalibrationTokens.Take([], 1, Shape));
+    }
+
+    [Fact]
+    public void The_built_in_text_is_enough_for_wide_layers() =>
+        Assert.True(CalibrationText.BuiltIn.Length / 6 > CalibrationNeeds.Least(KnownShapes.Find("7b")), "a token is rarely longer than six characters");
+}
