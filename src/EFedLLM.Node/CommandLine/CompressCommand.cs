@@ -12,7 +12,7 @@ namespace EFedLLM.Node.CommandLine;
 /// <summary><c>efedllm compress</c>: a checkpoint becomes a factored model.</summary>
 internal sealed class CompressCommand : Command
 {
-    private readonly Argument<string> _checkpoint = new("checkpoint") { Description = "The checkpoint's folder (config.json, *.safetensors, tokenizer.json)." };
+    private readonly Argument<string> _checkpoint = new("checkpoint") { Description = "The checkpoint: a folder (config.json, *.safetensors, tokenizer.json) or a .gguf file." };
     private readonly Option<string> _output = new("--output", "-o") { Description = "The folder to write; new or empty.", HelpName = "folder", Required = true };
     private readonly Option<string> _profile = new("--profile")
     {
@@ -23,7 +23,7 @@ internal sealed class CompressCommand : Command
 
     private readonly Option<double?> _keep = new("--keep") { Description = "With --profile svd: the share of parameters that is kept. Default: 0.4.", HelpName = "0-1" };
     private readonly Option<int?> _group = new("--group") { Description = "Inputs that share a scale: 32 (the default) or 64.", HelpName = "n" };
-    private readonly Option<string?> _name = new("--name") { Description = "The model's name. Default: the checkpoint folder's.", HelpName = "text" };
+    private readonly Option<string?> _name = new("--name") { Description = "The model's name. Default: the checkpoint's own.", HelpName = "text" };
     private readonly Option<int?> _threads = CommonOptions.Threads("all cores");
     private readonly Option<bool> _json = CommonOptions.Json();
 

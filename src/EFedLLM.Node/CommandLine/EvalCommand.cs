@@ -20,7 +20,7 @@ internal sealed class EvalCommand : Command
 {
     private const long MostBytes = 1L << 30;
 
-    private readonly Argument<string> _model = new("model") { Description = "A checkpoint folder (it is compressed once, to a cache) or a factored model." };
+    private readonly Argument<string> _model = new("model") { Description = "A checkpoint (a folder or a .gguf file; it is compressed once, to a cache) or a factored model." };
     private readonly Option<string> _text = new("--text") { Description = "The text, a UTF-8 file.", HelpName = "file", Required = true };
     private readonly Option<int?> _skip = new Option<int?>("--skip") { Description = "Tokens of the text to leave out at its beginning. Default: 0.", HelpName = "n" }.Between(0, int.MaxValue);
     private readonly Option<int?> _tokens = new Option<int?>("--tokens") { Description = "Tokens to score, at most. Default: 4096.", HelpName = "n" }.Between(1, int.MaxValue);
