@@ -23,7 +23,7 @@ internal static class ModelFolders
         var folder = Path.GetFullPath(named ?? Bundled);
         return Path.Exists(folder) ? folder : throw new UserErrorException(named is null
             ? $"The bundled model is missing: {folder} should have come with the program. Name another with --model."
-            : $"There is no folder {named}. --model takes a checkpoint (config.json, *.safetensors) or a factored model (manifest.json).");
+            : $"There is no folder or file {named}. --model takes a checkpoint (a folder with config.json and *.safetensors, or a .gguf file) or a factored model (manifest.json).");
     }
 
     /// <summary>The factored models of the cache, by folder name.</summary>

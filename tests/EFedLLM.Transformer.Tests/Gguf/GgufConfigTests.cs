@@ -74,7 +74,7 @@ public sealed class GgufConfigTests : IDisposable
     public void What_does_not_change_the_result_is_ignored()
     {
         using var model = Open(writer => writer
-            .Add("general.whatever", "x").Add("llama.expert_count", 0u).Add("llama.rope.scaling.type", "none").Add("llama.attention.causal", true).Add("llama.logit_scale", 1f)
+            .Add("general.whatever", "x").Add("llama.vocab_size", 12u).Add("llama.expert_count", 0u).Add("llama.rope.scaling.type", "none").Add("llama.attention.causal", true).Add("llama.logit_scale", 1f)
             .AddTensor("blk.0.attn_rot_embd.weight", 0, [1], new byte[4]).AddTensor("blk.2.attn_q.weight", 0, [1], new byte[4]).AddTensor("v.blk.0.ln1.weight", 16, [256], new byte[66])
             .AddTensor("rope_freqs.weight", 0, [1], BitConverter.GetBytes(1f)));
 
@@ -115,7 +115,6 @@ public sealed class GgufConfigTests : IDisposable
         AssertBad("llama.block_count", writer => writer.Add("llama.block_count", "2"));
         AssertBad("llama.attention.layer_norm_rms_epsilon", writer => writer.Add("llama.attention.layer_norm_rms_epsilon", float.NaN));
         AssertBad("general.architecture", writer => writer.Remove("general.architecture"));
-        AssertBad("llama.vocab_size", writer => writer.Add("llama.vocab_size", 12u));
         AssertBad("token_embd.weight", writer => writer.RemoveTensor("token_embd.weight"));
         AssertBad("blk.1.attn_k.weight", writer => writer.RemoveTensor("blk.1.attn_k.weight"));
         AssertBad("blk.1.ffn_up.weight", writer => writer.RemoveTensor("blk.1.ffn_up.weight").AddTensor("blk.1.ffn_up.weight", 0, [12, 9], new byte[432]));

@@ -57,7 +57,7 @@ internal static class GgufConfig
         var headSize = HeadSize(metadata, architecture, hidden, heads);
         var theta = metadata.Real(Key("rope.freq_base"), 1, 1e15, 10000);
         WriteFamily(json, file, architecture, context);
-        json.WriteNumber("vocab_size", Vocabulary(file, architecture, hidden));
+        json.WriteNumber("vocab_size", Vocabulary(file, hidden));
         json.WriteNumber("hidden_size", hidden);
         json.WriteNumber("intermediate_size", metadata.Integer(Key("feed_forward_length"), 1, ConfigReader.MaximumWidth));
         json.WriteNumber("num_hidden_layers", metadata.Integer(Key("block_count"), 1, ConfigReader.MaximumLayers));
@@ -129,19 +129,11 @@ internal static class GgufConfig
         return size;
     }
 
-    private static int Vocabulary(GgufFile file, string architecture, int hidden)
-    {
-        if (!file.Tensors.TryGetValue(GgufNames.Embedding, out var table) || table.Shape.Length != 2 || table.Shape[1] != hidden || table.Shape[0] is < 1 or > ConfigReader.MaximumVocabulary)
-        {
-            throw new InvalidDataException($"\"{file.Path}\" has no tensor \"{GgufNames.Embedding}\" with rows of {hidden} values, at most {ConfigReader.MaximumVocabulary} of them. Fetch or convert the model again.");
-        }
-
-        var rows = (int)table.Shape[0];
-        var key = $"{architecture}.vocab_size";
-        return file.Metadata.Integer(key, 1, ConfigReader.MaximumVocabulary, rows) is var claimed && claimed == rows
-            ? rows
-            : throw file.Metadata.Bad(key, $"is {claimed}, but {GgufNames.Embedding} has {rows} rows");
-    }
+    /// <summary>The rows of the embedding: what files claim beside it was not always kept right.</summary>
+    private static int Vocabulary(GgufFile file, int hidden) =>
+        file.Tensors.TryGetValue(GgufNames.Embedding, out var table) && table.Shape is [>= 1 and <= ConfigReader.MaximumVocabulary, var width] && width == hidden
+            ? (int)table.Shape[0]
+            : throw new InvalidDataException($"\"{file.Path}\" has no tensor \"{GgufNames.Embedding}\" with rows of {hidden} values, at most {ConfigReader.MaximumVocabulary} of them. Fetch or convert the model again.");
 
     private static void WriteTokens(Utf8JsonWriter json, GgufFile file)
     {
