@@ -157,18 +157,22 @@ internal sealed class GenerationState
 
         _computed = message.Position;
         Count(message.HopMicroseconds);
+        var transport = _generated == 0 ? 0 : Transport(now - _lastToken, message.HopMicroseconds);
         _firstToken = _generated == 0 ? now : _firstToken;
         _lastToken = now;
         var text = _answer.Append(message.Choice.Id);
-        _commands.Add(new TellClient(new TokenGenerated(_plan.Prompt, _generated, message.Choice, text)));
+        var told = new TellClient(new TokenGenerated(_plan.Prompt, _generated, message.Choice, text, transport));
         _generated++;
         if (_answer.Finished is { } reason)
         {
+            _commands.Add(told);
             Finish(reason, "", now);
             return _commands;
         }
 
+        // The hops first: whoever asked reads while they compute.
         _commands.Add(new FeedRoute(new FeedTokens(_plan.Session, Epoch, message.Position, [message.Choice.Id], Sample: true)));
+        _commands.Add(told);
         _fed = message.Position + 1;
         Progress(now);
         return _commands;
@@ -272,6 +276,9 @@ internal sealed class GenerationState
     }
 
     private static string Upper(string text) => char.ToUpperInvariant(text[0]) + text[1..];
+
+    private static double Transport(TimeSpan step, ImmutableArray<int> microseconds)
+        => Math.Max(0, step.TotalMilliseconds - microseconds.Sum(time => time / 1000.0));
 
     private void Ask()
     {

@@ -33,10 +33,11 @@ public sealed record GenerationStarted(PromptId Id, SessionId Session, ModelId M
 /// <param name="Index">Its number, from 0.</param>
 /// <param name="Choice">The token.</param>
 /// <param name="Text">The text that became certain with it; may be empty, and may belong to earlier tokens.</param>
-public sealed record TokenGenerated(PromptId Id, int Index, TokenChoice Choice, string Text) : IEvent
+/// <param name="TransportMilliseconds">Time of its step in which no hop computed: what the messages from hop to hop cost. 0 for the first token, whose steps overlap.</param>
+public sealed record TokenGenerated(PromptId Id, int Index, TokenChoice Choice, string Text, double TransportMilliseconds) : IEvent
 {
     /// <inheritdoc/>
-    public bool Equals(TokenGenerated? other) => other is not null && Id == other.Id && Index == other.Index && Text == other.Text
+    public bool Equals(TokenGenerated? other) => other is not null && Id == other.Id && Index == other.Index && Text == other.Text && TransportMilliseconds.Equals(other.TransportMilliseconds)
         && Choice.Id == other.Choice.Id && Choice.Logprob.Equals(other.Choice.Logprob) && Choice.Top.AsSpan().SequenceEqual(other.Choice.Top.AsSpan());
 
     /// <inheritdoc/>

@@ -19,7 +19,7 @@ internal static class EventTranslator
                 hop.Device.Value, hop.Address, hop.Range.First, hop.Range.End, layers is { } depth ? hop.Range.Describe(depth) : null))]),
         TokenGenerated token => new TokenEvent(
             token.Index, token.Choice.Id, token.Choice.Logprob,
-            Top(token.Choice), token.Text),
+            Top(token.Choice), token.Text, token.TransportMilliseconds),
         GenerationFinished finished => new FinishedEvent(Reason(finished.Reason), finished.Text, Timing(finished.Timing)),
         GenerationFailed failed => new FailedEvent(Error(failed.Error), failed.Message),
         _ => throw new ArgumentException($"{happened.GetType().Name} is no part of a generation.", nameof(happened)),

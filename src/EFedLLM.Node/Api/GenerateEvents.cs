@@ -24,7 +24,8 @@ internal sealed record StartedEvent(string Session, string Model, string ModelId
 /// <param name="Logprob">Natural logarithm of its probability at temperature 1.</param>
 /// <param name="Top">The most likely tokens, best first; as many as were asked for.</param>
 /// <param name="Text">The text that became certain with it; may be empty.</param>
-internal sealed record TokenEvent(int Index, int Id, float Logprob, IReadOnlyList<TopLogprob> Top, string Text) : GenerateEvent;
+/// <param name="TransportMilliseconds">Time of its step in which no hop computed; 0 for the first token.</param>
+internal sealed record TokenEvent(int Index, int Id, float Logprob, IReadOnlyList<TopLogprob> Top, string Text, double TransportMilliseconds = 0) : GenerateEvent;
 
 /// <summary>The generation ended as it should.</summary>
 /// <param name="FinishReason"><c>stop</c>, <c>length</c> or <c>cancelled</c>.</param>

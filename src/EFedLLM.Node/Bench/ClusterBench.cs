@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using EFedLLM.Node.Api;
 using EFedLLM.Node.Client;
 using EFedLLM.Node.CommandLine;
@@ -10,6 +9,9 @@ namespace EFedLLM.Node.Bench;
 /// <summary>Measures a model over device processes on this machine's loopback, through the gateway's HTTP interface as any client would.</summary>
 internal static class ClusterBench
 {
+    /// <summary>The compiler looks twice at what runs thirty times, and each look takes a core away: after so many tokens it has seen all of the way.</summary>
+    private const int SettledTokens = 200;
+
     private static readonly TimeSpan PlacementLimit = TimeSpan.FromMinutes(5);
 
     /// <summary>Measures prefill and decode.</summary>
@@ -35,16 +37,17 @@ internal static class ClusterBench
         var prefill = new List<double>();
         var decode = new List<double>();
         var hops = new List<double>();
-        for (var repetition = 0; repetition <= settings.Repetitions; repetition++)
+        for (var generated = 0; generated < SettledTokens; generated += settings.DecodeTokens + 1)
         {
-            var (reading, _, _) = await AskAsync(gateway, request with { MaxTokens = 1 }, cancellation);
-            var (timing, intervals, count) = await AskAsync(gateway, request, cancellation);
-            if (repetition > 0)
-            {
-                prefill.Add(timing.PromptTokens * 1000 / timing.PrefillMilliseconds);
-                decode.Add(timing.TokensPerSecond);
-                hops.AddRange(HopTimes(timing, reading.HopComputeMilliseconds.Sum(), intervals, count));
-            }
+            await AskAsync(gateway, request, cancellation);
+        }
+
+        for (var repetition = 0; repetition < settings.Repetitions; repetition++)
+        {
+            var (timing, times) = await AskAsync(gateway, request, cancellation);
+            prefill.Add(timing.PromptTokens * 1000 / timing.PrefillMilliseconds);
+            decode.Add(timing.TokensPerSecond);
+            hops.AddRange(times);
         }
 
         var shape = model.Shape;
@@ -56,11 +59,11 @@ internal static class ClusterBench
         ];
     }
 
-    private static async Task<(AnswerTiming Timing, List<double> Intervals, int Hops)> AskAsync(GatewayHttpClient gateway, GenerateRequest request, CancellationToken cancellation)
+    /// <summary>Asks once. A token's step passes from the pipeline through all hops and back: what it takes beyond their computing is shared out over these messages.</summary>
+    private static async Task<(AnswerTiming Timing, List<double> HopMilliseconds)> AskAsync(GatewayHttpClient gateway, GenerateRequest request, CancellationToken cancellation)
     {
-        var intervals = new List<double>();
+        var times = new List<double>();
         var hops = 1;
-        long last = 0;
         await foreach (var next in gateway.GenerateAsync(request, cancellation))
         {
             switch (next)
@@ -68,38 +71,17 @@ internal static class ClusterBench
                 case StartedEvent started:
                     hops = started.Route.Count;
                     break;
-                case TokenEvent:
-                    var now = Stopwatch.GetTimestamp();
-                    if (last != 0)
-                    {
-                        intervals.Add(Stopwatch.GetElapsedTime(last, now).TotalMilliseconds);
-                    }
-
-                    last = now;
+                case TokenEvent { Index: > 0 } token:
+                    times.Add(token.TransportMilliseconds / (hops + 1));
                     break;
                 case FinishedEvent finished:
-                    return (finished.Timing, intervals, hops);
+                    return (finished.Timing, times);
                 case FailedEvent failed:
                     throw new UserErrorException(failed.Message);
             }
         }
 
         throw new UserErrorException("The answer ended before it was complete.");
-    }
-
-    /// <summary>
-    /// Time that a token spends between devices, a hop: the interval between two tokens less the mean computing of a token,
-    /// shared out over the hops.
-    /// </summary>
-    /// <param name="timing">Of the whole answer.</param>
-    /// <param name="reading">Computing of the prompt alone, all hops together, as an answer of one token takes it.</param>
-    /// <param name="intervals">Times between tokens.</param>
-    /// <param name="hops">Number of hops.</param>
-    internal static IEnumerable<double> HopTimes(AnswerTiming timing, double reading, IReadOnlyList<double> intervals, int hops)
-    {
-        var steps = Math.Max(1, timing.GeneratedTokens - 1);
-        var compute = Math.Max(0, timing.HopComputeMilliseconds.Sum() - reading) / steps;
-        return intervals.Select(interval => Math.Max(0, interval - compute) / hops);
     }
 
     private static BenchSample Sample(string phase, int devices, int tokens, List<double> rates, double bytes, List<double>? hops)

@@ -104,6 +104,11 @@ internal sealed class BenchCommand : Command
                 () => ClusterBench.RunAsync(model, count, Path.Combine(scratch, $"devices-{count}"), settings, cancellation)));
         }
 
+        if (devices.Any(count => count > 1))
+        {
+            samples.Add(await Screen.WaitingAsync("measuring hops alone", () => HopBench.RunAsync(Path.Combine(scratch, "hops"), settings, cancellation)));
+        }
+
         return samples;
     }
 
@@ -114,13 +119,9 @@ internal sealed class BenchCommand : Command
             return await ModelPreparation.FactoredAsync(parse.GetValue(_model), cancellation);
         }
 
-        var folder = await CompressionBar.RunAsync(
+        return await CompressionBar.RunAsync(
             $"writing random weights of shape {shape}",
-            progress => RandomModel.Write(KnownShapes.Find(shape), Path.Combine(scratch, "model"), 1, $"random-{shape}", progress, cancellation).Folder);
-
-        // A gateway needs some tokenizer; which, makes no difference to the time of a token.
-        File.Copy(Path.Combine(ModelFolders.Bundled, "tokenizer.json"), Path.Combine(folder, "tokenizer.json"));
-        return folder;
+            progress => BenchModel.Write(KnownShapes.Find(shape), Path.Combine(scratch, "model"), $"random-{shape}", progress, cancellation));
     }
 
     private void Print(ParseResult parse, FactoredModel model, IReadOnlyList<BenchSample> samples)

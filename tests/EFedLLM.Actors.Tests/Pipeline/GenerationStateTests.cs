@@ -50,8 +50,10 @@ public sealed class GenerationStateTests
         {
             var commands = state.Sampled(Drawn(plan, Prompt + token, 50 + token), At(4 + token));
             Assert.Equal(2, commands.Count);
-            Assert.Equal((token, 50 + token), Assert.IsType<TokenGenerated>(((TellClient)commands[0]).Event) is var generated ? (generated.Index, generated.Choice.Id) : default);
-            Assert.Equal($"{Prompt + token}+1 draw", Fed(commands[1]));
+            var generated = Assert.IsType<TokenGenerated>(((TellClient)commands[1]).Event);
+            Assert.Equal((token, 50 + token), (generated.Index, generated.Choice.Id));
+            Assert.Equal(token == 0 ? 0 : 1000 - 0.006, generated.TransportMilliseconds, 1e-9);
+            Assert.Equal($"{Prompt + token}+1 draw", Fed(commands[0]));
         }
 
         var last = state.Sampled(Drawn(plan, Prompt + 2, 60), At(7)).ToArray();
@@ -94,7 +96,7 @@ public sealed class GenerationStateTests
         state.Sampled(Drawn(plan, Prompt, 50), default);
         Assert.Empty(state.Sampled(Drawn(plan, Prompt, 51), default));
         Assert.Empty(state.Rejected(1, new StepRejected(plan.Session, 1, 1, 0, 8)));
-        Assert.Equal("11+1 draw", Fed(state.Sampled(Drawn(plan, Prompt + 1, 50), default)[1]));
+        Assert.Equal("11+1 draw", Fed(state.Sampled(Drawn(plan, Prompt + 1, 50), default)[0]));
     }
 
     [SharedTheory]

@@ -1,4 +1,3 @@
-using EFedLLM.Node.Api;
 using EFedLLM.Node.Bench;
 
 namespace EFedLLM.Node.Tests.CommandLine;
@@ -13,11 +12,4 @@ public class StatisticsTests
 
     [Fact]
     public void One_value_does_not_deviate() => Assert.Equal(0, Statistics.Deviation([7]));
-
-    [Fact]
-    public void The_time_between_devices_is_what_computing_leaves()
-    {
-        var timing = new AnswerTiming(8, 3, 0, PrefillMilliseconds: 10, DecodeMilliseconds: 12, HopComputeMilliseconds: [9, 9]);
-        Assert.Equal([1, 3], ClusterBench.HopTimes(timing, reading: 10, [6, 10], hops: 2));
-    }
 }

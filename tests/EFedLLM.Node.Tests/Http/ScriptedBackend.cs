@@ -75,7 +75,7 @@ internal sealed class ScriptedBackend : IGatewayBackend
             }
 
             var top = Enumerable.Range(0, prompt.Settings.Sampling.TopLogprobs).Select(rank => new TokenLogprob(10 + index + rank, -0.5f - rank));
-            yield return new TokenGenerated(prompt.Id, index, new TokenChoice(10 + index, -0.5f, [.. top]), Texts[index]);
+            yield return new TokenGenerated(prompt.Id, index, new TokenChoice(10 + index, -0.5f, [.. top]), Texts[index], 0.25);
         }
 
         yield return new GenerationFinished(prompt.Id, FinishReason.Stop, "", new GenerationTiming(3, Texts.Length, 0.1, 2, 3, [4.5]));

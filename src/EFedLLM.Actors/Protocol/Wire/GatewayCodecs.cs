@@ -150,13 +150,15 @@ internal static class GatewayCodecs
         Index = message.Index,
         Choice = Values.Write(message.Choice),
         Text = message.Text,
+        TransportMilliseconds = message.TransportMilliseconds,
     };
 
     private static TokenGenerated Read(Form.TokenGenerated form, ActorPaths _) => new(
         Id(form.Id),
         Values.Position(form.Index, "index"),
         Values.Choice(form.Choice),
-        Require.Text(form.Text, ProtocolLimits.TextCharacters, "text"));
+        Require.Text(form.Text, ProtocolLimits.TextCharacters, "text"),
+        Require.NotNegative(form.TransportMilliseconds, "transport_milliseconds"));
 
     private static Form.GenerationFinished Write(GenerationFinished message, ActorPaths _)
     {

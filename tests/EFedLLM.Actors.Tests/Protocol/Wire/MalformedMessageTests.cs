@@ -135,6 +135,7 @@ public sealed class MalformedMessageTests(WireFixture fixture, ITestOutputHelper
         Refused<Prompt, Form.Prompt>(form => form.Stop.AddRange(Enumerable.Repeat("x", ProtocolLimits.StopTexts + 1)), "stop");
         Refused<Prompt, Form.Prompt>(form => form.Text = new string('x', ProtocolLimits.PromptCharacters + 1), "text");
         Refused<Prompt, Form.Prompt>(form => form.Sampling.TopP = float.PositiveInfinity, "top_p");
+        Refused<TokenGenerated, Form.TokenGenerated>(form => form.TransportMilliseconds = double.NaN, "transport_milliseconds");
         Refused<GenerationFinished, Form.GenerationFinished>(form => form.Reason = 0, "reason");
         Refused<GenerationFinished, Form.GenerationFinished>(form => form.Timing.DecodeMilliseconds = double.NaN, "decode_milliseconds");
         Refused<GenerationFinished, Form.GenerationFinished>(form => form.Timing.HopComputeMilliseconds.Add(-1), "hop_compute_milliseconds");

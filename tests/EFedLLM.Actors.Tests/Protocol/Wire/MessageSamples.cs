@@ -119,7 +119,7 @@ internal sealed class MessageSamples
                 Gen.Int[0, int.MaxValue].Array[0, 100],
                 Gen.Select(Devices, Texts, Ranges).Select((device, address, range) => new HopDescription(device, address, range)).Array[0, 5])
             .Select((id, session, model, name, tokens, route) => new GenerationStarted(id, session, model, name, [.. tokens], [.. route])));
-        Add(Gen.Select(PromptIds, Positions, Choices, Texts).Select((id, index, choice, text) => new TokenGenerated(id, index, choice, text)));
+        Add(Gen.Select(PromptIds, Positions, Choices, Texts, Amounts).Select((id, index, choice, text, transport) => new TokenGenerated(id, index, choice, text, transport)));
         Add(Gen.Select(
                 PromptIds,
                 Any(Enum.GetValues<FinishReason>()),
