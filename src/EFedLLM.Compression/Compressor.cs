@@ -104,11 +104,14 @@ public static class Compressor
         BitsPerWeight = outline.ReadBitsPerWeight,
     };
 
-    /// <summary>The name for a model from a folder: the folder's own, fit for a manifest.</summary>
+    /// <summary>The name for a model from a folder or a GGUF file: its own, fit for a manifest.</summary>
     internal static string NameOf(string folder)
     {
         const int Longest = 128;
-        var name = string.Concat(Path.GetFileName(TargetFolder.Normalize(folder)).Where(character => !char.IsControl(character)));
+        const string FileEnding = ".gguf";
+        var own = Path.GetFileName(TargetFolder.Normalize(folder));
+        own = own.EndsWith(FileEnding, StringComparison.OrdinalIgnoreCase) ? own[..^FileEnding.Length] : own;
+        var name = string.Concat(own.Where(character => !char.IsControl(character)));
         return name.Length == 0 ? "model" : name[..Math.Min(name.Length, Longest)];
     }
 

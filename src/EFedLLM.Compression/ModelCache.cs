@@ -15,7 +15,7 @@ public static class ModelCache
     private const int MethodVersion = 2;
 
     /// <summary>The folder of the factored model of a checkpoint, made now if it is not there or not whole.</summary>
-    /// <param name="checkpointFolder">The checkpoint; all of its weights are read, to know them by their hash.</param>
+    /// <param name="checkpointFolder">The checkpoint's folder or GGUF file; all of its weights are read, to know them by their hash.</param>
     /// <param name="cacheRoot">Where entries lie; created if missing.</param>
     /// <param name="settings">What to make.</param>
     /// <param name="progress">As for <see cref="Compressor.Run"/>; not called when the model is there.</param>
@@ -80,10 +80,9 @@ public static class ModelCache
             text.Append(settings.Keep.ToString("R")).Append('\n');
         }
 
-        foreach (var path in Companions.Of(checkpoint.Folder))
+        foreach (var (file, bytes) in Companions.Of(checkpoint.Folder))
         {
-            using var file = File.OpenRead(path);
-            text.Append(Path.GetFileName(path)).Append(' ').Append(Convert.ToHexStringLower(SHA256.HashData(file))).Append('\n');
+            text.Append(file).Append(' ').Append(Convert.ToHexStringLower(SHA256.HashData(bytes))).Append('\n');
         }
 
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())))[..Digits];

@@ -16,11 +16,11 @@ internal static class CommonOptions
         HelpName = "url",
     };
 
-    /// <summary><c>--model</c> as a folder.</summary>
+    /// <summary><c>--model</c> as a folder or file.</summary>
     public static Option<string?> ModelFolder() => new("--model", "-m")
     {
-        Description = "A checkpoint folder (it is compressed once, to a cache) or a factored model. Default: the bundled efed-mini.",
-        HelpName = "folder",
+        Description = "A checkpoint (a folder or a .gguf file; it is compressed once, to a cache) or a factored model. Default: the bundled efed-mini.",
+        HelpName = "path",
     };
 
     /// <summary><c>--threads</c>.</summary>

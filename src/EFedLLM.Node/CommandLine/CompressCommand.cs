@@ -16,7 +16,7 @@ internal sealed class CompressCommand : Command
 {
     private const long MostTextBytes = 256L << 20;
 
-    private readonly Argument<string> _checkpoint = new("checkpoint") { Description = "The checkpoint's folder (config.json, *.safetensors, tokenizer.json)." };
+    private readonly Argument<string> _checkpoint = new("checkpoint") { Description = "The checkpoint: a folder (config.json, *.safetensors, tokenizer.json) or a .gguf file." };
     private readonly Option<string?> _output = new("--output", "-o") { Description = "The folder to write; new or empty.", HelpName = "folder" };
     private readonly Option<string> _profile = new("--profile")
     {

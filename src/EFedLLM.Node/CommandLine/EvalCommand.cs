@@ -25,7 +25,7 @@ internal sealed class EvalCommand : Command
 
     private readonly Argument<string[]> _models = new("model")
     {
-        Description = "Model folders, one or more: factored models or checkpoints. In a comparison a checkpoint computes in float32; alone it is compressed once, to a cache, unless --weights says otherwise.",
+        Description = "One or more models: folders of factored models or checkpoints, or .gguf files. In a comparison a checkpoint computes in float32; alone it is compressed once, to a cache, unless --weights says otherwise.",
         Arity = ArgumentArity.OneOrMore,
     };
 

@@ -14,9 +14,9 @@ internal sealed class PromptCommand : Command
     private readonly Option<string?> _gateway = CommonOptions.Gateway();
     private readonly Option<string?> _model = new("--model", "-m")
     {
-        Description = "With --local, a checkpoint folder (it is compressed once, to a cache) or a factored model; default: the bundled efed-mini. "
+        Description = "With --local, a checkpoint (a folder or a .gguf file; it is compressed once, to a cache) or a factored model; default: the bundled efed-mini. "
             + "Else the name of one of the cluster's models; default: its first.",
-        HelpName = "folder|name",
+        HelpName = "path|name",
     };
 
     private readonly Option<int?> _topLogprobs = new Option<int?>("--top-logprobs")
@@ -60,9 +60,9 @@ internal sealed class PromptCommand : Command
         }
 
         var model = parse.GetValue(_model);
-        if (!local && model is not null && Directory.Exists(model))
+        if (!local && model is not null && Path.Exists(model))
         {
-            throw new UserErrorException($"\"{model}\" is a folder: add --local to run it in this process, or name one of the cluster's models.", ExitCodes.Usage);
+            throw new UserErrorException($"\"{model}\" is a folder or file: add --local to run it in this process, or name one of the cluster's models.", ExitCodes.Usage);
         }
 
         var request = await _input.ReadAsync(parse, _generation.Read(parse) with { TopLogprobs = parse.GetValue(_topLogprobs) ?? 0 }, cancellation);

@@ -9,7 +9,7 @@ namespace EFedLLM.Node.CommandLine;
 /// <summary><c>efedllm tokenize</c>: a text as a model's token ids.</summary>
 internal sealed class TokenizeCommand : Command
 {
-    private readonly Option<string?> _model = new("--model", "-m") { Description = "A checkpoint folder or a factored model. Default: the bundled efed-mini.", HelpName = "folder" };
+    private readonly Option<string?> _model = new("--model", "-m") { Description = "A checkpoint (a folder or a .gguf file) or a factored model. Default: the bundled efed-mini.", HelpName = "path" };
     private readonly Option<string> _text = new("--text") { Description = "The text, or - for standard input. Special tokens written in it count as such.", HelpName = "text", Required = true };
     private readonly Option<bool> _noSpecial = new("--no-special") { Description = "Leave out the begin token that the tokenizer puts in front." };
     private readonly Option<bool> _json = CommonOptions.Json();

@@ -9,7 +9,7 @@ namespace EFedLLM.Node.Local;
 internal static class LocalModel
 {
     /// <summary>The model of the settings: a checkpoint is compressed once, to the cache, unless it is to run in float32.</summary>
-    /// <exception cref="UserErrorException">There is no such folder, or it cannot run in float32.</exception>
+    /// <exception cref="UserErrorException">There is no such folder or file, or it cannot run in float32.</exception>
     public static async Task<IModelSource> OpenAsync(LocalSettings settings, CancellationToken cancellation)
     {
         if (!settings.Float32)

@@ -3,7 +3,7 @@ namespace EFedLLM.Node.Local;
 /// <summary>How a model runs in this process.</summary>
 internal sealed record LocalSettings
 {
-    /// <summary>A checkpoint folder or a factored model; null is the bundled model.</summary>
+    /// <summary>A checkpoint (a folder or a GGUF file) or a factored model; null is the bundled model.</summary>
     public string? ModelFolder { get; init; }
 
     /// <summary>Runs a checkpoint as it is, in float32.</summary>

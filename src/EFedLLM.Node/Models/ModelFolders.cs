@@ -16,14 +16,14 @@ internal static class ModelFolders
     /// <summary>Where checkpoints are kept compressed, each once.</summary>
     public static string Cache => Path.Combine(UserFolder.Root, "models");
 
-    /// <summary>The folder named, or the bundled model.</summary>
-    /// <exception cref="UserErrorException">There is no such folder.</exception>
+    /// <summary>The folder or GGUF file named, or the bundled model.</summary>
+    /// <exception cref="UserErrorException">There is no such folder or file.</exception>
     public static string Existing(string? named)
     {
         var folder = Path.GetFullPath(named ?? Bundled);
-        return Directory.Exists(folder) ? folder : throw new UserErrorException(named is null
+        return Path.Exists(folder) ? folder : throw new UserErrorException(named is null
             ? $"The bundled model is missing: {folder} should have come with the program. Name another with --model."
-            : $"There is no folder {named}. --model takes a checkpoint (config.json, *.safetensors) or a factored model (manifest.json).");
+            : $"There is no folder or file {named}. --model takes a checkpoint (a folder with config.json and *.safetensors, or a .gguf file) or a factored model (manifest.json).");
     }
 
     /// <summary>The factored models of the cache, by folder name.</summary>

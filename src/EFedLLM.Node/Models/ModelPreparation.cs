@@ -7,10 +7,10 @@ namespace EFedLLM.Node.Models;
 /// <summary>Gets models ready to be served: a checkpoint is compressed once, to the user's cache.</summary>
 internal static class ModelPreparation
 {
-    /// <summary>The factored model of a folder, made now if the folder is a checkpoint that was not compressed before.</summary>
-    /// <param name="named">A checkpoint folder or a factored model; null is the bundled model.</param>
+    /// <summary>The factored model of a folder or GGUF file, made now if it is a checkpoint that was not compressed before.</summary>
+    /// <param name="named">A checkpoint (a folder or a GGUF file) or a factored model; null is the bundled model.</param>
     /// <param name="cancellation">Ends the work.</param>
-    /// <exception cref="CommandLine.UserErrorException">There is no such folder.</exception>
+    /// <exception cref="CommandLine.UserErrorException">There is no such folder or file.</exception>
     public static Task<string> FactoredAsync(string? named, CancellationToken cancellation)
     {
         var folder = ModelFolders.Existing(named);

@@ -20,19 +20,19 @@ internal static class StartToken
     public static int Of(ModelShape shape, ModelTokenizer tokenizer, string folder) =>
         shape.BeginToken
         ?? tokenizer.TokenId(BetweenDocuments)
-        ?? PadToken(Path.Combine(folder, "config.json"), shape)
-        ?? PadToken(Path.Combine(folder, "generation_config.json"), shape)
+        ?? PadToken(folder, "config.json", shape)
+        ?? PadToken(folder, "generation_config.json", shape)
         ?? (shape.EndTokens is [var end, ..] ? (int?)end : null)
         ?? throw new UserErrorException("The model has no token to begin with: name one with --start-token.", ExitCodes.Usage);
 
-    private static int? PadToken(string file, ModelShape shape)
+    private static int? PadToken(string folder, string file, ModelShape shape)
     {
-        if (!File.Exists(file) || new FileInfo(file).Length > MaximumBytes)
+        if (CompanionFiles.Read(folder, file, MaximumBytes) is not { } bytes)
         {
             return null;
         }
 
-        using var document = JsonDocument.Parse(File.ReadAllBytes(file));
+        using var document = JsonDocument.Parse(bytes);
         return document.RootElement.ValueKind == JsonValueKind.Object
             && document.RootElement.TryGetProperty("pad_token_id", out var pad)
             && pad.ValueKind == JsonValueKind.Number && pad.TryGetInt32(out var id) && id >= 0 && id < shape.VocabularySize

@@ -2,25 +2,30 @@ using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Security.Cryptography;
 using EFedLLM.Transformer.Blocks;
+using EFedLLM.Transformer.Checkpoints.Gguf;
 using EFedLLM.Transformer.Linear;
 
 namespace EFedLLM.Transformer.Checkpoints;
 
-/// <summary>A Hugging Face checkpoint folder: <c>config.json</c> and safetensors, memory-mapped. As a model source it computes in float32.</summary>
+/// <summary>
+/// A Hugging Face checkpoint folder (<c>config.json</c> and safetensors) or a GGUF file, memory-mapped. As a model source it
+/// computes in float32. The tensors of a GGUF file are known by the names and in the order of Hugging Face's.
+/// </summary>
 public sealed partial class Checkpoint : IModelSource
 {
-    private readonly CheckpointFiles _files;
+    private readonly ICheckpointTensors _files;
     private readonly Lazy<ModelId> _id;
 
-    private Checkpoint(string folder, byte[] config, ModelShape shape, CheckpointFiles files)
+    private Checkpoint(string folder, byte[] config, ModelShape shape, ICheckpointTensors files)
     {
         (Folder, Shape, _files) = (folder, shape, files);
         _id = new Lazy<ModelId>(() => ComputeId(config));
     }
 
     /// <summary>
-    /// SHA-256 over <c>config.json</c> and, in the order of their names, every tensor the model computes with (name,
-    /// type, shape, bytes): identifies the checkpoint as a source, however it is cut into files. The first use reads all weights.
+    /// SHA-256 over <c>config.json</c> (that of a GGUF file is made of its metadata) and, in the order of their names, every
+    /// tensor the model computes with (name, type, shape, bytes): identifies the checkpoint as a source, however it is cut
+    /// into files. The first use reads all weights.
     /// </summary>
     public ModelId Id => _id.Value;
 
@@ -33,16 +38,15 @@ public sealed partial class Checkpoint : IModelSource
     /// <summary>Number of parameters, a tied head counted once.</summary>
     public long Parameters => ManifestLayout.Parameters(Shape);
 
-    /// <summary>Opens a folder: reads its configuration and checks that every tensor is there in the right shape. No weight is read.</summary>
+    /// <summary>Opens a folder or a GGUF file: reads its configuration and checks that every tensor is there in the right shape. No weight is read.</summary>
     /// <exception cref="FileNotFoundException">A file is missing; the message names it.</exception>
     /// <exception cref="InvalidDataException">A file is malformed; the message says which and what to do.</exception>
     /// <exception cref="NotSupportedException">The architecture or a setting is not supported; the message names it.</exception>
     public static Checkpoint Open(string folder)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
-        var config = ConfigReader.ReadBytes(folder);
-        var shape = ConfigReader.Read(folder, config);
-        var checkpoint = new Checkpoint(folder, config, shape, CheckpointFiles.Open(folder));
+        var (config, shape, files) = File.Exists(folder) ? GgufTensors.Open(folder) : OpenFolder(folder);
+        var checkpoint = new Checkpoint(folder, config, shape, files);
         try
         {
             checkpoint.CheckTensors();
@@ -65,14 +69,14 @@ public sealed partial class Checkpoint : IModelSource
         var declared = Find(tensor, shape);
         if (declared.Elements > Array.MaxLength)
         {
-            throw new InvalidDataException($"The tensor \"{tensor}\" in \"{Folder}\" has {declared.Elements} values, more than {Array.MaxLength}.");
+            throw new InvalidDataException($"The tensor \"{_files.NameOf(tensor)}\" in \"{Folder}\" has {declared.Elements} values, more than {Array.MaxLength}.");
         }
 
         var values = new float[declared.Elements];
         _files.ReadFloat32(Spelling(tensor), values);
         return IsFinite(values)
             ? values
-            : throw new InvalidDataException($"The tensor \"{tensor}\" in \"{Folder}\" has a value that is not finite: the checkpoint is broken. Fetch it again.");
+            : throw new InvalidDataException($"The tensor \"{_files.NameOf(tensor)}\" in \"{Folder}\" has a value that is not finite: the checkpoint is broken. Fetch it again.");
     }
 
     /// <summary>Bytes of one unit's weights as they are loaded: four for each value.</summary>
@@ -130,6 +134,13 @@ public sealed partial class Checkpoint : IModelSource
     /// <inheritdoc/>
     public void Dispose() => _files.Dispose();
 
+    private static (byte[] Config, ModelShape Shape, ICheckpointTensors Files) OpenFolder(string folder)
+    {
+        var config = ConfigReader.ReadBytes(folder);
+        var shape = ConfigReader.Read(folder, config);
+        return (config, shape, CheckpointFiles.Open(folder));
+    }
+
     private static bool IsFinite(ReadOnlySpan<float> values)
     {
         const uint Exponent = 0x7F800000;
@@ -161,10 +172,10 @@ public sealed partial class Checkpoint : IModelSource
         {
             foreach (var (name, shape) in CheckpointLayout.Tensors(Shape, unit))
             {
-                var type = Find(name, shape).Type;
-                if (type is not (SafetensorsType.F32 or SafetensorsType.F16 or SafetensorsType.BF16))
+                var declared = Find(name, shape);
+                if (!declared.HoldsWeights)
                 {
-                    throw new NotSupportedException($"The tensor \"{name}\" in \"{Folder}\" is of type {SafetensorsTensor.NameOf(type)}; weights are read from F32, F16 and BF16. Convert the checkpoint.");
+                    throw new NotSupportedException($"The tensor \"{_files.NameOf(name)}\" in \"{Folder}\" is of type {declared.Type}, from which weights are not read: {_files.Readable} are. Convert the checkpoint.");
                 }
             }
         }
@@ -173,15 +184,15 @@ public sealed partial class Checkpoint : IModelSource
         {
             if (CheckpointLayout.Unexpected(Shape, layer).FirstOrDefault(_files.Contains) is { } unexpected)
             {
-                throw new InvalidDataException($"\"{Folder}\" has the tensor \"{unexpected}\", for which its {ConfigReader.FileName} ({Shape.Architecture}) has no place. Check attention_bias, mlp_bias and architectures there.");
+                throw new InvalidDataException($"\"{Folder}\" has the tensor \"{unexpected}\", for which its {_files.Configuration} ({Shape.Architecture}) has no place. Check attention_bias, mlp_bias and architectures there.");
             }
         }
     }
 
-    private SafetensorsTensor Find(string tensor, ReadOnlySpan<int> shape)
+    private CheckpointTensor Find(string tensor, ReadOnlySpan<int> shape)
     {
         var declared = _files.Find(Spelling(tensor)) ?? throw new InvalidDataException(
-            $"\"{Folder}\" has no tensor \"{tensor}\", which its {ConfigReader.FileName} ({Shape.Architecture}) calls for. Fetch the whole checkpoint, or correct {ConfigReader.FileName}{(tensor == CheckpointLayout.Head(Shape) ? " (tie_word_embeddings)" : "")}.");
+            $"\"{Folder}\" has no tensor \"{_files.NameOf(tensor)}\", which its {_files.Configuration} ({Shape.Architecture}) calls for. Fetch the whole checkpoint, or correct {_files.Configuration}{(tensor == CheckpointLayout.Head(Shape) ? " (tie_word_embeddings)" : "")}.");
         var same = declared.Shape.Length == shape.Length;
         for (var i = 0; same && i < shape.Length; i++)
         {
@@ -189,7 +200,7 @@ public sealed partial class Checkpoint : IModelSource
         }
 
         return same ? declared : throw new InvalidDataException(
-            $"The tensor \"{tensor}\" in \"{Folder}\" has the shape [{string.Join(", ", declared.Shape)}], but {ConfigReader.FileName} calls for [{string.Join(", ", shape.ToArray())}].");
+            $"The tensor \"{_files.NameOf(tensor)}\" in \"{Folder}\" has the shape [{string.Join(", ", declared.Shape)}], but {_files.Configuration} calls for [{string.Join(", ", shape.ToArray())}].");
     }
 
     private ModelId ComputeId(byte[] config)

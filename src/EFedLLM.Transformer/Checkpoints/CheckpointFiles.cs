@@ -5,7 +5,7 @@ using System.Text.Json;
 namespace EFedLLM.Transformer.Checkpoints;
 
 /// <summary>The tensors of a checkpoint folder: <c>model.safetensors</c>, or several files joined by <c>model.safetensors.index.json</c>.</summary>
-internal sealed unsafe class CheckpointFiles : IDisposable
+internal sealed unsafe class CheckpointFiles : ICheckpointTensors
 {
     private const string SingleFile = "model.safetensors";
     private const string IndexFile = "model.safetensors.index.json";
@@ -50,13 +50,28 @@ internal sealed unsafe class CheckpointFiles : IDisposable
         }
     }
 
+    public string Configuration => ConfigReader.FileName;
+
+    public string Readable => "F32, F16 and BF16";
+
+    public string NameOf(string tensor) => tensor;
+
     public bool Contains(string tensor) => _tensors.ContainsKey(tensor);
 
-    public SafetensorsTensor? Find(string tensor) => _tensors.TryGetValue(tensor, out var file) ? file.Tensors[tensor] : null;
+    public CheckpointTensor? Find(string tensor)
+    {
+        if (!_tensors.TryGetValue(tensor, out var file))
+        {
+            return null;
+        }
+
+        var declared = file.Tensors[tensor];
+        var holdsWeights = declared.Type is SafetensorsType.F32 or SafetensorsType.F16 or SafetensorsType.BF16;
+        return new(SafetensorsTensor.NameOf(declared.Type), holdsWeights, declared.Shape, declared.Elements);
+    }
 
     public void ReadFloat32(string tensor, Span<float> destination) => _tensors[tensor].ReadFloat32(tensor, destination);
 
-    /// <summary>Feeds a hash with everything about a tensor: name, type, shape, data.</summary>
     public void Hash(string tensor, IncrementalHash hash)
     {
         var file = _tensors[tensor];
@@ -82,6 +97,11 @@ internal sealed unsafe class CheckpointFiles : IDisposable
         var other = Directory.Exists(folder)
             ? Directory.EnumerateFiles(folder).Select(Path.GetFileName).FirstOrDefault(name => name!.EndsWith(".bin", StringComparison.Ordinal) || name.EndsWith(".pth", StringComparison.Ordinal) || name.EndsWith(".gguf", StringComparison.Ordinal))
             : null;
+        if (other?.EndsWith(".gguf", StringComparison.Ordinal) == true)
+        {
+            return new NotSupportedException($"\"{folder}\" has its weights in \"{other}\": name that file instead of its folder, or convert it.");
+        }
+
         return other is null
             ? new FileNotFoundException($"\"{folder}\" has neither {SingleFile} nor {IndexFile}: fetch the checkpoint's weights.", Path.Combine(folder, SingleFile))
             : new NotSupportedException($"\"{folder}\" has its weights in \"{other}\", which is not read: use a checkpoint in the safetensors format, or convert it.");

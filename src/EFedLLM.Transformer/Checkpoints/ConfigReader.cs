@@ -10,13 +10,13 @@ namespace EFedLLM.Transformer.Checkpoints;
 internal static class ConfigReader
 {
     public const string FileName = "config.json";
+    public const int MaximumVocabulary = 1 << 22;
+    public const int MaximumWidth = 1 << 18;
+    public const int MaximumLayers = 1024;
+    public const int MaximumHeads = 4096;
+    public const int MaximumContext = 1 << 24;
     private const string GenerationFileName = "generation_config.json";
     private const long MaximumBytes = 1 << 20;
-    private const int MaximumVocabulary = 1 << 22;
-    private const int MaximumWidth = 1 << 18;
-    private const int MaximumLayers = 1024;
-    private const int MaximumHeads = 4096;
-    private const int MaximumContext = 1 << 24;
 
     private static readonly FrozenDictionary<string, Family> Families = new Dictionary<string, Family>
     {

@@ -15,7 +15,7 @@ public interface IModelSource : IDisposable
     /// <summary>The model's hyper-parameters.</summary>
     ModelShape Shape { get; }
 
-    /// <summary>The folder with the tokenizer's files.</summary>
+    /// <summary>The folder with the tokenizer's files, or the GGUF file that has them in it (see <see cref="CompanionFiles"/>).</summary>
     string Folder { get; }
 
     /// <summary>Bytes of weights of one unit (see <see cref="LayerRange"/>), everything included.</summary>

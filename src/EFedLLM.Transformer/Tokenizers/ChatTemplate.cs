@@ -17,7 +17,7 @@ public sealed class ChatTemplate
     /// <summary>The names <see cref="Named"/> accepts.</summary>
     public static IReadOnlyList<string> Names { get; } = ["chatml", "llama2", "llama3", "zephyr", "mistral", "plain"];
 
-    /// <summary>Recognises the template of a model folder from <c>chat_template.jinja</c> or <c>tokenizer_config.json</c>; a folder without one is <c>plain</c>.</summary>
+    /// <summary>Recognises the template of a model folder from <c>chat_template.jinja</c> or <c>tokenizer_config.json</c>, or that of a GGUF file; a model without one is <c>plain</c>.</summary>
     /// <exception cref="InvalidDataException">A file is malformed; the message says which.</exception>
     /// <exception cref="NotSupportedException">The folder has a template that is none of the known ones; the message names the flag <c>--chat-template</c>.</exception>
     public static ChatTemplate Recognise(string folder)

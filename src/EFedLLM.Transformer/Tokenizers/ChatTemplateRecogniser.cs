@@ -16,10 +16,9 @@ internal static partial class ChatTemplateRecogniser
     public static ChatTemplate Recognise(string folder)
     {
         var (template, begin, end) = ReadConfig(folder);
-        var file = Path.Combine(folder, TemplateFileName);
-        if (File.Exists(file))
+        if (CompanionFiles.Read(folder, TemplateFileName, MaximumBytes) is { } file)
         {
-            template = Encoding.UTF8.GetString(CheckpointJson.ReadBytes(file, MaximumBytes));
+            template = Encoding.UTF8.GetString(file);
         }
 
         if (string.IsNullOrWhiteSpace(template))
@@ -94,12 +93,12 @@ internal static partial class ChatTemplateRecogniser
     private static (string? Template, string Begin, string End) ReadConfig(string folder)
     {
         var path = Path.Combine(folder, ConfigFileName);
-        if (!File.Exists(path))
+        if (CompanionFiles.Read(folder, ConfigFileName, MaximumBytes) is not { } bytes)
         {
             return (null, "", "");
         }
 
-        using var document = CheckpointJson.ReadObject(path, MaximumBytes);
+        using var document = CheckpointJson.ParseObject(bytes, path);
         var root = document.RootElement;
         return (ReadTemplate(root, path), ReadToken(root, "bos_token", path), ReadToken(root, "eos_token", path));
     }

@@ -4,7 +4,7 @@ using EFedLLM.Transformer.Checkpoints;
 
 namespace EFedLLM.Transformer.Tokenizers;
 
-/// <summary>The tokenizer of a model folder (<c>tokenizer.json</c>, else <c>tokenizer.model</c>). Thread-safe.</summary>
+/// <summary>The tokenizer of a model folder (<c>tokenizer.json</c>, else <c>tokenizer.model</c>) or of a GGUF file. Thread-safe.</summary>
 public sealed class ModelTokenizer
 {
     private readonly TokenizerPipeline _pipeline;
@@ -28,17 +28,17 @@ public sealed class ModelTokenizer
         _table = new TokenTable(_ids, pipeline.AddedTokens.Where(token => token.IsSpecial).Select(token => token.Id).ToHashSet(), pipeline.Decoding);
     }
 
-    /// <summary>Loads the tokenizer of a checkpoint or factored model folder.</summary>
-    /// <exception cref="FileNotFoundException">The folder has neither <c>tokenizer.json</c> nor <c>tokenizer.model</c>.</exception>
+    /// <summary>Loads the tokenizer of a checkpoint or factored model folder, or of a GGUF file.</summary>
+    /// <exception cref="FileNotFoundException">It has neither <c>tokenizer.json</c> nor <c>tokenizer.model</c>.</exception>
     /// <exception cref="InvalidDataException">The file is malformed; the message says what is wrong.</exception>
     /// <exception cref="NotSupportedException">It needs something that is not supported; the message names it.</exception>
     public static ModelTokenizer Load(string folder)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         var json = Path.Combine(folder, TokenizerJsonReader.FileName);
-        if (File.Exists(json))
+        if (CompanionFiles.Read(folder, TokenizerJsonReader.FileName, TokenizerJsonReader.MaximumBytes) is { } bytes)
         {
-            return new ModelTokenizer(TokenizerJsonReader.Read(json));
+            return new ModelTokenizer(TokenizerJsonReader.Read(bytes, json));
         }
 
         return File.Exists(Path.Combine(folder, SentencePieceReader.FileName))

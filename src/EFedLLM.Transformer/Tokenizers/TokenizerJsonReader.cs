@@ -11,7 +11,9 @@ internal static class TokenizerJsonReader
     /// <summary>Largest id: what a vocabulary may have at most.</summary>
     public const int MaximumId = (1 << 22) - 1;
 
-    private const long MaximumBytes = 256L << 20;
+    /// <summary>Bytes that the file may have.</summary>
+    public const long MaximumBytes = 256L << 20;
+
     private const int MaximumTokenLength = 1 << 14;
     private const int MaximumMerges = 1 << 21;
 
@@ -20,9 +22,9 @@ internal static class TokenizerJsonReader
 
     /// <exception cref="InvalidDataException">The file is malformed; the message names the part.</exception>
     /// <exception cref="NotSupportedException">It needs something that is not supported; the message names it.</exception>
-    public static TokenizerPipeline Read(string path)
+    public static TokenizerPipeline Read(ReadOnlyMemory<byte> bytes, string path)
     {
-        using var document = CheckpointJson.ReadObject(path, MaximumBytes);
+        using var document = CheckpointJson.ParseObject(bytes, path);
         var root = document.RootElement;
         var parts = new TokenizerJsonParts(path);
         var model = CheckpointJson.Get(root, "model") ?? throw parts.Bad("it has no model");

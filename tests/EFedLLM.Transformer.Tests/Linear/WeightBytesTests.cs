@@ -28,7 +28,7 @@ public sealed unsafe class WeightBytesTests
     {
         const int Window = 64;
         var matrix = PlainFactored.Random(outputs, inputs, group, new Random(bits), bits: bits).Pack();
-        var account = ManifestLayout.Form(1, new ManifestSite("matrix", outputs, inputs, false), new GroupForm(bits, group), 0, null).Bytes;
+        var account = ManifestLayout.Form(1, new ManifestSite("matrix", outputs, inputs, false, InputSite.Attention), new GroupForm(bits, group), 0, null).Bytes;
         using var team = new ComputeTeam(1);
         foreach (var tokens in new[] { 1, 2, 4 })
         {
@@ -81,7 +81,7 @@ public sealed unsafe class WeightBytesTests
             }
         }
 
-        var form = ManifestLayout.Form(1, new ManifestSite("matrix", Outputs, Inputs, false), new GroupForm(baseBits, Group), Rank, new GroupForm(factorBits, Group));
+        var form = ManifestLayout.Form(1, new ManifestSite("matrix", Outputs, Inputs, false, InputSite.Attention), new GroupForm(baseBits, Group), Rank, new GroupForm(factorBits, Group));
         Assert.Equal(form.Bytes, bytes);
         Assert.Equal(form.Bytes, layer.WeightBytes);
 
