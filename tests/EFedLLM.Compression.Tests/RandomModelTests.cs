@@ -66,6 +66,7 @@ public sealed class RandomModelTests : IDisposable
         const int Positions = 16;
         using var model = FactoredModel.Open(RandomModel.Write(Shape with { Layers = 24 }, _scratch.File("model"), seed: 3, bits).Folder);
         using var shard = TransformerShard.Load(model, LayerRange.Whole(model.Shape.Layers));
+        Assert.Equal(Enumerable.Range(0, model.Shape.Units).Sum(model.Manifest.UnitReadBytes), shard.WeightBytesPerToken);
         using var team = new ComputeTeam(1);
         using var cache = shard.CreateCache(Positions);
         var logits = new float[Positions * model.Shape.VocabularySize];

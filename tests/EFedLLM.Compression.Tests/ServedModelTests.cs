@@ -5,7 +5,7 @@ using EFedLLM.Transformer.Tokenizers;
 
 namespace EFedLLM.Compression.Tests;
 
-/// <summary>Real models in the form they are served: the same logits to the last bit, however the work is cut up.</summary>
+/// <summary>Models in the form they are served: the same logits to the last bit, however the work is cut up.</summary>
 public sealed class ServedModelTests : IDisposable
 {
     private const string Prompt = "Once there was a little fox. She had a boat";
@@ -32,7 +32,22 @@ public sealed class ServedModelTests : IDisposable
     {
         using var source = Checkpoint.Open(SharedModels.Model(name));
         using var model = FactoredModel.Open(Compressor.Run(source, _scratch.File("model"), new CompressionSettings { Profile = profile }).Folder);
-        var tokens = ModelTokenizer.Load(model.Folder).Encode(Prompt);
+        AssertSameBits(model, ModelTokenizer.Load(model.Folder).Encode(Prompt));
+    }
+
+    [Theory]
+    [InlineData(6)]
+    [InlineData(5)]
+    [InlineData(4)]
+    public void Nor_do_they_with_weights_of_fewer_bits(int bits)
+    {
+        var shape = KnownShapes.Find("1b") with { VocabularySize = 300, HiddenSize = 136, IntermediateSize = 200, Layers = 3, Heads = 4, KeyValueHeads = 2, HeadSize = 34 };
+        using var model = FactoredModel.Open(RandomModel.Write(shape, _scratch.File("model"), seed: 5, bits).Folder);
+        AssertSameBits(model, [1, 17, 290, 4, 4, 100, 55]);
+    }
+
+    private void AssertSameBits(FactoredModel model, int[] tokens)
+    {
         using var whole = new ShardPipeline(model, _one);
         var expected = Bits(Continue(whole, tokens, Generated, out var text));
         var last = model.Shape.Units;

@@ -29,6 +29,8 @@ public class OptionTests
     [InlineData("compress", ".", "-o", "y", "--group", "48")]
     [InlineData("bench", "--shape", "9000b")]
     [InlineData("bench", "--shape", "1b", "--model", ".")]
+    [InlineData("bench", "--shape", "1b", "--bits", "7")]
+    [InlineData("bench", "--model", ".", "--bits", "4")]
     [InlineData("bench", "--devices", "-1")]
     [InlineData("up", "--devices", "0")]
     [InlineData("up", "--memory", "lots")]

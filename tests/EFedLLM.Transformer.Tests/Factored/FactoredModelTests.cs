@@ -187,6 +187,22 @@ public sealed class FactoredModelTests : IDisposable
         Assert.Contains("again", error.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(SafetensorsType.I8, 5, 4)]
+    [InlineData(SafetensorsType.U8, 20, 1)]
+    [InlineData(SafetensorsType.U8, 10, 2)]
+    public void Words_of_another_type_or_shape_are_refused(SafetensorsType type, int words, int bytes)
+    {
+        FactoredFolder.Write(_folder, 3, tensors =>
+        {
+            Assert.Equal((SafetensorsType.U8, "4,2,5,16,4"), (tensors[1].Type, string.Join(',', tensors[1].Shape)));
+            tensors[1] = tensors[1] with { Type = type, Shape = [4, 2, words, 16, bytes], Data = new byte[4 * 2 * words * 16 * bytes] };
+            return tensors;
+        }, bits: 5);
+        using var model = FactoredModel.Open(_folder.Path);
+        Assert.Contains("\"lm_head.base.weight\" U8 [4, 2, 5, 16, 4] belongs", Assert.Throws<InvalidDataException>(model.LoadHead).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Damaged_manifests_are_opened_or_refused_and_nothing_else()
     {
