@@ -62,7 +62,7 @@ public class PlotTests
         double[] wanted = [100, 101, 20, 299, 298, 300];
         var placed = PlotLabels.Spread(wanted, 300);
         var sorted = placed.Order().ToList();
-        Assert.All(sorted.Zip(sorted.Skip(1)), pair => Assert.True(pair.Second - pair.First >= PlotLabels.LineHeight - 1e-9));
+        Assert.All(sorted.Zip(sorted.Skip(1), (low, high) => high - low), gap => Assert.True(gap >= PlotLabels.LineHeight - 1e-9));
         Assert.All(placed, height => Assert.InRange(height, 0, 300));
         Assert.Equal(20, placed[2]);
         Assert.Equal([2, 0, 1, 4, 3, 5], Enumerable.Range(0, 6).OrderBy(index => placed[index]));
