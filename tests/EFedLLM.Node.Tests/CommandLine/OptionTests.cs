@@ -27,6 +27,14 @@ public class OptionTests
     [InlineData("compress", ".", "-o", "y", "--keep", "0.5")]
     [InlineData("compress", ".", "-o", "y", "--profile", "svd", "--keep", "0")]
     [InlineData("compress", ".", "-o", "y", "--group", "48")]
+    [InlineData("compress", ".")]
+    [InlineData("compress", ".", "-o", "y", "--target-bits", "5", "--max-loss", "2%")]
+    [InlineData("compress", ".", "-o", "y", "--target-bits", "17")]
+    [InlineData("compress", ".", "-o", "y", "--max-loss", "200%")]
+    [InlineData("compress", ".", "-o", "y", "--target-size", "much")]
+    [InlineData("compress", ".", "-o", "y", "--profile", "int8", "--target-bits", "5")]
+    [InlineData("compress", ".", "-o", "y", "--profile", "svd", "--no-low-rank")]
+    [InlineData("compress", ".", "--dry-run", "--max-loss", "2%")]
     [InlineData("bench", "--shape", "9000b")]
     [InlineData("bench", "--shape", "1b", "--model", ".")]
     [InlineData("bench", "--shape", "1b", "--bits", "7")]
@@ -54,6 +62,9 @@ public class OptionTests
     [InlineData("prompt", "Hi", "--gateway", "http://127.0.0.1:9", "--top-p", "0.5")]
     public async Task What_is_not_there_is_told_from_what_makes_no_sense(params string[] arguments) =>
         Assert.Contains(await EfedllmCommand.RunAsync(arguments), new[] { ExitCodes.Failed, ExitCodes.NotReachable });
+
+    [Fact]
+    public void A_share_is_read_as_people_write_it() => Assert.Equal([0.02, 0.02, 0.005], new[] { "2%", "0.02", " 0.5% " }.Select(text => CompressCommand.Share(text, "--max-loss")));
 
     [Fact]
     public void Token_ids_are_read_as_people_and_json_write_them() => Assert.Equal([1, 22, 333], PromptInputOptions.ParseTokens("[1, 22,333]"));
