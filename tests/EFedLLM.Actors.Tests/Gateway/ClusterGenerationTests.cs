@@ -220,7 +220,7 @@ public sealed class ClusterGenerationTests(GenerationCluster cluster) : IClassFi
         {
             var failed = Assert.IsType<GenerationFailed>(Assert.Single(await Collect(new GatewayClient(system, hasty), TestPrompt(0, Settings))));
             Assert.Equal(GenerationError.Overloaded, failed.Error);
-            Assert.Contains("bytes for its cache", failed.Message, StringComparison.Ordinal);
+            Assert.Contains("bytes of cache", failed.Message, StringComparison.Ordinal);
             later = Collect(new GatewayClient(system, patient), TestPrompt(1, Settings));
             Assert.False(later.IsCompleted);
         }

@@ -128,6 +128,7 @@ public sealed class SharedFactorsTests : IDisposable
         {
             Matrices = [.. forms.Select(form => ManifestLayout.Form(form.Unit, ManifestLayout.Sites(Shape, form.Unit).Single(site => site.Name == form.Name), form.Base, form.Rank, form.Factors))],
         };
+        manifest = manifest with { BitsPerWeight = manifest.ReadBitsPerWeight };
         FactoredFolder.Write(folder, manifest, unit =>
         {
             using var file = SafetensorsFile.Open(Path.Combine(shared.Folder, manifest.Files[unit].Name));
