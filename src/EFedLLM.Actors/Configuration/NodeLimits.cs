@@ -9,7 +9,7 @@ public sealed record NodeLimits
     /// <summary>Memory a device gives to weights and caches, in bytes.</summary>
     public required long DeviceMemoryBytes { get; init; }
 
-    /// <summary>The part of <see cref="DeviceMemoryBytes"/> kept for KV caches, 0 to 1.</summary>
+    /// <summary>The part of <see cref="DeviceMemoryBytes"/> kept for sessions (KV caches, and what waits to be computed), 0 to 1.</summary>
     public required double CacheShare { get; init; }
 
     /// <summary>Compute threads of a device.</summary>
