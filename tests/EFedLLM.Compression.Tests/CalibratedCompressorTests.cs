@@ -35,7 +35,7 @@ public sealed class CalibratedCompressorTests : IDisposable
         Assert.Equal(result.Plan!.BitsPerWeight, result.Manifest.BitsPerWeight, 1e-9);
         Assert.Equal(result.Plan.Forms.AsEnumerable(), result.Manifest.Matrices.AsEnumerable());
         Assert.Equal("calibrated", result.Manifest.Profile);
-        Assert.InRange(result.Manifest.Calibration!.Tokens, 1000, 5000);
+        Assert.InRange(result.Manifest.Calibration!.Tokens, 1000, 7500);
         Assert.InRange(result.Manifest.Quality!.Perplexity / result.Manifest.Quality.ReferencePerplexity, 0.98, 1.03);
         Assert.All(result.Times!.ByName, stage => Assert.True(stage.Time > TimeSpan.Zero, stage.Stage));
 
