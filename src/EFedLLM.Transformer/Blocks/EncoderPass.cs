@@ -78,7 +78,7 @@ internal sealed class EncoderPass
             Conclude(steps, team);
         }
 
-        Finish(steps);
+        TransformerShard.Finish(steps, _state.Hidden, _shape.HiddenSize);
     }
 
     private static long BytesOf(EncoderLayerWeights layer) =>
@@ -191,23 +191,6 @@ internal sealed class EncoderPass
                 CheckResult(logits, i);
                 logits.CopyTo(steps[i].Logits.Span);
             }
-        }
-    }
-
-    /// <summary>Hands the residual stream out: nothing can fail any more.</summary>
-    private void Finish(ReadOnlySpan<ShardStep> steps)
-    {
-        var start = 0;
-        foreach (var step in steps)
-        {
-            var length = step.Count * _shape.HiddenSize;
-            if (!step.Hidden.IsEmpty)
-            {
-                _state.Hidden.AsSpan(start, length).CopyTo(step.Hidden.Span);
-            }
-
-            start += length;
-            step.Cache.Length += step.Count;
         }
     }
 

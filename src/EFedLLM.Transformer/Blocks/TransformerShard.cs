@@ -115,7 +115,7 @@ public sealed class TransformerShard : IDisposable
                 Project(steps, logitRows, team);
             }
 
-            Finish(steps);
+            Finish(steps, _state.Hidden, Shape.HiddenSize);
         }
         finally
         {
@@ -250,15 +250,15 @@ public sealed class TransformerShard : IDisposable
     }
 
     /// <summary>Hands the residual stream out and lets the caches grow: nothing can fail any more.</summary>
-    private void Finish(ReadOnlySpan<ShardStep> steps)
+    internal static void Finish(ReadOnlySpan<ShardStep> steps, float[] hidden, int width)
     {
         var start = 0;
         foreach (var step in steps)
         {
-            var length = step.Count * Shape.HiddenSize;
+            var length = step.Count * width;
             if (!step.Hidden.IsEmpty)
             {
-                _state.Hidden.AsSpan(start, length).CopyTo(step.Hidden.Span);
+                hidden.AsSpan(start, length).CopyTo(step.Hidden.Span);
             }
 
             start += length;
