@@ -1,6 +1,5 @@
-using System.Net;
-using System.Net.Sockets;
 using System.Text.Json;
+using EFedLLM.Node.Supervision;
 
 namespace EFedLLM.Cluster.Tests;
 
@@ -13,7 +12,7 @@ public class UpTests
     public async Task One_command_starts_a_cluster_prints_the_answer_the_route_and_the_timing_and_leaves_nothing_behind()
     {
         var data = TestHome.NewFolder("up");
-        var (http, seed) = (FreePort(), FreePort());
+        var (http, seed) = (FreePort.Find(), FreePort.Find());
         var (code, output, error) = await EfedllmProcess.RunAsync("up", "--prompt", Question, "--data", data, "--http-port", $"{http}", "--port", $"{seed}");
         Assert.True(code == 0, error);
         Assert.Equal(Answer, output.Trim());
@@ -21,7 +20,7 @@ public class UpTests
         Assert.Contains("embedding", error, StringComparison.Ordinal);
         Assert.Contains("timing: ", error, StringComparison.Ordinal);
         Assert.Empty(EfedllmProcess.Running(data));
-        Assert.True(IsFree(http) && IsFree(seed));
+        Assert.True(FreePort.IsFree(http) && FreePort.IsFree(seed));
     }
 
     [Fact]
@@ -33,7 +32,7 @@ public class UpTests
         var (code, _, _) = await cluster.Process.EndAsync();
         Assert.Equal(130, code);
         Assert.Empty(EfedllmProcess.Running(cluster.Data));
-        Assert.True(IsFree(cluster.Gateway.Port));
+        Assert.True(FreePort.IsFree(cluster.Gateway.Port));
     }
 
     [Fact]
@@ -82,26 +81,5 @@ public class UpTests
         var (code, _, error) = await EfedllmProcess.RunAsync(arguments);
         Assert.Equal(2, code);
         Assert.Contains("efedllm cert", error, StringComparison.Ordinal);
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
-
-    private static bool IsFree(int port)
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, port);
-        try
-        {
-            listener.Start();
-            return true;
-        }
-        catch (SocketException)
-        {
-            return false;
-        }
     }
 }
