@@ -3,11 +3,19 @@ using EFedLLM.Transformer.Sampling;
 
 namespace EFedLLM.Actors.Protocol;
 
-/// <summary>Hop to pipeline: ready for the session's first step.</summary>
+/// <summary>Hop to pipeline: it has the session. In the first epoch it is ready for a step; in a later one it waits for <see cref="ResumeSession"/>.</summary>
 /// <param name="Session">The session.</param>
 /// <param name="Epoch">The epoch of the route.</param>
 /// <param name="HopIndex">The hop.</param>
-public sealed record SessionOpened(SessionId Session, int Epoch, int HopIndex) : ISessionMessage, IEvent;
+/// <param name="KvLength">Positions it has computed.</param>
+/// <param name="KeptFrom">The first position of which it still has the output; the same as <paramref name="KvLength"/> when it has none.</param>
+public sealed record SessionOpened(SessionId Session, int Epoch, int HopIndex, int KvLength = 0, int KeptFrom = 0) : ISessionMessage, IEvent;
+
+/// <summary>Hop to pipeline: it is about to give its range up. It goes on with the session until that is closed or its time is over; another hop should take its place.</summary>
+/// <param name="Session">The session.</param>
+/// <param name="Epoch">The epoch of the hop's route.</param>
+/// <param name="HopIndex">The hop.</param>
+public sealed record SessionMoving(SessionId Session, int Epoch, int HopIndex) : ISessionMessage, IEvent;
 
 /// <summary>Why a hop refuses a session.</summary>
 public enum RefusalReason
