@@ -18,6 +18,8 @@ internal sealed partial class GenerationState
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
 
+    private static readonly TimeSpan ReconnectPause = TimeSpan.FromMilliseconds(500);
+
     private readonly Dictionary<IActorRef, Hop> _holders = [];
     private readonly HashSet<IActorRef> _suspects = [];
     private readonly ShardTroubles _troubles = new();
@@ -25,6 +27,7 @@ internal sealed partial class GenerationState
     private int _epoch;
     private int _attempts;
     private TimeSpan _openUntil;
+    private TimeSpan _hurryUntil;
     private TimeSpan? _troubleSince;
     private TimeSpan _notBefore;
     private string _trouble = "";
@@ -235,7 +238,7 @@ internal sealed partial class GenerationState
         _leaving.RemoveWhere(shard => _current.IndexOf(shard) < 0);
         _suspects.RemoveWhere(shard => _current.IndexOf(shard) < 0);
         _phase = Phase.Opening;
-        _openUntil = now + _plan.Limits.OpenDeadline;
+        (_openUntil, _hurryUntil) = (now + _plan.Limits.OpenDeadline, now + _plan.Limits.ReconnectDeadline);
         AskSilent(now);
     }
 
@@ -251,8 +254,8 @@ internal sealed partial class GenerationState
             }
         }
 
-        // One message may have been lost.
-        Deadline = Min(_openUntil, now + (_suspects.Count > 0 ? _plan.Limits.ReconnectDeadline : _plan.Limits.ProbeDeadline));
+        // One message may have been lost; over a broken connection it was.
+        Deadline = Min(_openUntil, _suspects.Count > 0 ? Min(_hurryUntil, now + ReconnectPause) : now + _plan.Limits.ProbeDeadline);
     }
 
     /// <summary>Hops that are asked already are to answer soon.</summary>
@@ -262,7 +265,8 @@ internal sealed partial class GenerationState
         {
             if (!_current.HasAnswered(_current.IndexOf(hop.Shard)) && _suspects.Add(hop.Shard))
             {
-                Deadline = Min(Deadline, now + _plan.Limits.ReconnectDeadline);
+                _hurryUntil = now + _plan.Limits.ReconnectDeadline;
+                Deadline = Min(Deadline, Min(_hurryUntil, now + ReconnectPause));
             }
         }
     }
@@ -273,13 +277,12 @@ internal sealed partial class GenerationState
         {
             LoseSilent(_ => true, $"it does not answer within {_plan.Limits.OpenDeadline.TotalSeconds:0.###} s.", now);
         }
-        else if (_current.Route.Hops.Index().Any(hop => !_current.HasAnswered(hop.Index) && _suspects.Contains(hop.Item.Shard)))
+        else if (_suspects.Count > 0 && now >= _hurryUntil)
         {
             LoseSilent(_suspects.Contains, "its connection broke, and it does not answer over another one.", now);
         }
         else
         {
-            _suspects.Clear();
             AskSilent(now);
         }
     }

@@ -214,7 +214,7 @@ public sealed class SessionTableTests : TestKit
         Assert.Equal(FeedOutcome.Ignored, _table.Feed(Hidden(open, 3, 1), Previous).Outcome);
         Assert.Equal(FeedOutcome.Ignored, _table.Feed(Hidden(open with { Epoch = 2 }, 3, 1), Previous).Outcome);
         session.ComputingRows = 0;
-        Assert.Equal(FeedOutcome.Accepted, _table.Resume(new ResumeSession(open.Session, 2, [3, 3, 0], 8), Previous).Outcome);
+        Assert.Equal(FeedOutcome.Accepted, _table.Resume(new ResumeSession(open.Session, 2, [3, 3, 3], 8), Previous).Outcome);
         Assert.Equal(FeedOutcome.Accepted, _table.Feed(Hidden(open with { Epoch = 2 }, 3, 1), Previous).Outcome);
         Assert.Equal(OpenOutcome.Stale, _table.Open(open, default).Outcome);
         Assert.Null(_table.Close(new CloseSession(open.Session, 1), _pipeline));

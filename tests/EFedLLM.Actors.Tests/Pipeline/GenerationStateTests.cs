@@ -33,7 +33,7 @@ public sealed class GenerationStateTests
     {
         var (state, plan) = Begin(maxTokens: 3);
         Assert.Equal([0, 1, 2], state.Start(At(1)).Cast<OpenHop>().Select(open => open.Hop));
-        Assert.Equal(At(11), state.Deadline);
+        Assert.Equal(At(3), state.Deadline);
         Assert.Empty(state.Opened(2, At(1)));
         Assert.Empty(state.Opened(0, At(1)));
         Assert.Empty(state.Opened(0, At(1)));

@@ -22,7 +22,7 @@ internal static class SessionCodecs
         WireCodec.Of<CloseSession, Form.CloseSession>("cs", Small, Form.CloseSession.Parser, Write, Read),
         WireCodec.Of<SessionOpened, Form.SessionOpened>("so", Small, Form.SessionOpened.Parser, Write, Read),
         WireCodec.Of<ResumeSession, Form.ResumeSession>("rs", Small, Form.ResumeSession.Parser, Write, Read),
-        WireCodec.Of<SessionMoving, Form.SessionMoving>("sm", Small, Form.SessionMoving.Parser, Write, Read),
+        WireCodec.Of<SessionMoving, Form.SessionMoving>("sv", Small, Form.SessionMoving.Parser, Write, Read),
         WireCodec.Of<SessionRefused, Form.SessionRefused>("sr", WithText, Form.SessionRefused.Parser, Write, Read),
         WireCodec.Of<RowsComputed, Form.RowsComputed>("rc", Small, Form.RowsComputed.Parser, Write, Read),
         WireCodec.Of<TokenSampled, Form.TokenSampled>("ts", Small, Form.TokenSampled.Parser, Write, Read),

@@ -1,0 +1,79 @@
+using System.Diagnostics;
+using EFedLLM.Node.Api;
+using EFedLLM.Node.Client;
+using Xunit.Abstractions;
+
+namespace EFedLLM.Cluster.Tests;
+
+/// <summary>kill -9 in the middle of answers: each is compared with the undisturbed one, token by token and bit by bit.</summary>
+public class RepairTests(ITestOutputHelper output)
+{
+    private static readonly GenerateRequest Greedy = new() { Messages = [new ChatLine("user", "Hi")], MaxTokens = 450, IgnoreEos = true, TopLogprobs = 2 };
+    private static readonly GenerateRequest Seeded = Greedy with { Temperature = 0.8f, Seed = 42 };
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Kill_9_of_any_hop_pauses_an_answer_and_changes_nothing(int hop)
+    {
+        await using var cluster = await RunningCluster.StartAsync(3);
+        var (greedy, seeded) = (await AnswerAsync(cluster, Greedy), await AnswerAsync(cluster, Seeded));
+        Assert.Equal(3, greedy.Hops);
+        Assert.Equal(greedy.Tokens, (await AnswerAsync(cluster, Greedy, (20, hop))).Tokens);
+
+        // The two that are left hold the whole model now, and one of them dies too.
+        Assert.Equal(seeded.Tokens, (await AnswerAsync(cluster, Seeded, (20, hop % 2))).Tokens);
+    }
+
+    [Fact]
+    public async Task Two_deaths_in_a_row_are_one_answer()
+    {
+        await using var cluster = await RunningCluster.StartAsync(3);
+        var undisturbed = await AnswerAsync(cluster, Seeded);
+        Assert.Equal(undisturbed.Tokens, (await AnswerAsync(cluster, Seeded, (20, 1), (20, 0))).Tokens);
+    }
+
+    /// <summary>Asks, and after so many tokens kills the device of a hop of the answer's first route.</summary>
+    private async Task<(int Hops, IReadOnlyList<string> Tokens)> AnswerAsync(RunningCluster cluster, GenerateRequest request, params (int After, int Hop)[] deaths)
+    {
+        using var patience = new CancellationTokenSource(EfedllmProcess.Patience);
+        var facts = await cluster.Client.ReadClusterAsync(patience.Token);
+        var (tokens, route, next, since) = (new List<string>(), (IReadOnlyList<RouteHop>)[], 0, (Stopwatch?)null);
+        await foreach (var happened in cluster.Client.GenerateAsync(request, patience.Token))
+        {
+            switch (happened)
+            {
+                case StartedEvent started:
+                    route = started.Route;
+                    break;
+                case TokenEvent token:
+                    if (since is not null)
+                    {
+                        output.WriteLine($"{since.Elapsed.TotalSeconds:0.000} s from kill -9 to the next token, {tokens.Count} tokens into the answer");
+                        since = null;
+                    }
+
+                    Assert.Equal(tokens.Count, token.Index);
+                    tokens.Add($"{token.Id}/{BitConverter.SingleToInt32Bits(token.Logprob):x8}/{string.Join('+', token.Top)}/{token.Text}");
+                    for (; next < deaths.Length && tokens.Count >= deaths[next].After; next++)
+                    {
+                        EfedllmProcess.Kill(cluster.Pid(facts.Devices.Single(device => device.Id == route[deaths[next].Hop].Device).Name));
+                        since = Stopwatch.StartNew();
+                    }
+
+                    break;
+                case FinishedEvent finished:
+                    tokens.Add($"{finished.FinishReason} {finished.Text}");
+                    break;
+                default:
+                    Assert.Fail($"{happened}");
+                    break;
+            }
+        }
+
+        Assert.Equal(request.MaxTokens + 1, tokens.Count);
+        Assert.Equal(deaths.Length, next);
+        return (route.Count, tokens);
+    }
+}
