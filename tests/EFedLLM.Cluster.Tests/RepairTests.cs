@@ -31,7 +31,16 @@ public class RepairTests(ITestOutputHelper output)
     {
         await using var cluster = await RunningCluster.StartAsync(3);
         var undisturbed = await AnswerAsync(cluster, Seeded);
-        Assert.Equal(undisturbed.Tokens, (await AnswerAsync(cluster, Seeded, (20, 1), (20, 0))).Tokens);
+        Assert.Equal(undisturbed.Tokens, (await AnswerAsync(cluster, Seeded, (20, 1), (21, 0))).Tokens);
+    }
+
+    [Fact]
+    public async Task A_death_while_the_prompt_is_read_is_the_same_story()
+    {
+        await using var cluster = await RunningCluster.StartAsync(2);
+        var request = Seeded with { Messages = null, Text = string.Join(' ', Enumerable.Repeat("The capital of France is Paris.", 40)), MaxTokens = 20 };
+        var undisturbed = await AnswerAsync(cluster, request);
+        Assert.Equal(undisturbed.Tokens, (await AnswerAsync(cluster, request, (0, 1))).Tokens);
     }
 
     /// <summary>Asks, and after so many tokens kills the device of a hop of the answer's first route.</summary>
@@ -46,6 +55,7 @@ public class RepairTests(ITestOutputHelper output)
             {
                 case StartedEvent started:
                     route = started.Route;
+                    Kill();
                     break;
                 case TokenEvent token:
                     if (since is not null)
@@ -56,12 +66,7 @@ public class RepairTests(ITestOutputHelper output)
 
                     Assert.Equal(tokens.Count, token.Index);
                     tokens.Add($"{token.Id}/{BitConverter.SingleToInt32Bits(token.Logprob):x8}/{string.Join('+', token.Top)}/{token.Text}");
-                    for (; next < deaths.Length && tokens.Count >= deaths[next].After; next++)
-                    {
-                        EfedllmProcess.Kill(cluster.Pid(facts.Devices.Single(device => device.Id == route[deaths[next].Hop].Device).Name));
-                        since = Stopwatch.StartNew();
-                    }
-
+                    Kill();
                     break;
                 case FinishedEvent finished:
                     tokens.Add($"{finished.FinishReason} {finished.Text}");
@@ -75,5 +80,14 @@ public class RepairTests(ITestOutputHelper output)
         Assert.Equal(request.MaxTokens + 1, tokens.Count);
         Assert.Equal(deaths.Length, next);
         return (route.Count, tokens);
+
+        void Kill()
+        {
+            for (; next < deaths.Length && tokens.Count >= deaths[next].After; next++)
+            {
+                EfedllmProcess.Kill(cluster.Pid(facts.Devices.Single(device => device.Id == route[deaths[next].Hop].Device).Name));
+                since = Stopwatch.StartNew();
+            }
+        }
     }
 }

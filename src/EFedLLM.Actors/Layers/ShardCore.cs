@@ -279,11 +279,16 @@ internal sealed class ShardCore
         }
         else if (slot.Sample)
         {
+            if (slot.Scores.Length > 0)
+            {
+                _outlet.Send(session.Open.Pipeline, new RowsComputed(session.Open.Session, session.Epoch, slot.Position, slot.Scores.Length, Times(slot, isFirst: false), slot.Scores));
+            }
+
             _outlet.Send(session.Open.Pipeline, new TokenSampled(session.Open.Session, session.Epoch, slot.Position + slot.Rows, slot.Choice, Times(slot, isFirst: true)));
         }
         else
         {
-            _outlet.Send(session.Open.Pipeline, new RowsComputed(session.Open.Session, session.Epoch, slot.Position, slot.Rows, Times(slot, isFirst: true)));
+            _outlet.Send(session.Open.Pipeline, new RowsComputed(session.Open.Session, session.Epoch, slot.Position, slot.Rows, Times(slot, isFirst: true), slot.Scores));
         }
     }
 

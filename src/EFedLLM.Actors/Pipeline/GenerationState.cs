@@ -59,6 +59,9 @@ internal sealed partial class GenerationState
     /// <summary>Tokens that are known: of the prompt and of the answer.</summary>
     private int Known => _plan.Tokens.Length + _generated.Count;
 
+    /// <summary>Tokens that are computed on: where nothing is drawn after the last one of the prompt, it has nothing to say.</summary>
+    private int Wanted => _plan.FedTokens + _generated.Count;
+
     /// <summary>Begins: opens the session on every hop.</summary>
     public IReadOnlyList<PipelineCommand> Start(TimeSpan now)
     {
@@ -144,19 +147,35 @@ internal sealed partial class GenerationState
     public IReadOnlyList<PipelineCommand> Computed(RowsComputed message, TimeSpan now)
     {
         _commands.Clear();
-        if (_phase is not (Phase.Running or Phase.Probing) || message.Position != _computed || message.HopMicroseconds.Length != Hops)
+        if (_phase is not (Phase.Running or Phase.Probing) || message.Position < _computed || message.HopMicroseconds.Length != Hops)
         {
             return _commands;
         }
 
-        if (message.Rows < 1 || message.Rows > Math.Min(_reach, Known - 1) - _computed)
+        if (message.Rows < 1 || message.Rows > Math.Min(_reach, Known - 1) - message.Position)
         {
             Distrust(Hops - 1, "it says that it computed positions it was never given.", now);
             return _commands;
         }
 
-        Advance(_computed + message.Rows, message.HopMicroseconds);
-        if (!TakeMove(now))
+        if (message.Position > _computed && IsScoring)
+        {
+            RecoverScores(now);
+            return _commands;
+        }
+
+        if (!Scores(message))
+        {
+            Distrust(Hops - 1, "it scores other tokens than those of the prompt.", now);
+            return _commands;
+        }
+
+        Advance(message.Position + message.Rows, message.HopMicroseconds);
+        if (_plan.Settings.MaxTokens == 0 && _computed == _plan.FedTokens)
+        {
+            Finish(FinishReason.Length, "", now);
+        }
+        else if (!TakeMove(now))
         {
             Feed();
             Progress(now);
@@ -177,6 +196,12 @@ internal sealed partial class GenerationState
         if (IsEncoding || message.Position > Known || _reach < Known || message.Choice.Id < 0 || message.Choice.Id >= _plan.VocabularySize || message.HopMicroseconds.Length != Hops)
         {
             Distrust(Hops - 1, "it drew a token that was not asked for or does not exist.", now);
+            return _commands;
+        }
+
+        if (IsScoring)
+        {
+            RecoverScores(now);
             return _commands;
         }
 
@@ -252,7 +277,7 @@ internal sealed partial class GenerationState
         (_fed, _computed, _reach, _isPaced) = (0, 0, 0, false);
         if (_current.Epoch > FirstEpoch)
         {
-            var starts = ReplayPlan.Starts(_current.Stocks, Known);
+            var starts = ReplayPlan.Starts(_current.Stocks, Known, Lacking);
             _commands.Add(new ResumeRoute(new ResumeSession(_plan.Session, _current.Epoch, starts, Known)));
             (_fed, _computed, _reach, lowest) = (starts[0], starts[^1], starts.Max(), starts.Min());
         }
@@ -287,9 +312,9 @@ internal sealed partial class GenerationState
     /// <summary>Feeds tokens that are known, as far as the hops are to have them now. The head draws after the last one that is known.</summary>
     private void Feed()
     {
-        while (_fed < Known && _fed - _computed < _window)
+        while (_fed < Wanted && _fed - _computed < _window)
         {
-            var count = Math.Min(_plan.Limits.PromptChunk, Known - _fed);
+            var count = Math.Min(_plan.Limits.PromptChunk, Wanted - _fed);
             _commands.Add(new FeedRoute(new FeedTokens(_plan.Session, _current.Epoch, _fed, Tokens(_fed, count), _fed + count == Known)));
             _fed += count;
         }

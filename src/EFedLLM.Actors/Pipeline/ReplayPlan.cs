@@ -12,12 +12,10 @@ internal static class ReplayPlan
     /// </summary>
     /// <param name="hops">What each hop has.</param>
     /// <param name="length">Positions whose tokens are known, at least 1.</param>
-    public static ImmutableArray<int> Starts(ReadOnlySpan<HopStock> hops, int length)
+    /// <param name="lacking">The first position of which the pipeline lacks what the head gave, below <paramref name="length"/>: that is computed again, as it may have been lost on its way.</param>
+    public static ImmutableArray<int> Starts(ReadOnlySpan<HopStock> hops, int length, int lacking)
     {
         var starts = new int[hops.Length];
-
-        // What the head drew last may have been lost on its way: it computes the last row again.
-        var lacking = length - 1;
         for (var hop = hops.Length - 1; hop >= 0; hop--)
         {
             var (has, keptFrom) = hops[hop];

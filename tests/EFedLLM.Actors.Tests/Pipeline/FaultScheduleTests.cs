@@ -19,23 +19,23 @@ namespace EFedLLM.Actors.Tests.Pipeline;
 /// <summary>Thousands of schedules of faults (see <see cref="FaultyCluster"/>), each compared bit by bit with the answer of one process.</summary>
 public sealed class FaultScheduleTests(ITestOutputHelper output)
 {
-    private const int Schedules = 1500;
+    private const int Schedules = 1000;
 
     private static readonly ImmutableArray<int> Prompt = [1, 403, 407, 261, 378, 432, 10, 77, 300, 12, 45, 9, 260];
 
     private static readonly NodeLimits Limits = TestLimits.Reference with { PromptChunk = 4 };
 
     [SharedTheory]
-    [InlineData(0f)]
-    [InlineData(0.9f)]
-    public void Whatever_messages_are_lost_doubled_late_or_out_of_order_and_whoever_dies_or_leaves_the_answer_is_the_same(float temperature)
+    [InlineData(0f, 9, false)]
+    [InlineData(0.9f, 9, true)]
+    [InlineData(0f, 0, true)]
+    public void Whatever_messages_are_lost_doubled_late_or_out_of_order_and_whoever_dies_or_leaves_the_answer_is_the_same(float temperature, int tokens, bool isScored)
     {
-        var settings = new GenerationSettings { MaxTokens = 9, IgnoreEndTokens = true, Sampling = new SamplingSettings { Temperature = temperature, Seed = 11 } };
+        var settings = new GenerationSettings { MaxTokens = tokens, IgnoreEndTokens = true, Sampling = new SamplingSettings { Temperature = temperature, Seed = 11 } };
         using var source = ModelFolder.Open(SharedModels.Model("stories260K"));
         using var team = new ComputeTeam(1);
         var tokenizer = ModelTokenizer.Load(source.Folder);
-        using var generator = new LocalGenerator(source, team);
-        var expected = Line(generator.Generate(Prompt.AsMemory(), settings, tokenizer).OfType<GeneratedToken>().Select(token => token.Choice));
+        var expected = (Scores: isScored ? Scores(source, team, settings.Sampling) : "", Tokens: tokens > 0 ? Answer(source, team, settings, tokenizer) : "");
         var shards = FaultyCluster.Ranges.ToDictionary(range => range, range => TransformerShard.Load(source, range));
         var model = Facts.Model('a', "tiny", source.Shape.Layers);
         var first = Environment.GetEnvironmentVariable("EFEDLLM_SEED") is { Length: > 0 } seed ? int.Parse(seed, System.Globalization.CultureInfo.InvariantCulture) : 1;
@@ -43,7 +43,7 @@ public sealed class FaultScheduleTests(ITestOutputHelper output)
         for (var schedule = first; schedule < first + Schedules; schedule++)
         {
             var cluster = new FaultyCluster(
-                schedule, model, shards, team, Limits, source.Shape.VocabularySize, Prompt, settings, new AnswerText(tokenizer, settings, source.Shape.EndTokens));
+                schedule, model, shards, team, Limits, source.Shape.VocabularySize, Prompt, settings, new AnswerText(tokenizer, settings, source.Shape.EndTokens), isScored);
             try
             {
                 cluster.Run();
@@ -76,14 +76,30 @@ public sealed class FaultScheduleTests(ITestOutputHelper output)
             nameof(OpenSession), nameof(SessionOpened), nameof(ResumeSession), nameof(FeedTokens), nameof(FeedHidden), nameof(HiddenReceived), nameof(TokenSampled),
             nameof(RowsComputed), nameof(CloseSession), nameof(SessionMoving), nameof(StepRejected),
         ];
-        Assert.All(messages, message => Assert.All((string[])["lost", "doubled", "delayed", "reordered"], fault => Assert.True(faults.GetValueOrDefault($"{message} {fault}") > 0, $"{message} {fault}")));
+        Assert.All(messages.Where(message => tokens > 0 || message != nameof(TokenSampled)), message => Assert.All((string[])["lost", "doubled", "delayed", "reordered"], fault => Assert.True(faults.GetValueOrDefault($"{message} {fault}") > 0, $"{message} {fault}")));
         foreach (var shard in shards.Values)
         {
             shard.Dispose();
         }
     }
 
-    private static void Check(FaultyCluster cluster, string expected)
+    private static string Answer(IModelSource source, ComputeTeam team, GenerationSettings settings, ModelTokenizer tokenizer)
+    {
+        using var generator = new LocalGenerator(source, team);
+        return Line(generator.Generate(Prompt.AsMemory(), settings, tokenizer).OfType<GeneratedToken>().Select(token => token.Choice));
+    }
+
+    private static string Scores(IModelSource source, ComputeTeam team, SamplingSettings sampling)
+    {
+        using var shard = TransformerShard.Load(source, LayerRange.Whole(source.Shape.Layers));
+        using var cache = shard.CreateCache(Prompt.Length);
+        var (rows, vocabulary, sampler) = (Prompt.Length - 1, source.Shape.VocabularySize, new Sampler());
+        var logits = new float[rows * vocabulary];
+        shard.Forward([new ShardStep { Cache = cache, Count = rows, Tokens = Prompt[..rows].ToArray(), Hidden = new float[rows * source.Shape.HiddenSize], LogitRows = rows, Logits = logits }], team);
+        return Line(Enumerable.Range(0, rows).Select(row => sampler.Score(logits.AsSpan(row * vocabulary, vocabulary), Prompt[row + 1], sampling)));
+    }
+
+    private static void Check(FaultyCluster cluster, (string Scores, string Tokens) expected)
     {
         Assert.Equal(0, cluster.Left);
         if (cluster.IsTurnedAway)
@@ -95,9 +111,19 @@ public sealed class FaultScheduleTests(ITestOutputHelper output)
         Assert.IsType<GenerationStarted>(cluster.Told.FirstOrDefault());
         var finished = Assert.IsType<GenerationFinished>(cluster.Told[^1]);
         Assert.Equal(FinishReason.Length, finished.Reason);
-        var tokens = cluster.Told.Skip(1).SkipLast(1).Cast<TokenGenerated>().ToArray();
+        var scores = cluster.Told.OfType<PromptScored>().ToArray();
+        var tokens = cluster.Told.OfType<TokenGenerated>().ToArray();
+        Assert.Equal(cluster.Told.Count, 2 + scores.Length + tokens.Length);
+        var index = 1;
+        foreach (var score in scores)
+        {
+            Assert.Equal(index, score.Index);
+            index += score.Choices.Length;
+        }
+
+        Assert.Equal(expected.Scores, Line(scores.SelectMany(score => score.Choices)));
         Assert.Equal(Enumerable.Range(0, tokens.Length), tokens.Select(token => token.Index));
-        Assert.Equal(expected, Line(tokens.Select(token => token.Choice)));
+        Assert.Equal(expected.Tokens, Line(tokens.Select(token => token.Choice)));
     }
 
     private static string Line(IEnumerable<TokenChoice> choices) => string.Join(' ', choices.Select(choice => $"{choice.Id}/{BitConverter.SingleToInt32Bits(choice.Logprob):x8}"));

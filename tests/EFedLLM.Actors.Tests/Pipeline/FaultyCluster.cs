@@ -50,7 +50,7 @@ internal sealed class FaultyCluster
     private TimeSpan? _check;
     private bool _isOver;
 
-    public FaultyCluster(int seed, ServedModel model, IReadOnlyDictionary<LayerRange, TransformerShard> shards, ComputeTeam team, NodeLimits limits, int vocabulary, ImmutableArray<int> prompt, GenerationSettings settings, AnswerText answer)
+    public FaultyCluster(int seed, ServedModel model, IReadOnlyDictionary<LayerRange, TransformerShard> shards, ComputeTeam team, NodeLimits limits, int vocabulary, ImmutableArray<int> prompt, GenerationSettings settings, AnswerText answer, bool isScored)
     {
         (_random, _model, _shards, _team) = (new Random(seed), model, shards, team);
         _faults = _random.Next(0, 13);
@@ -62,7 +62,7 @@ internal sealed class FaultyCluster
         }
 
         var route = RoutePlanner.Plan(View(), model).Route!;
-        _plan = new GenerationPlan(PromptId.New(), SessionId.New(), model, vocabulary, route, prompt, settings, limits, default);
+        _plan = new GenerationPlan(PromptId.New(), SessionId.New(), model, vocabulary, route, prompt, settings, limits, default, ScorePrompt: isScored);
         _state = new GenerationState(_plan, answer);
     }
 

@@ -243,7 +243,7 @@ public sealed class RepairStateTests
         Check([(10, 10)], 10, [9]);
 
         static void Check((int, int)[] hops, int length, int[] starts)
-            => Assert.Equal(starts, ReplayPlan.Starts([.. hops.Select(hop => new HopStock(hop.Item1, hop.Item2))], length).ToArray());
+            => Assert.Equal(starts, ReplayPlan.Starts([.. hops.Select(hop => new HopStock(hop.Item1, hop.Item2))], length, length - 1).ToArray());
     }
 
     private readonly List<PipelineCommand> _all = [];
