@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Event;
+using Akka.Remote;
 using EFedLLM.Actors.Protocol;
 
 namespace EFedLLM.Actors.Layers;
@@ -37,6 +38,7 @@ internal sealed class LayerShard : ReceiveActor, IWithTimers, IShardOutlet
         Receive<ResumeSession>(message => _core.Resume(message, Sender));
         Receive<CloseSession>(message => _core.Close(message, Sender));
         Receive<Terminated>(message => _core.PipelineGone(message.ActorRef));
+        Receive<DisassociatedEvent>(news => _core.Disconnected(news.RemoteAddress));
         Receive<ForgetIdle>(_ => _core.Forget(parts.IdleSession));
         Receive<DrainShard>(_ => _core.Drain());
         Receive<ResumeShard>(_ => _core.Undrain());
@@ -68,11 +70,16 @@ internal sealed class LayerShard : ReceiveActor, IWithTimers, IShardOutlet
 
     /// <inheritdoc/>
     protected override void PreStart()
-        => Timers.StartPeriodicTimer(nameof(ForgetIdle), ForgetIdle.Instance, TimeSpan.FromTicks(Math.Max(_parts.IdleSession.Ticks / 4, TimeSpan.TicksPerMillisecond)));
+    {
+        Context.System.EventStream.Subscribe(Self, typeof(DisassociatedEvent));
+        Timers.StartPeriodicTimer(nameof(ForgetIdle), ForgetIdle.Instance, TimeSpan.FromTicks(Math.Max(_parts.IdleSession.Ticks / 4, TimeSpan.TicksPerMillisecond)));
+    }
 
     /// <inheritdoc/>
     protected override void PostStop()
     {
+        Context.System.EventStream.Unsubscribe(Self);
+
         // Behind whatever computes now, so that nothing is taken away from under it.
         var (parts, table, sessions) = (_parts, _sessions, _core.Holding());
         if (!parts.Worker.TryEnqueue(new ComputeJob(_ => Release(parts, table, sessions))))

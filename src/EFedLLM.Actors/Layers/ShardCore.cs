@@ -134,6 +134,18 @@ internal sealed class ShardCore
         }
     }
 
+    /// <summary>The connection to a node broke, and with it perhaps what was under way to or from another hop: the pipelines are told where their sessions are.</summary>
+    public void Disconnected(Address node)
+    {
+        foreach (var session in _sessions.Sessions)
+        {
+            if (session.IsResumed && (node.Equals(session.Next?.Path.Address) || node.Equals(session.Previous?.Path.Address)))
+            {
+                _outlet.Send(session.Open.Pipeline, new StepRejected(session.Open.Session, session.Epoch, session.Open.HopIndex, session.NextPosition, session.NextPosition));
+            }
+        }
+    }
+
     /// <summary>Forgets sessions of which nothing was heard for so long.</summary>
     public void Forget(TimeSpan idle)
     {

@@ -61,7 +61,8 @@ internal sealed partial class GenerationState
         // A hop that has the position already got the message twice: no harm is done.
         if (_phase is Phase.Running or Phase.Probing && message.KvLength <= message.Position)
         {
-            _trouble = $"{_plan.Describe(_current.Route.Hops[hop])}: it got position {message.Position} and has only {message.KvLength}.";
+            var what = message.KvLength < message.Position ? $"it got position {message.Position} and has only {message.KvLength}." : "a connection between it and the next hop or the one before broke.";
+            _trouble = $"{_plan.Describe(_current.Route.Hops[hop])}: {what}";
             Recover(now);
         }
 
@@ -265,6 +266,7 @@ internal sealed partial class GenerationState
     private void Recover(TimeSpan now)
     {
         CancelMove();
+        _commands.Add(new Note($"looks for another way at position {_furthest}: {_trouble}"));
         (_hasProbed, _troubleSince) = (false, _troubleSince ?? now);
         if (++_attempts > MostAttempts)
         {

@@ -280,6 +280,7 @@ internal sealed partial class GenerationState
             var starts = ReplayPlan.Starts(_current.Stocks, Known, Lacking);
             _commands.Add(new ResumeRoute(new ResumeSession(_plan.Session, _current.Epoch, starts, Known)));
             (_fed, _computed, _reach, lowest) = (starts[0], starts[^1], starts.Max(), starts.Min());
+            _commands.Add(new Note($"goes on in epoch {_current.Epoch} over {Hops} hops, which keep {string.Join(", ", starts)} of {Known} positions."));
         }
 
         _workers.UnionWith(_current.Route.Hops.Select(hop => hop.Shard));
@@ -328,6 +329,11 @@ internal sealed partial class GenerationState
         if (from + count <= prompt.Length)
         {
             return prompt.Slice(from, count);
+        }
+
+        if (count == 1)
+        {
+            return [_generated[from - prompt.Length]];
         }
 
         var tokens = ImmutableArray.CreateBuilder<int>(count);

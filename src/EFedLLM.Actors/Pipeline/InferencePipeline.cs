@@ -1,4 +1,5 @@
 using Akka.Actor;
+using Akka.Event;
 using Akka.Remote;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Transformer.Generation;
@@ -8,6 +9,7 @@ namespace EFedLLM.Actors.Pipeline;
 /// <summary>One session: opens it on every hop of its route, feeds the prompt, and streams what the head draws to whoever asked. What it decides is in <see cref="GenerationState"/>.</summary>
 internal sealed class InferencePipeline : ReceiveActor, IWithTimers
 {
+    private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly GenerationPlan _plan;
     private readonly GenerationState _state;
     private readonly IActorRef _client;
@@ -73,6 +75,9 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
             {
                 case FeedRoute feed:
                     _state.Route.Hops[0].Shard.Tell(feed.Message);
+                    break;
+                case Note note:
+                    _log.Info("Session {0} {1}", _plan.Session, note.Text);
                     break;
                 case TellClient tell:
                     _client.Tell(tell.Event);

@@ -24,6 +24,10 @@ internal sealed record FeedRoute(FeedTokens Message) : PipelineCommand;
 /// <param name="Epoch">The latest epoch.</param>
 internal sealed record CloseHop(Hop Hop, int Epoch) : PipelineCommand;
 
+/// <summary>Write a line into the log: whoever runs the gateway should know, and whoever asked need not.</summary>
+/// <param name="Text">The line.</param>
+internal sealed record Note(string Text) : PipelineCommand;
+
 /// <summary>Tell whoever asked.</summary>
 /// <param name="Event">What.</param>
 internal sealed record TellClient(IEvent Event) : PipelineCommand;

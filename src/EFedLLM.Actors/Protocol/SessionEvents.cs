@@ -92,11 +92,11 @@ public sealed record SequenceEncoded(SessionId Session, int Epoch, int Rows, Rea
     public override int GetHashCode() => HashCode.Combine(Session, Epoch, Rows, Values.Length);
 }
 
-/// <summary>Hop to pipeline: a step was not accepted because its position does not follow what the hop has.</summary>
+/// <summary>Hop to pipeline: a step was not accepted because its position does not follow what the hop has, or the connection to a hop beside it broke, so that one may be lost.</summary>
 /// <param name="Session">The session.</param>
 /// <param name="Epoch">The hop's current epoch.</param>
 /// <param name="HopIndex">The hop.</param>
-/// <param name="Position">The refused step's position.</param>
+/// <param name="Position">The refused step's position, or that of the one that may be lost.</param>
 /// <param name="KvLength">Positions the hop has: the only position it will accept.</param>
 public sealed record StepRejected(SessionId Session, int Epoch, int HopIndex, int Position, int KvLength) : ISessionMessage, IEvent;
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Diagnostics;
 using Akka.Actor;
 using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Gateway;
@@ -11,11 +12,12 @@ using EFedLLM.Transformer.Checkpoints;
 using EFedLLM.Transformer.Generation;
 using EFedLLM.Transformer.Kernels;
 using EFedLLM.Transformer.Sampling;
+using Xunit.Abstractions;
 
 namespace EFedLLM.Actors.Tests.Gateway;
 
 /// <summary>Whole generations over real nodes, compared with one process token by token and bit by bit.</summary>
-public sealed class ClusterGenerationTests(GenerationCluster cluster) : IClassFixture<GenerationCluster>
+public sealed class ClusterGenerationTests(GenerationCluster cluster, ITestOutputHelper output) : IClassFixture<GenerationCluster>
 {
     private static readonly GenerationSettings Settings = new() { MaxTokens = 24, IgnoreEndTokens = true, Sampling = new SamplingSettings { TopLogprobs = 3 } };
 
@@ -124,6 +126,35 @@ public sealed class ClusterGenerationTests(GenerationCluster cluster) : IClassFi
         await running.Task.WaitAsync(TestNode.Patience);
         await cluster.CrashAsync(device, () => Task.CompletedTask);
         Assert.Equal(Local(prompt), Outcome(await answer));
+        await cluster.EmptyAsync();
+    }
+
+    [SharedFact]
+    public async Task Another_device_that_holds_the_layers_takes_over_from_what_the_hop_before_kept()
+    {
+        await cluster.PlaceReplicaAsync();
+        var client = new GatewayClient(cluster.GatewayNode.System, cluster.StartGateway(GenerationCluster.Limits));
+        var prompt = TestPrompt(3, Settings with { MaxTokens = 400, Sampling = Settings.Sampling with { Temperature = 0.7f, Seed = 6 } });
+        var (running, next, tokens, since) = (new TaskCompletionSource(), new TaskCompletionSource<TimeSpan>(), 0, 0L);
+        var answer = Task.Run(() => Collect(client, prompt, () =>
+        {
+            if (++tokens == 250)
+            {
+                running.TrySetResult();
+            }
+
+            if (Interlocked.Read(ref since) is var start and > 0 && Stopwatch.GetElapsedTime(start) is var elapsed)
+            {
+                next.TrySetResult(elapsed);
+            }
+        }));
+        await running.Task.WaitAsync(TestNode.Patience);
+        await cluster.CrashAsync(1, async () =>
+        {
+            Interlocked.Exchange(ref since, Stopwatch.GetTimestamp());
+            Assert.Equal(Local(prompt), Outcome(await answer));
+            output.WriteLine($"{(await next.Task).TotalMilliseconds:0} ms from the end of a hop to the next token, after 250 tokens of the answer");
+        });
         await cluster.EmptyAsync();
     }
 

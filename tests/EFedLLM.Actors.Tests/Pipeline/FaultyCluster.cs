@@ -314,7 +314,18 @@ internal sealed class FaultyCluster
         }
 
         /// <summary>A connection breaks and the device is there.</summary>
-        public void Disconnect() => _cluster.Do(_cluster._state.Disconnected(Node(Number), _cluster._now));
+        public void Disconnect()
+        {
+            if (_cluster._random.Next(2) == 0)
+            {
+                _cluster.Do(_cluster._state.Disconnected(Node(Number), _cluster._now));
+            }
+
+            foreach (var other in _cluster._devices)
+            {
+                other.Shard?.Core.Disconnected(Node(Number));
+            }
+        }
 
         public void Leave()
         {
