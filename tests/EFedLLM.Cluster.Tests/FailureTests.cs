@@ -10,7 +10,7 @@ public class FailureTests
     {
         // Each device can hold a little more than half of the model.
         await using var cluster = await RunningCluster.StartAsync(
-            2, environment: new Dictionary<string, string> { ["EFEDLLM__DEVICE__CACHE_SHARE"] = "0.5" }, more: ["--memory", "2400KB", "--repair-timeout", "2"]);
+            2, environment: new Dictionary<string, string> { ["EFEDLLM__DEVICE__CACHE_SHARE"] = "0.6" }, more: ["--memory", "3000KB", "--repair-timeout", "2"]);
         FailedEvent? failure = null;
         var tokens = 0;
         await foreach (var next in cluster.Client.GenerateAsync(new GenerateRequest { Messages = [new ChatLine("user", "Hi")], MaxTokens = 400, IgnoreEos = true }, CancellationToken.None))

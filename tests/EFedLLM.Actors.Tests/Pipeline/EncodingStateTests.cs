@@ -75,6 +75,22 @@ public sealed class EncodingStateTests
         AssertLost(state.Encoded(Result(plan), default));
     }
 
+    [SharedFact]
+    public void A_hop_that_is_lost_is_replaced_and_the_sequence_is_fed_whole_again()
+    {
+        var (state, plan, _) = Running();
+        var spare = new Hop(TestSessions.Device(9), TestSessions.Middle, new NamedRef("spare"));
+        state.Look(TestSessions.View(plan.Route, plan.Model, spare), default);
+        Assert.Equal(spare, state.HopGone(plan.Route.Hops[1].Shard, default).OfType<OpenHop>().First().Route.Hops[1]);
+        state.Opened(0, default);
+        state.Opened(1, default);
+        var again = state.Opened(2, default).ToArray();
+        Assert.Equal([0, 0, 0], again.OfType<ResumeRoute>().Single().Message.Starts.ToArray());
+        Assert.Equal(Sequence, again.OfType<FeedRoute>().Sum(feed => feed.Message.Tokens.Length));
+        Assert.Empty(again.OfType<TellClient>());
+        Assert.IsType<TextEncoded>(((TellClient)state.Encoded(Result(plan), default)[0]).Event);
+    }
+
     private static void AssertLost(IReadOnlyList<PipelineCommand> commands)
     {
         Assert.Equal(GenerationError.HopLost, Assert.IsType<GenerationFailed>(commands.OfType<TellClient>().Single().Event).Error);
