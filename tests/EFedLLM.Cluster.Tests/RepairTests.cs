@@ -35,6 +35,26 @@ public class RepairTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task A_device_that_freezes_is_replaced_and_does_no_harm_when_it_goes_on()
+    {
+        await using var cluster = await RunningCluster.StartAsync(3);
+        var undisturbed = await AnswerAsync(cluster, Seeded);
+        try
+        {
+            Assert.Equal(undisturbed.Tokens, (await AnswerAsync(cluster, Seeded, EfedllmProcess.Freeze, (20, 1))).Tokens);
+        }
+        finally
+        {
+            foreach (var node in cluster.Report.Nodes)
+            {
+                EfedllmProcess.Thaw(node.Pid);
+            }
+        }
+
+        Assert.Equal(undisturbed.Tokens, (await AnswerAsync(cluster, Seeded)).Tokens);
+    }
+
+    [Fact]
     public async Task Devices_without_room_for_old_and_new_layers_take_over_all_the_same()
     {
         // Each of two can hold its half of the model, but not beside the third that it holds of three.
@@ -54,8 +74,11 @@ public class RepairTests(ITestOutputHelper output)
         Assert.Equal(undisturbed.Tokens, (await AnswerAsync(cluster, request, (0, 1))).Tokens);
     }
 
-    /// <summary>Asks, and after so many tokens kills the device of a hop of the answer's first route.</summary>
-    private async Task<(int Hops, IReadOnlyList<string> Tokens)> AnswerAsync(RunningCluster cluster, GenerateRequest request, params (int After, int Hop)[] deaths)
+    private Task<(int Hops, IReadOnlyList<string> Tokens)> AnswerAsync(RunningCluster cluster, GenerateRequest request, params (int After, int Hop)[] deaths)
+        => AnswerAsync(cluster, request, EfedllmProcess.Kill, deaths);
+
+    /// <summary>Asks, and after so many tokens ends the device of a hop of the answer's first route.</summary>
+    private async Task<(int Hops, IReadOnlyList<string> Tokens)> AnswerAsync(RunningCluster cluster, GenerateRequest request, Action<int> end, params (int After, int Hop)[] deaths)
     {
         using var patience = new CancellationTokenSource(EfedllmProcess.Patience);
         var facts = await cluster.Client.ReadClusterAsync(patience.Token);
@@ -87,7 +110,7 @@ public class RepairTests(ITestOutputHelper output)
         if (since is not null)
         {
             // Tokens that were drawn before still come after it, so it is the longest pause that counts.
-            output.WriteLine($"kill -9 of hop {string.Join(" and ", deaths.Select(death => death.Hop))} of {route.Count}: the longest pause from then on was {pause.TotalSeconds:0.000} s");
+            output.WriteLine($"{end.Method.Name} of hop {string.Join(" and ", deaths.Select(death => death.Hop))} of {route.Count}: the longest pause from then on was {pause.TotalSeconds:0.000} s");
         }
 
         Assert.Equal(request.MaxTokens + 1, tokens.Count);
@@ -98,7 +121,7 @@ public class RepairTests(ITestOutputHelper output)
         {
             for (; next < deaths.Length && tokens.Count >= deaths[next].After; next++)
             {
-                EfedllmProcess.Kill(cluster.Pid(facts.Devices.Single(device => device.Id == route[deaths[next].Hop].Device).Name));
+                end(cluster.Pid(facts.Devices.Single(device => device.Id == route[deaths[next].Hop].Device).Name));
                 since ??= Stopwatch.StartNew();
             }
         }

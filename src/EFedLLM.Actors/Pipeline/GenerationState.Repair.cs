@@ -15,6 +15,9 @@ internal sealed partial class GenerationState
     /// <summary>So often a route is opened without a single new position before it is given up: what fails so often fails for ever.</summary>
     private const int MostAttempts = 24;
 
+    /// <summary>So often something may be lost on the way to a hop before it is left alone for a while.</summary>
+    private const int MostMisses = 8;
+
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
 
@@ -63,7 +66,15 @@ internal sealed partial class GenerationState
         {
             var what = message.KvLength < message.Position ? $"it got position {message.Position} and has only {message.KvLength}." : "a connection between it and the next hop or the one before broke.";
             _trouble = $"{_plan.Describe(_current.Route.Hops[hop])}: {what}";
-            Recover(now);
+            if (_troubles.Miss(_current.Route.Hops[hop].Shard) % MostMisses == 0)
+            {
+                // Its connections are bad, or it says so: another may do better.
+                Lose(hop, what, null, now);
+            }
+            else
+            {
+                Recover(now);
+            }
         }
 
         return _commands;

@@ -24,6 +24,9 @@ internal sealed class ShardTroubles
     /// <summary>It could not compute. The second time it is no choice any more.</summary>
     public void Fail(IActorRef shard, int times) => _troubles[shard] = Of(shard) with { Failures = Of(shard).Failures + times };
 
+    /// <summary>It says that something was lost on the way to it. How often it has said so.</summary>
+    public int Miss(IActorRef shard) => (_troubles[shard] = Of(shard) with { Misses = Of(shard).Misses + 1 }).Misses;
+
     /// <summary>Whether it is left alone now.</summary>
     public bool IsResting(IActorRef shard, TimeSpan now) => _troubles.TryGetValue(shard, out var trouble) && trouble.Until > now;
 
@@ -49,5 +52,5 @@ internal sealed class ShardTroubles
 
     private Trouble Of(IActorRef shard) => _troubles.GetValueOrDefault(shard);
 
-    private readonly record struct Trouble(TimeSpan Until, int Rests, int Failures);
+    private readonly record struct Trouble(TimeSpan Until, int Rests, int Failures, int Misses);
 }

@@ -19,7 +19,7 @@ namespace EFedLLM.Actors.Tests.Pipeline;
 /// <summary>Thousands of schedules of faults (see <see cref="FaultyCluster"/>), each compared bit by bit with the answer of one process.</summary>
 public sealed class FaultScheduleTests(ITestOutputHelper output)
 {
-    private const int Schedules = 1000;
+    private const int Schedules = 2500;
 
     private static readonly ImmutableArray<int> Prompt = [1, 403, 407, 261, 378, 432, 10, 77, 300, 12, 45, 9, 260];
 

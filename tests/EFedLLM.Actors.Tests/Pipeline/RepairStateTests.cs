@@ -150,6 +150,27 @@ public sealed class RepairStateTests
     }
 
     [SharedFact]
+    public void A_hop_to_which_things_are_lost_again_and_again_is_replaced_where_another_is()
+    {
+        var spare = Spare(1);
+        Run(tokens: 0, TestSessions.View(Route, Model, spare));
+        for (var (epoch, token) = (1, 0); epoch < 8; epoch++, token++)
+        {
+            Do(Hear(new StepRejected(_plan.Session, epoch, 1, 9, 8), Route.Hops[1].Shard));
+            Assert.Equal(Route, _all.OfType<OpenHop>().Last().Route);
+            for (var hop = 0; hop < 3; hop++)
+            {
+                Answer(Route, epoch + 1, hop, default);
+            }
+
+            Do(Hear(Drawn(epoch + 1, Prompt + token, 50), Route.Hops[2].Shard));
+        }
+
+        Do(Hear(new StepRejected(_plan.Session, 8, 1, 9, 8), Route.Hops[1].Shard));
+        Assert.Equal(spare, _all.OfType<OpenHop>().Last().Route.Hops[1]);
+    }
+
+    [SharedFact]
     public void A_death_during_a_repair_is_repaired_the_same_way()
     {
         var (first, second) = (Spare(1), new Hop(TestSessions.Device(8), TestSessions.Middle, Ref(8)));
