@@ -28,6 +28,10 @@ public static class CertificateRules
         return Fingerprint(certificate);
     }
 
+    /// <summary>The certificate of the authority in a folder.</summary>
+    /// <exception cref="InvalidDataException">There is none, or it cannot be used.</exception>
+    public static X509Certificate2 LoadAuthority(string folder) => PemFiles.Load(Path.Combine(folder, CertificateAuthority.CertificateFile));
+
     /// <summary>The device that a certificate names, or null where it names none.</summary>
     public static DeviceId? DeviceOf(X509Certificate2 certificate)
     {

@@ -64,7 +64,7 @@ public sealed class NodeCertificate : IDisposable
     /// <param name="folder">The node's folder.</param>
     /// <param name="certificate">The node's certificate, PEM.</param>
     /// <param name="authority">The authority's certificate, PEM.</param>
-    internal static void Store(string folder, string certificate, string authority)
+    public static void Store(string folder, string certificate, string authority)
     {
         // The node's own is written last: with it, the folder is complete.
         SecretFile.Replace(Path.Combine(folder, CertificateAuthority.CertificateFile), Encoding.ASCII.GetBytes(authority));

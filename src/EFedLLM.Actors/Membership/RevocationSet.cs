@@ -44,6 +44,9 @@ public sealed class RevocationSet
     /// <param name="device">The device that the certificate names, or null.</param>
     public Revocation? Find(string key, DeviceId? device) => device is { } named && Find(named) is { } decision ? decision : _keys.GetValueOrDefault(key);
 
+    /// <summary>The latest decision about a device as it was signed, or null.</summary>
+    public SignedRevocation? SignedFor(DeviceId device) => _latest.TryGetValue(device, out var entry) ? entry.Signed : null;
+
     /// <summary>The set with one more decision; the same one where it changes nothing.</summary>
     internal RevocationSet With(Revocation decision, SignedRevocation signed)
     {

@@ -55,7 +55,8 @@ internal static class UserFolder
 /// <summary>A cluster that was started on this machine.</summary>
 /// <param name="Gateway">Base address of its HTTP interface.</param>
 /// <param name="Seed">Address that further devices join, <c>host:port</c>.</param>
-internal sealed record LastCluster(string Gateway, string Seed);
+/// <param name="Authority">Folder of its authority, or null where it has none.</param>
+internal sealed record LastCluster(string Gateway, string Seed, string? Authority = null);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(LastCluster))]

@@ -1,9 +1,12 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using EFedLLM.Actors.Identity;
+using EFedLLM.Actors.Protocol;
 using EFedLLM.Node.Api;
 using EFedLLM.Node.Client;
 using EFedLLM.Node.CommandLine;
 using EFedLLM.Node.Hosting;
+using EFedLLM.Node.Output;
 
 namespace EFedLLM.Node.Supervision;
 
@@ -32,15 +35,20 @@ internal sealed class LocalCluster : IAsyncDisposable
     /// <summary>Folder with the certificate that further devices need one like, or null.</summary>
     public string? CertificateFolder { get; private init; }
 
+    /// <summary>Whether it can invite further devices.</summary>
+    public bool Invites { get; private init; }
+
     /// <summary>Starts all processes at once and waits until each is ready.</summary>
     /// <exception cref="UserErrorException">One cannot start; the message says which and why. None is left behind.</exception>
     public static async Task<LocalCluster> StartAsync(ClusterSettings settings, CancellationToken cancellation)
     {
         var seed = new HostPort(settings.Host, settings.Port != 0 ? settings.Port : FreePort.Find()).ToString();
-        var cluster = new LocalCluster([]) { Seed = seed, CertificateFolder = settings.CertificateFolder };
+        var cluster = new LocalCluster([]) { Seed = seed, CertificateFolder = settings.CertificateFolder, Invites = settings.AuthorityFolder is not null };
         try
         {
-            foreach (var options in Plan(settings, seed))
+            var plan = Plan(settings, seed).ToList();
+            MakeCertificates(settings, plan);
+            foreach (var options in plan)
             {
                 cluster._children.Add(ChildNode.Start(options));
             }
@@ -152,6 +160,38 @@ internal sealed class LocalCluster : IAsyncDisposable
         }
     }
 
+    private static void MakeCertificates(ClusterSettings settings, IReadOnlyList<NodeOptions> plan)
+    {
+        if (settings.AuthorityFolder is not { } folder)
+        {
+            return;
+        }
+
+        using var authority = LocalCertificates.Authority(folder, out var made);
+        if (made)
+        {
+            Screen.Note($"made an authority for this cluster in {folder}; keep its {CertificateAuthority.KeyFile} safe");
+        }
+
+        if (settings.CertificateFolder is not null)
+        {
+            return;
+        }
+
+        string[] hosts = [.. new[] { settings.Host, settings.HttpHost, "127.0.0.1", "localhost" }.Where(host => Uri.CheckHostName(host) != UriHostNameType.Unknown).Distinct()];
+        foreach (var node in plan)
+        {
+            DeviceId? device = null;
+            if (node.Has(NodeRoles.Device))
+            {
+                using var key = DeviceKey.LoadOrCreate(Path.Combine(node.DataFolder, NodeFiles.Key));
+                device = key.Device;
+            }
+
+            LocalCertificates.Ensure(authority, node.CertificateFolder!, node.Name, hosts, device, TimeProvider.System);
+        }
+    }
+
     private static IEnumerable<NodeOptions> Plan(ClusterSettings settings, string seed)
     {
         var address = HostPort.Parse(seed, "seed");
@@ -166,7 +206,9 @@ internal sealed class LocalCluster : IAsyncDisposable
             ChatTemplate = settings.ChatTemplate,
             HttpHost = settings.HttpHost,
             HttpPort = settings.HttpPort,
-            CertificateFolder = settings.CertificateFolder,
+            CertificateFolder = CertificateOf(settings, "anchor"),
+            AuthorityFolder = settings.AuthorityFolder,
+            EnrolPort = settings.EnrolPort,
             Profile = settings.Profile,
             ConfigurationFile = settings.ConfigurationFile,
             ExpectedDevices = settings.Devices,
@@ -186,9 +228,14 @@ internal sealed class LocalCluster : IAsyncDisposable
                 Seeds = [seed],
                 HttpPort = null,
                 ChatTemplate = null,
+                CertificateFolder = CertificateOf(settings, name),
+                AuthorityFolder = null,
                 MemoryBytes = settings.MemoryBytes,
                 Threads = settings.Threads,
             };
         }
     }
+
+    private static string? CertificateOf(ClusterSettings settings, string name) =>
+        settings.CertificateFolder ?? (settings.AuthorityFolder is null ? null : Path.Combine(settings.DataFolder, name, "certificate"));
 }

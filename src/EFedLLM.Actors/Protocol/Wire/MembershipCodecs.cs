@@ -11,7 +11,7 @@ internal static class MembershipCodecs
     public static ImmutableArray<WireCodec> All { get; } =
     [
         WireCodec.Of<SignedRevocation, Form.SignedRevocation>(
-            "sr", ProtocolLimits.RevocationBytes + 256, Form.SignedRevocation.Parser, (message, _) => Write(message), (form, _) => Read(form)),
+            "rv", ProtocolLimits.RevocationBytes + 256, Form.SignedRevocation.Parser, (message, _) => Write(message), (form, _) => Read(form)),
     ];
 
     /// <summary>A signed decision's form.</summary>
