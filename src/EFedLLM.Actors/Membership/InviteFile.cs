@@ -122,6 +122,6 @@ internal sealed class InviteFile : IDisposable
         string Id, string? Name, string SecretHash, DateTimeOffset Created, DateTimeOffset Expires, string State, string? Device, DateTimeOffset? Changed);
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(InviteFile.Form))]
 internal sealed partial class InviteJson : JsonSerializerContext;

@@ -33,7 +33,7 @@ public sealed record InviteToken(
     public const int MaxAddresses = 8;
 
     /// <summary>Most characters of a token.</summary>
-    public const int MaxCharacters = 4096;
+    public const int MaxCharacters = 6144;
 
     private const byte Version = 1;
     private const int IdBytes = 8;

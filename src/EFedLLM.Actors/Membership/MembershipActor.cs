@@ -11,8 +11,11 @@ namespace EFedLLM.Actors.Membership;
 /// One on each node with TLS: takes what distributed data brings of the authority's decisions into the node's store, and hands on what the
 /// store has from before. Where the authority's key is, it also spreads new ones.
 /// </summary>
-internal sealed class MembershipActor : ReceiveActor
+internal sealed class MembershipActor : ReceiveActor, IWithTimers
 {
+    // Members take a decision from distributed data a moment after they confirmed it; before that, the device could just come back.
+    private static readonly TimeSpan Settling = TimeSpan.FromMilliseconds(300);
+
     private readonly RevocationStore _store;
     private readonly TimeSpan _spreadLimit;
     private readonly IActorRef _replicator = DistributedData.Get(Context.System).Replicator;
@@ -35,21 +38,26 @@ internal sealed class MembershipActor : ReceiveActor
         Receive<SpreadRevocation>(Spread);
         Receive<IUpdateResponse>(response =>
         {
-            if (response.Request is not Spreading spreading)
+            if (response.Request is Spreading spreading)
             {
-                return;
+                Timers.StartSingleTimer(spreading, new Settled(spreading, response.IsSuccessful), Settling);
             }
-
-            foreach (var node in spreading.Command.Nodes)
+        });
+        Receive<Settled>(settled =>
+        {
+            foreach (var node in settled.Spreading.Command.Nodes)
             {
-                _log.Warning("{0} is taken out of the cluster.", node);
+                _log.Warning("{0} is taken out of the cluster: its device was evicted.", node);
                 _cluster.Down(node);
             }
 
-            spreading.Asker.Tell(new RevocationSpread(response.IsSuccessful));
+            settled.Spreading.Asker.Tell(new RevocationSpread(settled.Everywhere));
         });
         Receive<Status.Failure>(failure => _log.Error(failure.Cause, "A revocation counts, but could not be written to disk."));
     }
+
+    /// <inheritdoc/>
+    public ITimerScheduler Timers { get; set; } = null!;
 
     /// <inheritdoc/>
     protected override void PreStart()
@@ -86,6 +94,8 @@ internal sealed class MembershipActor : ReceiveActor
     }
 
     private sealed record Learned(bool News);
+
+    private sealed record Settled(Spreading Spreading, bool Everywhere);
 
     private sealed record Spreading(SpreadRevocation Command, IActorRef Asker);
 }

@@ -56,13 +56,12 @@ internal sealed class JoinCommand : Command
             throw new UserErrorException("--name must have 1 to 64 characters.", ExitCodes.Usage);
         }
 
-        var what = parse.GetValue(_what);
-        var seeds = parse.GetValue(_seeds) ?? [];
+        var (invite, seeds) = JoinTarget.Read(parse.GetValue(_what), parse.GetValue(_seeds) ?? []);
         var named = _node.Certificate(parse);
         using var data = DataFolder.Claim(parse.GetValue(_data), "device");
         var nodeFolder = Path.Combine(data.Path, "node");
         using var key = DeviceKey.LoadOrCreate(Path.Combine(nodeFolder, NodeFiles.Key));
-        var target = await JoinTarget.FindAsync(what, seeds, named, data.Path, key, name, cancellation);
+        var target = await JoinTarget.FindAsync(invite, seeds, named, data.Path, key, name, cancellation);
         var host = _node.NamedHost(parse) ?? (target.Joined is null ? _node.Host(parse) : await LocalAddress.TowardsAsync(HostPort.Parse(target.Seeds[0], "The seed"), cancellation));
         BindRules.Check(host, target.CertificateFolder is not null);
         if (target.Joined is { } joined)

@@ -11,9 +11,31 @@ namespace EFedLLM.Node.CommandLine;
 /// <param name="CertificateFolder">Its certificate, or null for no TLS.</param>
 internal sealed record JoinTarget(IReadOnlyList<string> Seeds, JoinedCluster? Joined, string? CertificateFolder)
 {
-    /// <summary>Finds out from what a person typed, and enrols the device where that takes an invite.</summary>
+    /// <summary>Reads what a person typed: an invite, or an address that comes before those named with <c>--seed</c>.</summary>
     /// <param name="what">The invite or the address, or null.</param>
     /// <param name="seeds">Further addresses.</param>
+    /// <exception cref="UserErrorException">It is neither.</exception>
+    public static (InviteToken? Invite, IReadOnlyList<string> Seeds) Read(string? what, IReadOnlyList<string> seeds)
+    {
+        var all = seeds.Select(seed => HostPort.Parse(seed, "--seed").ToString());
+        if (what is null || what.Contains(':', StringComparison.Ordinal))
+        {
+            return (null, [.. what is null ? all : all.Prepend(HostPort.Parse(what, "The address").ToString())]);
+        }
+
+        try
+        {
+            return (InviteToken.Parse(what), [.. all]);
+        }
+        catch (FormatException error)
+        {
+            throw new UserErrorException(error.Message, ExitCodes.Usage, error);
+        }
+    }
+
+    /// <summary>Finds what to join, and enrols the device where that takes an invite.</summary>
+    /// <param name="invite">The invite, or null.</param>
+    /// <param name="seeds">Addresses that were named.</param>
     /// <param name="certificate">The certificate's folder that was named, or null.</param>
     /// <param name="dataFolder">The device's data folder.</param>
     /// <param name="key">The device's key.</param>
@@ -21,50 +43,32 @@ internal sealed record JoinTarget(IReadOnlyList<string> Seeds, JoinedCluster? Jo
     /// <param name="cancellation">Gives up.</param>
     /// <exception cref="UserErrorException">There is nothing to join, or the device is not enrolled.</exception>
     public static async Task<JoinTarget> FindAsync(
-        string? what, IReadOnlyList<string> seeds, string? certificate, string dataFolder, DeviceKey key, string name, CancellationToken cancellation)
+        InviteToken? invite, IReadOnlyList<string> seeds, string? certificate, string dataFolder, DeviceKey key, string name, CancellationToken cancellation)
     {
-        if (what is not null && !what.Contains(':', StringComparison.Ordinal))
+        if (invite is not null)
         {
-            if (seeds.Count > 0 || certificate is not null)
-            {
-                throw new UserErrorException("An invite brings its own addresses and certificate: leave out --seed and --cert.", ExitCodes.Usage);
-            }
-
-            return Of(await ByInviteAsync(what, dataFolder, key, name, cancellation), dataFolder);
+            return seeds.Count == 0 && certificate is null
+                ? Of(await ByInviteAsync(invite, dataFolder, key, name, cancellation), dataFolder)
+                : throw new UserErrorException("An invite brings its own addresses and certificate: leave out --seed and --cert.", ExitCodes.Usage);
         }
 
-        var all = seeds.Select(seed => HostPort.Parse(seed, "--seed").ToString()).ToList();
-        if (what is not null)
+        if (seeds.Count > 0)
         {
-            all.Insert(0, HostPort.Parse(what, "The address").ToString());
+            // A cluster that the device was enrolled in is joined as a member, whoever names its address.
+            return certificate is null && JoinedCluster.Latest(dataFolder, seeds[0]) is { } known
+                ? Of(known, dataFolder) with { Seeds = seeds }
+                : new JoinTarget(seeds, null, certificate);
         }
 
-        if (certificate is not null || all.Count > 0)
-        {
-            return all.Count == 0
-                ? throw new UserErrorException("Whom to join? Name a cluster's address, as \"efedllm up\" prints it: efedllm join <host:port>", ExitCodes.Usage)
-                : certificate is null && JoinedCluster.Latest(dataFolder, all[0]) is { } known ? Of(known, dataFolder) with { Seeds = all } : new JoinTarget(all, null, certificate);
-        }
-
-        return JoinedCluster.Latest(dataFolder, null) is { } joined
+        return certificate is null && JoinedCluster.Latest(dataFolder, null) is { } joined
             ? Of(joined, dataFolder)
             : throw new UserErrorException("Whom to join? Give an invite (\"efedllm invite\" on the cluster's gateway makes one), or a cluster's address: efedllm join <invite | host:port>", ExitCodes.Usage);
     }
 
     private static JoinTarget Of(JoinedCluster joined, string dataFolder) => new(joined.Seeds, joined, JoinedCluster.Folder(dataFolder, joined.Authority));
 
-    private static async Task<JoinedCluster> ByInviteAsync(string text, string dataFolder, DeviceKey key, string name, CancellationToken cancellation)
+    private static async Task<JoinedCluster> ByInviteAsync(InviteToken invite, string dataFolder, DeviceKey key, string name, CancellationToken cancellation)
     {
-        InviteToken invite;
-        try
-        {
-            invite = InviteToken.Parse(text);
-        }
-        catch (FormatException error)
-        {
-            throw new UserErrorException(error.Message, ExitCodes.Usage, error);
-        }
-
         if (JoinedCluster.Find(dataFolder, invite) is { } joined)
         {
             Screen.Note("this device has a certificate of that cluster already: the invite is left for another");

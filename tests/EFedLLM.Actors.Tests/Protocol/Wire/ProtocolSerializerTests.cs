@@ -61,6 +61,7 @@ public sealed class ProtocolSerializerTests(WireFixture fixture) : IClassFixture
                 ["RowsComputed"] = "rc",
                 ["SequenceEncoded"] = "se",
                 ["ServedModel"] = "sm",
+                ["SignedRevocation"] = "rv",
                 ["SessionOpened"] = "so",
                 ["SessionRefused"] = "sr",
                 ["StepFailed"] = "sf",
