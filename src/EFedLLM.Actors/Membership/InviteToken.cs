@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Collections.Immutable;
@@ -40,6 +41,8 @@ public sealed record InviteToken(
     private const int ChecksumBytes = 4;
     private const int AddressBytes = byte.MaxValue;
 
+    private static readonly SearchValues<char> Characters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+
     /// <summary>Reads a token.</summary>
     /// <exception cref="FormatException">It is none; the message says in which way.</exception>
     public static InviteToken Parse(string text)
@@ -51,12 +54,13 @@ public sealed record InviteToken(
             throw new FormatException($"An invite has at most {MaxCharacters} characters; this is something else.");
         }
 
-        if (!Base64Url.IsValid(trimmed))
+        if (trimmed.ContainsAnyExcept(Characters))
         {
             throw new FormatException("This is no invite: it has characters that no invite has. Copy the whole word after \"join\".");
         }
 
-        var bytes = Base64Url.DecodeFromChars(trimmed);
+        // A length that no encoding has is that of one that was cut off.
+        var bytes = Base64Url.IsValid(trimmed) ? Base64Url.DecodeFromChars(trimmed) : [];
         if (bytes.Length > 0 && bytes[0] != Version)
         {
             throw new FormatException($"This is no invite that this version understands (it begins with {bytes[0]}, not {Version}): update efedllm on this machine, or copy the invite again.");
