@@ -22,11 +22,11 @@ internal sealed class GatewayHttpClient : IAnswerSource
     /// <param name="gateway">Its base address.</param>
     /// <param name="handler">Carries the requests; null is the network.</param>
     /// <param name="operatorToken">Shows that an operator asks, or null.</param>
-    /// <param name="authorityFolder">Folder of the authority whose certificates are trusted beside the system's, or null.</param>
+    /// <param name="authorityFolder">Folder of the authority whose certificates are trusted beside the system's, or null for that of the cluster last started here.</param>
     public GatewayHttpClient(Uri gateway, HttpMessageHandler? handler = null, string? operatorToken = null, string? authorityFolder = null)
     {
         _gateway = gateway;
-        _http = new HttpClient(handler ?? GatewayTrust.Handler(authorityFolder))
+        _http = new HttpClient(handler ?? GatewayTrust.Handler(gateway, authorityFolder))
         {
             BaseAddress = gateway,
             // An answer may take as long as it takes: the caller's token ends it.

@@ -69,8 +69,8 @@ internal sealed class UpCommand : Command
         await using var cluster = await Screen.WaitingAsync(
             $"starting {Say.Count(settings.Devices, "device")}, a gateway and a ledger", () => LocalCluster.StartAsync(settings with { DataFolder = data.Path }, cancellation));
         var facts = await Screen.WaitingAsync("placing layers", () => cluster.WaitUntilPlacedAsync(settings.Devices, PlacementLimit, cancellation));
-        UserFolder.Remember(new LastCluster(cluster.Gateway.ToString(), cluster.Seed, settings.AuthorityFolder));
-        await using var gateway = new GatewayHttpClient(cluster.Gateway);
+        UserFolder.Remember(new LastCluster(cluster.Gateway.ToString(), cluster.Seed, settings.AuthorityFolder, cluster.TrustFolder));
+        await using var gateway = new GatewayHttpClient(cluster.Gateway, null, null, cluster.TrustFolder);
         if (prompt is not null)
         {
             await AnswerPrinter.PrintAsync(gateway, request with { Messages = [new ChatLine("user", prompt)] }, parse.GetValue(_json), cancellation);

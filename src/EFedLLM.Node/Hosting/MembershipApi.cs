@@ -12,9 +12,6 @@ namespace EFedLLM.Node.Hosting;
 /// <summary>Invites and evicts where the node has the authority's key; elsewhere it tells who is kept out, and what inviting needs.</summary>
 internal sealed class MembershipApi : IMembershipApi
 {
-    private const int LeastPrefix = 4;
-    private const int IdCharacters = 32;
-
     private readonly NodeIdentity? _identity;
     private readonly ViewFeed _view;
     private readonly EnrolmentDesk? _desk;
@@ -69,18 +66,18 @@ internal sealed class MembershipApi : IMembershipApi
     {
         var view = _view.Latest;
         var (device, name) = Find(request.Device, view);
-        if (request.Key == _identity!.Certificate.Fingerprint || view.Devices.Any(own => own.Device == device && own.Node.Equals(view.Self)))
+        var targets = EvictionTargets.Of(device, _identity!.Certificate.Device, view);
+        if (targets.IsSelf || request.Key == _identity.Certificate.Fingerprint)
         {
             throw ApiException.Invalid("device", "That is this gateway itself: it cannot evict itself. Stop it instead.");
         }
 
         ImmutableArray<string> keys = request.Key is { } key ? [key] : [];
         var signed = Try(() => _desk!.Decide(device, revoked: true, keys, name));
-        var (nodes, kept) = NodesOf(device, view);
         var standing = _identity.Revocations.Current;
         // One that stands already is spread again: a node of the device may have come back in the meantime.
-        var everywhere = await _membership!.SpreadAsync(signed ?? standing.SignedFor(device)!, nodes, cancellation);
-        return new EvictResult(device.Value, name, Evicted: true, signed is not null, everywhere, [.. nodes.Select(Text)], Warn(device, standing, kept));
+        var everywhere = await _membership!.SpreadAsync(signed ?? standing.SignedFor(device)!, targets.Nodes, cancellation);
+        return new EvictResult(device.Value, name, Evicted: true, signed is not null, everywhere, [.. targets.Nodes.Select(Text)], Warn(device, standing, targets.Doubtful));
     }
 
     /// <inheritdoc/>
@@ -95,16 +92,6 @@ internal sealed class MembershipApi : IMembershipApi
     /// <inheritdoc/>
     public IReadOnlyList<EvictedFacts> Evicted() => _identity is null ? [] :
         [.. _identity.Revocations.Current.Evicted.Select(decision => new EvictedFacts(decision.Device.Value, decision.Name, decision.At, decision.Version, decision.Keys))];
-
-    /// <summary>The nodes that are taken out with a device, and those that are not because what the device says of itself proves nothing.</summary>
-    private static (IReadOnlyList<Address> Nodes, IReadOnlyList<Address> Kept) NodesOf(DeviceId device, ClusterView view)
-    {
-        var claimed = view.Devices.Where(one => one.Device == device).Select(one => one.Node).Distinct().ToList();
-        // An announcement is the device's own word: it must not serve to take out an anchor, or another device's node.
-        var kept = claimed.Where(node => view.Devices.Any(other => other.Device != device && other.Node.Equals(node))
-            || view.Members.Any(member => member.Address.Equals(node) && member.Roles.Contains(ClusterNames.Anchor))).ToList();
-        return ([.. claimed.Except(kept)], kept);
-    }
 
     private string? Warn(DeviceId device, RevocationSet known, IReadOnlyList<Address> kept)
     {
@@ -135,15 +122,10 @@ internal sealed class MembershipApi : IMembershipApi
     {
         var known = view.Devices.Select(device => (device.Device, device.Name))
             .Concat(_identity!.Revocations.Current.Evicted.Select(decision => (decision.Device, decision.Name)))
-            .Concat(_desk!.Invites.Where(invite => invite.Device is not null).Select(invite => (invite.Device!.Value, invite.Name ?? "")))
-            .ToList();
-        var lower = text.ToLowerInvariant();
-        var isId = lower.Length is >= LeastPrefix and <= IdCharacters && lower.All(char.IsAsciiHexDigit);
-        var matching = known.Where(one => one.Item2 == text || (isId && one.Item1.Value.StartsWith(lower, StringComparison.Ordinal))).DistinctBy(one => one.Item1).Take(2).ToList();
-        return matching switch
+            .Concat(_desk!.Invites.Where(invite => invite.Device is not null).Select(invite => (invite.Device!.Value, invite.Name ?? "")));
+        return EvictionTargets.Meant(text, known) switch
         {
             [var only] => only,
-            [] when isId && lower.Length == IdCharacters => (new DeviceId(lower), ""),
             [] => throw new ApiException(StatusCodes.Status404NotFound, $"There is no device {text}: efedllm cluster shards shows them. A whole id also does for one that is not here.", param: "device", code: "device_not_found"),
             _ => throw ApiException.Invalid("device", $"Several devices are meant by {text}: name one by more digits of its id."),
         };

@@ -44,7 +44,7 @@ internal sealed class EnrolmentHost : IAsyncDisposable
     /// <exception cref="UserErrorException">The address cannot be used.</exception>
     public static async Task<EnrolmentHost> StartAsync(string host, int port, EnrolmentDesk desk, NodeIdentity identity, ILoggerProvider log)
     {
-        var address = IPAddress.TryParse(host, out var parsed) ? parsed : (await Dns.GetHostAddressesAsync(host))[0];
+        var address = await AddressAsync(host);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Logging.AddProvider(log).SetMinimumLevel(LogLevel.Warning);
         builder.Services.AddRoutingCore();
@@ -89,6 +89,18 @@ internal sealed class EnrolmentHost : IAsyncDisposable
         await _app.DisposeAsync();
     }
 
+    private static async Task<IPAddress> AddressAsync(string host)
+    {
+        try
+        {
+            return IPAddress.TryParse(host, out var parsed) ? parsed : (await Dns.GetHostAddressesAsync(host))[0];
+        }
+        catch (System.Net.Sockets.SocketException error)
+        {
+            throw new UserErrorException($"Devices cannot enrol at {host}, which is no address of this machine: {error.Message}", ExitCodes.Failed, error);
+        }
+    }
+
     private static void Configure(KestrelServerOptions kestrel, IPAddress address, int port, X509Certificate2 certificate)
     {
         kestrel.AddServerHeader = false;
@@ -123,7 +135,7 @@ internal sealed class EnrolmentHost : IAsyncDisposable
         catch (EnrolmentException refused)
         {
             log.LogWarning("Refused to enrol a device from {Address}: {Refusal}", from, refused.Refusal);
-            throw new ApiException(Status(refused.Refusal), refused.Message, code: $"enrolment_{refused.Refusal.ToString().ToLowerInvariant()}");
+            throw new ApiException(Status(refused.Refusal), refused.Message, code: $"enrolment_{refused.Refusal.ToString().ToLowerInvariant()}") { RetryAfter = "60" };
         }
     }
 

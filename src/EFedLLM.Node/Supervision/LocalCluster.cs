@@ -35,15 +35,18 @@ internal sealed class LocalCluster : IAsyncDisposable
     /// <summary>Folder with the certificate that further devices need one like, or null.</summary>
     public string? CertificateFolder { get; private init; }
 
-    /// <summary>Whether it can invite further devices.</summary>
-    public bool Invites { get; private init; }
+    /// <summary>Folder of its authority, or null where it cannot invite further devices.</summary>
+    public string? AuthorityFolder { get; private init; }
+
+    /// <summary>Folder with its authority's certificate, or null where it has none.</summary>
+    public string? TrustFolder => AuthorityFolder ?? CertificateFolder;
 
     /// <summary>Starts all processes at once and waits until each is ready.</summary>
     /// <exception cref="UserErrorException">One cannot start; the message says which and why. None is left behind.</exception>
     public static async Task<LocalCluster> StartAsync(ClusterSettings settings, CancellationToken cancellation)
     {
         var seed = new HostPort(settings.Host, settings.Port != 0 ? settings.Port : FreePort.Find()).ToString();
-        var cluster = new LocalCluster([]) { Seed = seed, CertificateFolder = settings.CertificateFolder, Invites = settings.AuthorityFolder is not null };
+        var cluster = new LocalCluster([]) { Seed = seed, CertificateFolder = settings.CertificateFolder, AuthorityFolder = settings.AuthorityFolder };
         try
         {
             var plan = Plan(settings, seed).ToList();
@@ -71,7 +74,7 @@ internal sealed class LocalCluster : IAsyncDisposable
     /// <exception cref="UserErrorException">A process ended, or the cluster is not ready in time.</exception>
     public async Task<ClusterFacts> WaitUntilPlacedAsync(int devices, TimeSpan limit, CancellationToken cancellation)
     {
-        await using var client = new GatewayHttpClient(Gateway);
+        await using var client = new GatewayHttpClient(Gateway, null, null, TrustFolder);
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         patience.CancelAfter(limit);
         using var timer = new PeriodicTimer(PollInterval);

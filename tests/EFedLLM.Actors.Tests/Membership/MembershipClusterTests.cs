@@ -55,6 +55,10 @@ public sealed class MembershipClusterTests : IDisposable
         await Task.WhenAll(anchor.UpAsync(3), later.UpAsync(3));
         await KnowsAsync(later, 2);
         Assert.Empty(again.Cluster.State.Members);
+
+        // What a member knows outlives it.
+        using var bearer = NodeCertificate.Load(In("2"));
+        Assert.Contains("evicted", NodeIdentity.Load(In("1"), In("1-data")).Certificate.Reject(bearer.Certificate)!, StringComparison.Ordinal);
     }
 
     [Fact]
