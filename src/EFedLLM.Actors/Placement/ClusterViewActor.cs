@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Cluster;
 using Akka.DistributedData;
+using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Protocol;
 
 namespace EFedLLM.Actors.Placement;
@@ -71,7 +72,7 @@ internal sealed class ClusterViewActor : ReceiveActor
     protected override void PostStop() => _cluster.Unsubscribe(Self);
 
     private static NodeView Describe(Member member)
-        => new(member.Address, [.. member.Roles.Order(StringComparer.Ordinal)], member.Status, true, member.AppVersion.Version);
+        => new(member.Address, [.. member.Roles.Where(ClusterNames.Roles.Contains).Order(StringComparer.Ordinal)], member.Status, true, member.AppVersion.Version);
 
     private ClusterViewState Snapshot(ClusterEvent.CurrentClusterState news)
     {

@@ -19,15 +19,22 @@ internal sealed class JoinCommand : Command
         HelpName = "folder",
     };
 
+    private readonly Option<string[]> _roles = new("--role")
+    {
+        Description = "What this machine does in the cluster; may be given several times. A ledger node keeps the rewards (--ledger-db); an anchor decides who stays when the network breaks. Default: device.",
+        HelpName = $"{NodeRoles.Device}|{NodeRoles.Ledger}|{NodeRoles.Anchor}",
+    };
+
     private readonly Option<string?> _publicHost = new("--public-host") { Description = "Host under which others reach this machine. Default: --host.", HelpName = "host" };
     private readonly Option<string?> _data = CommonOptions.Data();
     private readonly Option<bool> _verbose = CommonOptions.Verbose();
     private readonly NodeOptionsReader _node;
 
     public JoinCommand()
-        : base("join", "Make this machine a device of a cluster; Ctrl-C takes it out again.")
+        : base("join", "Make this machine a device (or a ledger node) of a cluster; Ctrl-C takes it out again.")
     {
-        foreach (var option in new Option[] { _seeds, _name, _models })
+        _roles.AcceptOnlyFromAmong(NodeRoles.Device, NodeRoles.Ledger, NodeRoles.Anchor);
+        foreach (var option in new Option[] { _seeds, _name, _roles, _models })
         {
             Add(option);
         }
@@ -48,14 +55,15 @@ internal sealed class JoinCommand : Command
             throw new UserErrorException("--name must have 1 to 64 characters.", ExitCodes.Usage);
         }
 
+        string[] roles = parse.GetValue(_roles) is { Length: > 0 } named ? [.. named.Distinct()] : [NodeRoles.Device];
         var certificate = _node.Certificate(parse);
         BindRules.Check(_node.Host(parse), certificate is not null);
-        var models = await ModelPreparation.AvailableAsync(parse.GetValue(_models) ?? [], cancellation);
+        var models = roles.Contains(NodeRoles.Device) ? await ModelPreparation.AvailableAsync(parse.GetValue(_models) ?? [], cancellation) : [];
         using var data = DataFolder.Claim(parse.GetValue(_data), "device");
         var options = new NodeOptions
         {
             Name = name,
-            Roles = [NodeRoles.Device],
+            Roles = roles,
             DataFolder = Path.Combine(data.Path, "node"),
             Host = _node.Host(parse),
             PublicHost = parse.GetValue(_publicHost),
@@ -67,11 +75,14 @@ internal sealed class JoinCommand : Command
             CertificateFolder = certificate,
             Profile = _node.Network(parse),
             ConfigurationFile = _node.Configuration(parse),
+            LedgerDatabase = _node.LedgerDatabase(parse),
             Verbose = parse.GetValue(_verbose),
         };
         Screen.Note($"joining {string.Join(", ", seeds)} as {name}; Ctrl-C leaves");
         await using var host = await NodeHost.StartAsync(options, cancellation);
-        Screen.Note($"device {host.Ready.Device?[..8]} is in the cluster at {host.Ready.Address}; waiting for layers");
+        Screen.Note(host.Ready.Device is { } device
+            ? $"device {device[..8]} is in the cluster at {host.Ready.Address}; waiting for layers"
+            : $"{string.Join(" and ", roles)} {name} is in the cluster at {host.Ready.Address}");
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var telling = TellAsync(host, over.Token);
         try

@@ -55,6 +55,7 @@ internal sealed class NodeCommand : Command
         CertificateFolder = _node.Certificate(parse),
         Profile = _node.Network(parse),
         ConfigurationFile = _node.Configuration(parse),
+        LedgerDatabase = _node.LedgerDatabase(parse),
         Supervised = parse.GetValue(_supervised),
         Verbose = parse.GetValue(_verbose),
     };

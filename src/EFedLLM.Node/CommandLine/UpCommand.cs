@@ -112,6 +112,7 @@ internal sealed class UpCommand : Command
             CertificateFolder = _node.Certificate(parse),
             Profile = _node.Network(parse),
             ConfigurationFile = _node.Configuration(parse),
+            LedgerDatabase = _node.LedgerDatabase(parse),
             Verbose = parse.GetValue(_verbose),
         };
     }

@@ -56,6 +56,9 @@ internal sealed record NodeOptions
     /// <summary>A HOCON file of the user's, or null.</summary>
     public string? ConfigurationFile { get; init; }
 
+    /// <summary>Where a ledger node keeps its entries, or null for what the configuration says. It may hold a password.</summary>
+    public string? LedgerDatabase { get; init; }
+
     /// <summary>Whether it is a child of another process of this program, and ends with it.</summary>
     public bool Supervised { get; init; }
 
@@ -79,5 +82,6 @@ internal sealed record NodeOptions
         ConfigurationFile = ConfigurationFile,
         MemoryBytes = MemoryBytes,
         Threads = Threads,
+        LedgerDatabase = LedgerDatabase,
     };
 }

@@ -169,6 +169,7 @@ internal sealed class LocalCluster : IAsyncDisposable
             CertificateFolder = settings.CertificateFolder,
             Profile = settings.Profile,
             ConfigurationFile = settings.ConfigurationFile,
+            LedgerDatabase = settings.LedgerDatabase,
             ExpectedDevices = settings.Devices,
             Supervised = true,
             Verbose = settings.Verbose,
@@ -186,6 +187,7 @@ internal sealed class LocalCluster : IAsyncDisposable
                 Seeds = [seed],
                 HttpPort = null,
                 ChatTemplate = null,
+                LedgerDatabase = null,
                 MemoryBytes = settings.MemoryBytes,
                 Threads = settings.Threads,
             };
