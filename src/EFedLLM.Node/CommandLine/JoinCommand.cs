@@ -15,7 +15,7 @@ internal sealed class JoinCommand : Command
     private readonly Option<string?> _name = new("--name") { Description = "A name for people. Default: this machine's.", HelpName = "text" };
     private readonly Option<string[]> _models = new("--model", "-m")
     {
-        Description = "A checkpoint folder or a factored model to have ready beside the bundled one and those compressed before; may be given several times.",
+        Description = "A checkpoint folder or a factored model that is here already, beside those compressed before; may be given several times. What is not here is fetched from the cluster.",
         HelpName = "folder",
     };
 

@@ -1,5 +1,5 @@
-using System.Security.Cryptography.X509Certificates;
 using Akka.Actor;
+using EFedLLM.Actors.Blobs;
 using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Gateway;
 using EFedLLM.Actors.Identity;
@@ -18,7 +18,9 @@ internal sealed class NodeParts : IAsyncDisposable
     private DeviceKey? _key;
     private NodeCertificate? _certificate;
     private HttpHost? _http;
-    private IActorRef? _reporter;
+    private BlobHost? _files;
+    private BlobFetcher? _fetcher;
+    private Lazy<IActorRef>? _reporter;
 
     private NodeParts()
     {
@@ -52,7 +54,7 @@ internal sealed class NodeParts : IAsyncDisposable
     }
 
     /// <summary>Waits until the ledger has the node's reports, but not longer than <paramref name="patience"/>.</summary>
-    public Task FlushAsync(TimeSpan patience) => _reporter?.FlushReportsAsync(patience) ?? Task.CompletedTask;
+    public Task FlushAsync(TimeSpan patience) => _reporter is { IsValueCreated: true } ? _reporter.Value.FlushReportsAsync(patience) : Task.CompletedTask;
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -62,6 +64,12 @@ internal sealed class NodeParts : IAsyncDisposable
             await _http.DisposeAsync();
         }
 
+        if (_files is not null)
+        {
+            await _files.DisposeAsync();
+        }
+
+        _fetcher?.Dispose();
         _certificate?.Dispose();
         _key?.Dispose();
     }
@@ -69,8 +77,9 @@ internal sealed class NodeParts : IAsyncDisposable
     private async Task StartAllAsync(ActorSystem system, NodeOptions options, IActorRef view, ViewFeed feed, ILoggerProvider log)
     {
         var limits = NodeLimits.Read(system.Settings.Config);
-        // Devices know nothing of the ledger: their work is reported by gateways.
+        // A device has nothing to report but false files, and those are rare; its work is reported by gateways.
         var ledger = options.Has(NodeRoles.Ledger) || options.Has(NodeRoles.Gateway) ? system.StartLedger() : ActorRefs.Nobody;
+        _reporter = new Lazy<IActorRef>(() => system.StartWorkReporter(ledger.IsNobody() ? system.StartLedger() : ledger, TimeProvider.System));
         if (options.Has(NodeRoles.Ledger))
         {
             // Its database opens with the first question, and then the first report need not wait for it.
@@ -92,6 +101,8 @@ internal sealed class NodeParts : IAsyncDisposable
                 ModelFolders = options.ModelFolders,
                 Limits = limits,
                 View = view,
+                Blobs = await StartFilesAsync(system, options, log),
+                Report = report => Task.Run(() => _reporter.Value.Tell(report)),
             });
         }
 
@@ -101,30 +112,36 @@ internal sealed class NodeParts : IAsyncDisposable
         }
     }
 
+    private async Task<DeviceBlobs> StartFilesAsync(ActorSystem system, NodeOptions options, ILoggerProvider log)
+    {
+        var limits = BlobLimits.Read(system.Settings.Config);
+        var certificate = Certificate(options);
+        var store = BlobStore.Open(options.DataFolder, limits.DiskBytes);
+        _fetcher = new BlobFetcher(store, limits, certificate);
+        _files = await BlobHost.StartAsync(new BlobHostSettings(options.Host, limits, certificate), store, log);
+        return new DeviceBlobs(store, _fetcher, _files.Port, certificate is not null);
+    }
+
+    private NodeCertificate? Certificate(NodeOptions options)
+        => _certificate ??= options.CertificateFolder is { } folder ? NodeCertificate.Load(folder) : null;
+
     private async Task StartGatewayAsync(
         ActorSystem system, NodeOptions options, NodeLimits limits, IActorRef view, ViewFeed feed, IActorRef ledger, ILoggerProvider log)
     {
         var models = options.ModelFolders.Select(folder => GatewayModel.Open(folder, options.ChatTemplate)).ToList();
-        _reporter = system.StartWorkReporter(ledger, TimeProvider.System);
         var gateway = system.StartGateway(new GatewaySettings
         {
             Models = models,
             Limits = limits,
             View = view,
-            Reporter = _reporter,
+            Reporter = _reporter!.Value,
         });
         if (options.HttpPort is not { } port)
         {
             return;
         }
 
-        X509Certificate2? certificate = null;
-        if (options.CertificateFolder is { } folder && !BindRules.IsLoopback(options.HttpHost))
-        {
-            _certificate = NodeCertificate.Load(folder);
-            certificate = _certificate.Certificate;
-        }
-
+        var certificate = BindRules.IsLoopback(options.HttpHost) ? null : Certificate(options)?.Certificate;
         _http = await HttpHost.StartAsync(
             new HttpHostSettings(options.HttpHost, port, certificate),
             new GatewayBackend(new GatewayClient(system, gateway), models, feed),

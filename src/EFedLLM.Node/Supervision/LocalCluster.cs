@@ -186,6 +186,9 @@ internal sealed class LocalCluster : IAsyncDisposable
                 Seeds = [seed],
                 HttpPort = null,
                 ChatTemplate = null,
+
+                // One device has the model; the others fetch their layers from it, as devices on other machines do.
+                ModelFolders = number == 1 ? anchor.ModelFolders : [],
                 MemoryBytes = settings.MemoryBytes,
                 Threads = settings.Threads,
             };
