@@ -12,9 +12,13 @@ public sealed class FetchProgress
     /// <summary>Bytes of all that is wanted; 0 while that is not known.</summary>
     public long TotalBytes => Interlocked.Read(ref _total);
 
+    /// <summary>Bytes that were there from before.</summary>
+    public long BeforeBytes { get; private set; }
+
     /// <summary>What is wanted, and what of it is there from before.</summary>
     internal void Begin(long done, long total)
     {
+        BeforeBytes = done;
         Interlocked.Exchange(ref _total, total);
         Interlocked.Exchange(ref _done, done);
     }

@@ -32,6 +32,9 @@ internal sealed class FileFetch(WeightFile file, PartialBlob part)
     /// <summary>The pieces that are not there.</summary>
     public IEnumerable<int> Missing => Enumerable.Range(0, Part.Pieces.Count).Where(piece => Part.Pieces[piece] is null);
 
+    /// <summary>Whether all pieces are there, to be judged by their hash. Those that a hash has been found wrong of wait for a witness.</summary>
+    public bool IsToBeHashed => !IsWhole && !IsHashing && (!_isDoubtful || _witness is not null) && !Missing.Any();
+
     /// <summary>Whether a peer may be asked for a piece of it.</summary>
     public bool MayGive(DeviceId peer) => !_convicted.Contains(peer) && (!_isDoubtful || peer == _witness);
 

@@ -62,13 +62,14 @@ internal sealed class RangeFetch
         {
             while (true)
             {
+                var records = FollowPeers();
                 StartHashes(cancellation);
                 if (_files.All(file => file.IsWhole))
                 {
                     return;
                 }
 
-                var plan = Decide();
+                var plan = DownloadPlanner.Decide(Waiting(), _underWay.Keys, records, Gives, _limits.Parallel, _limits.PerPeer, Now);
                 foreach (var transfer in plan.Abandon)
                 {
                     await _underWay[transfer].Cancel.CancelAsync().ConfigureAwait(false);
@@ -101,7 +102,7 @@ internal sealed class RangeFetch
         }
     }
 
-    private DownloadPlan Decide()
+    private PeerRecord[] FollowPeers()
     {
         _peers = _latest().ToDictionary(peer => peer.Device);
         foreach (var device in _peers.Keys)
@@ -120,7 +121,7 @@ internal sealed class RangeFetch
             }
         }
 
-        return DownloadPlanner.Decide(Waiting(), _underWay.Keys, records, Gives, _limits.Parallel, _limits.PerPeer, Now);
+        return records;
     }
 
     private IEnumerable<Piece> Waiting()
@@ -186,7 +187,7 @@ internal sealed class RangeFetch
 
     private void StartHashes(CancellationToken cancellation)
     {
-        foreach (var file in _files.Where(file => file is { IsWhole: false, IsHashing: false } && !file.Missing.Any() && !IsUnderWay(file)))
+        foreach (var file in _files.Where(file => file.IsToBeHashed && !IsUnderWay(file)))
         {
             file.IsHashing = true;
             _ = Task.Run(

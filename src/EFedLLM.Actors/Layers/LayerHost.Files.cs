@@ -114,6 +114,7 @@ internal sealed partial class LayerHost
     private void TakeFiles(RangeFetched message)
     {
         var key = (message.Model, message.Range);
+        _log.Info("Fetched {0} bytes for {1} of model {2}; {3} of them were there from before.", message.Bytes, message.Range, message.Model.Short, message.Before);
         EndFetch(key);
         LoadFiles(key);
         Announce();

@@ -29,7 +29,9 @@ internal sealed record FileDamaged(ModelId Model, LayerRange Range, Exception Er
 /// <summary>To the host: the files of a range are there.</summary>
 /// <param name="Model">The model.</param>
 /// <param name="Range">The range.</param>
-internal sealed record RangeFetched(ModelId Model, LayerRange Range) : INoSerializationVerificationNeeded;
+/// <param name="Bytes">Bytes of those that were not.</param>
+/// <param name="Before">Bytes of them that were there from a fetch that had not come to its end.</param>
+internal sealed record RangeFetched(ModelId Model, LayerRange Range, long Bytes, long Before) : INoSerializationVerificationNeeded;
 
 /// <summary>To the host: a model's manifest is there.</summary>
 /// <param name="Model">The model.</param>

@@ -54,7 +54,7 @@ internal sealed class RangeFetches : IDisposable
         _ranges[key] = (cancel, progress);
         var token = cancel.Token;
         Task.Run(() => _blobs.Fetcher.FetchAsync(key.Model, key.Range, keep, progress, token), token)
-            .PipeTo(_host, success: () => new RangeFetched(key.Model, key.Range), failure: error => new RangeNotLoaded(key.Model, key.Range, error));
+            .PipeTo(_host, success: () => new RangeFetched(key.Model, key.Range, progress.TotalBytes, progress.BeforeBytes), failure: error => new RangeNotLoaded(key.Model, key.Range, error));
     }
 
     /// <summary>A range's fetch has ended.</summary>

@@ -73,7 +73,7 @@ internal sealed class JoinCommand : Command
         await using var host = await NodeHost.StartAsync(options, cancellation);
         Screen.Note($"device {host.Ready.Device?[..8]} is in the cluster at {host.Ready.Address}; waiting for layers");
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var telling = TellAsync(host, over.Token);
+        var telling = Task.WhenAll(TellAsync(host, over.Token), FetchBar.RunAsync(host.View, host.Ready.Device, over.Token));
         try
         {
             await host.RunAsync(cancellation, CancellationToken.None);
