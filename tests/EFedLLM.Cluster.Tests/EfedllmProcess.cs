@@ -80,6 +80,17 @@ internal sealed partial class EfedllmProcess : IAsyncDisposable
         throw new InvalidOperationException($"The line never came. Output: {_output} Error: {_error}");
     }
 
+    /// <summary>Waits until something is so.</summary>
+    public static async Task UntilAsync(Func<bool> isSo)
+    {
+        using var patience = new CancellationTokenSource(Patience);
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        while (!isSo())
+        {
+            await timer.WaitForNextTickAsync(patience.Token);
+        }
+    }
+
     /// <summary>Waits for its end.</summary>
     public async Task<(int Code, string Output, string Error)> EndAsync()
     {

@@ -57,6 +57,7 @@ public static class NodeConfiguration
             .WithFallback(SqlPersistence.DefaultConfiguration);
         _ = new SettingsReader(configuration, "akka.remote.dot-netty.tcp").Bytes("maximum-frame-size", LeastFrameBytes, 64 << 20);
         _ = NodeLimits.Read(configuration);
+        _ = BlobLimits.Read(configuration);
         return configuration;
     }
 

@@ -1,4 +1,5 @@
 using Akka.Actor;
+using EFedLLM.Actors.Blobs;
 using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Transformer.Checkpoints;
@@ -16,6 +17,12 @@ public sealed record DeviceSettings
 
     /// <summary>The models it can load from: folders of factored models, or of checkpoints, which it computes in float32. One that cannot be opened is logged and left out.</summary>
     public required IReadOnlyList<string> ModelFolders { get; init; }
+
+    /// <summary>Gives its files to others and fetches those that it lacks; null for a device that does neither.</summary>
+    public DeviceBlobs? Blobs { get; init; }
+
+    /// <summary>Takes what the ledger is to be told of peers that give false files; or null. Asked on the device's thread: it must not wait.</summary>
+    public Action<WorkReport>? Report { get; init; }
 
     /// <summary>What it gives and bears.</summary>
     public required NodeLimits Limits { get; init; }
