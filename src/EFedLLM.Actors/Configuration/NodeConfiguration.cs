@@ -6,7 +6,7 @@ using Akka.Actor;
 using Akka.Actor.Setup;
 using Akka.Configuration;
 using Akka.Persistence.Sql;
-using EFedLLM.Actors.Identity;
+using EFedLLM.Actors.Membership;
 using EFedLLM.Actors.Protocol;
 
 namespace EFedLLM.Actors.Configuration;
@@ -71,7 +71,8 @@ public static class NodeConfiguration
 
         try
         {
-            return bootstrap.And(NodeCertificate.Load(folder).TransportSetup());
+            var identity = NodeIdentity.Load(folder, settings.DataFolder);
+            return bootstrap.And(identity.Certificate.TransportSetup()).And(identity);
         }
         catch (InvalidDataException e)
         {

@@ -29,6 +29,9 @@ internal sealed class NodeOptionsReader
     /// <summary>Address to listen on.</summary>
     public string Host(ParseResult parse) => parse.GetRequiredValue(_host);
 
+    /// <summary>Address to listen on, or null where none was named.</summary>
+    public string? NamedHost(ParseResult parse) => parse.GetResult(_host) is { Implicit: false } ? parse.GetValue(_host) : null;
+
     /// <summary>Port to listen on; 0 is any free one.</summary>
     public int Port(ParseResult parse) => parse.GetValue(_port) ?? 0;
 

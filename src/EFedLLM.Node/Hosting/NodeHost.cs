@@ -5,6 +5,7 @@ using Akka.Actor.Setup;
 using Akka.Cluster;
 using Akka.Configuration;
 using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Membership;
 using EFedLLM.Actors.Placement;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Node.CommandLine;
@@ -70,6 +71,7 @@ internal sealed class NodeHost : IAsyncDisposable
         await Task.WhenAny(terminated, Task.Delay(Timeout.InfiniteTimeSpan, told.Token));
         if (!told.IsCancellationRequested)
         {
+            ThrowIfEvicted();
             throw new UserErrorException(
                 $"The cluster has removed this node: it was out of reach for too long, or the anchors are gone. Start it again to join again. Its log is {Path.Combine(_data.Path, NodeFiles.Log)}.");
         }
@@ -141,6 +143,15 @@ internal sealed class NodeHost : IAsyncDisposable
             Device = _parts.Device?.Value,
         };
         LogStart();
+    }
+
+    /// <exception cref="UserErrorException">The cluster has evicted this device, so that there is no coming back.</exception>
+    private void ThrowIfEvicted()
+    {
+        if (_parts?.Device is { } own && NodeIdentity.Of(_system!)?.Revocations.Current.Find(own) is not null)
+        {
+            throw new UserErrorException($"This device was evicted from the cluster. Its operator can let it in again: efedllm cluster readmit {own}");
+        }
     }
 
     /// <summary>Where a start's time went: most of it is compiling.</summary>

@@ -53,6 +53,12 @@ internal sealed record NodeOptions
     /// <summary>Folder with this node's certificate and key and the authority's certificate; null is no TLS.</summary>
     public string? CertificateFolder { get; init; }
 
+    /// <summary>Folder of the cluster's authority, with its key; null where the node neither invites nor evicts.</summary>
+    public string? AuthorityFolder { get; init; }
+
+    /// <summary>Port on which invited devices enrol; 0 is any free one.</summary>
+    public int EnrolPort { get; init; }
+
     /// <summary>What kind of network the nodes share.</summary>
     public NetworkProfile Profile { get; init; }
 

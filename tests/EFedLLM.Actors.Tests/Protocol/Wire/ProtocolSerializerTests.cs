@@ -63,6 +63,7 @@ public sealed class ProtocolSerializerTests(WireFixture fixture) : IClassFixture
                 ["SequenceEncoded"] = "se",
                 ["ServedModel"] = "sm",
                 ["SessionMoving"] = "sv",
+                ["SignedRevocation"] = "rv",
                 ["SessionOpened"] = "so",
                 ["SessionRefused"] = "sr",
                 ["StepFailed"] = "sf",
