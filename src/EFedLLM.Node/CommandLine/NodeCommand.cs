@@ -60,6 +60,7 @@ internal sealed class NodeCommand : Command
         EnrolPort = parse.GetValue(_enrolPort) ?? 0,
         Profile = _node.Network(parse),
         ConfigurationFile = _node.Configuration(parse),
+        LedgerDatabase = _node.LedgerDatabase(parse),
         Supervised = parse.GetValue(_supervised),
         Verbose = parse.GetValue(_verbose),
     };

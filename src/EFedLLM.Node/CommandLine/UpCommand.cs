@@ -120,6 +120,7 @@ internal sealed class UpCommand : Command
             EnrolPort = parse.GetValue(_enrolPort) ?? (FreePort.IsFree(DefaultEnrolPort) ? DefaultEnrolPort : 0),
             Profile = _node.Network(parse),
             ConfigurationFile = _node.Configuration(parse),
+            LedgerDatabase = _node.LedgerDatabase(parse),
             Verbose = parse.GetValue(_verbose),
         };
     }

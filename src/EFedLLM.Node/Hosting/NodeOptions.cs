@@ -65,6 +65,9 @@ internal sealed record NodeOptions
     /// <summary>A HOCON file of the user's, or null.</summary>
     public string? ConfigurationFile { get; init; }
 
+    /// <summary>Where a ledger node keeps its entries, or null for what the configuration says. It may hold a password.</summary>
+    public string? LedgerDatabase { get; init; }
+
     /// <summary>Whether it is a child of another process of this program, and ends with it.</summary>
     public bool Supervised { get; init; }
 
@@ -89,5 +92,6 @@ internal sealed record NodeOptions
         MemoryBytes = MemoryBytes,
         Threads = Threads,
         RepairTimeout = RepairTimeout,
+        LedgerDatabase = LedgerDatabase,
     };
 }

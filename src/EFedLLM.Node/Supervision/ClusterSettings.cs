@@ -53,6 +53,9 @@ internal sealed record ClusterSettings
     /// <summary>A HOCON file of the user's, or null.</summary>
     public string? ConfigurationFile { get; init; }
 
+    /// <summary>Where the ledger keeps its entries, or null for what the configuration says. It may hold a password.</summary>
+    public string? LedgerDatabase { get; init; }
+
     /// <summary>Whether the nodes' logs are shown.</summary>
     public bool Verbose { get; init; }
 }
