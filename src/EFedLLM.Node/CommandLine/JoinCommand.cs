@@ -27,16 +27,23 @@ internal sealed class JoinCommand : Command
         HelpName = "folder",
     };
 
+    private readonly Option<string[]> _roles = new("--role")
+    {
+        Description = "What this machine does in the cluster; may be given several times. A ledger node keeps the rewards (--ledger-db); an anchor decides who stays when the network breaks. Default: device.",
+        HelpName = $"{NodeRoles.Device}|{NodeRoles.Ledger}|{NodeRoles.Anchor}",
+    };
+
     private readonly Option<string?> _publicHost = new("--public-host") { Description = "Host under which others reach this machine. Default: --host.", HelpName = "host" };
     private readonly Option<string?> _data = CommonOptions.Data();
     private readonly Option<bool> _verbose = CommonOptions.Verbose();
     private readonly NodeOptionsReader _node;
 
     public JoinCommand()
-        : base("join", "Make this machine a device of a cluster; Ctrl-C takes it out again.")
+        : base("join", "Make this machine a device (or a ledger node) of a cluster; Ctrl-C takes it out again.")
     {
         Add(_what);
-        foreach (var option in new Option[] { _seeds, _name, _models })
+        _roles.AcceptOnlyFromAmong(NodeRoles.Device, NodeRoles.Ledger, NodeRoles.Anchor);
+        foreach (var option in new Option[] { _seeds, _name, _roles, _models })
         {
             Add(option);
         }
@@ -57,6 +64,7 @@ internal sealed class JoinCommand : Command
         }
 
         var (invite, seeds) = JoinTarget.Read(parse.GetValue(_what), parse.GetValue(_seeds) ?? []);
+        string[] roles = parse.GetValue(_roles) is { Length: > 0 } wanted ? [.. wanted.Distinct()] : [NodeRoles.Device];
         var named = _node.Certificate(parse);
         using var data = DataFolder.Claim(parse.GetValue(_data), "device");
         var nodeFolder = Path.Combine(data.Path, "node");
@@ -74,11 +82,11 @@ internal sealed class JoinCommand : Command
             }
         }
 
-        var models = await ModelPreparation.AvailableAsync(parse.GetValue(_models) ?? [], cancellation);
+        var models = roles.Contains(NodeRoles.Device) ? await ModelPreparation.AvailableAsync(parse.GetValue(_models) ?? [], cancellation) : [];
         var options = new NodeOptions
         {
             Name = name,
-            Roles = [NodeRoles.Device],
+            Roles = roles,
             DataFolder = nodeFolder,
             Host = host,
             PublicHost = parse.GetValue(_publicHost),
@@ -87,14 +95,18 @@ internal sealed class JoinCommand : Command
             ModelFolders = models,
             MemoryBytes = _node.Memory(parse),
             Threads = _node.Threads(parse),
+            RepairTimeout = _node.RepairTimeout(parse),
             CertificateFolder = target.CertificateFolder,
             Profile = _node.Network(parse),
             ConfigurationFile = _node.Configuration(parse),
+            LedgerDatabase = _node.LedgerDatabase(parse),
             Verbose = parse.GetValue(_verbose),
         };
         Screen.Note($"joining {string.Join(", ", target.Seeds)} as {name}; Ctrl-C leaves");
         await using var node = await NodeHost.StartAsync(options, cancellation);
-        Screen.Note($"device {node.Ready.Device?[..8]} is in the cluster at {node.Ready.Address}; waiting for layers");
+        Screen.Note(node.Ready.Device is { } device
+            ? $"device {device[..8]} is in the cluster at {node.Ready.Address}; waiting for layers"
+            : $"{string.Join(" and ", roles)} {name} is in the cluster at {node.Ready.Address}");
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var telling = TellAsync(node, over.Token);
         try

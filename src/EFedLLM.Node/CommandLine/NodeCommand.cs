@@ -51,6 +51,7 @@ internal sealed class NodeCommand : Command
         ChatTemplate = parse.GetValue(_chatTemplate),
         MemoryBytes = _node.Memory(parse),
         Threads = _node.Threads(parse),
+        RepairTimeout = _node.RepairTimeout(parse),
         ExpectedDevices = parse.GetValue(_expected) ?? 1,
         HttpHost = parse.GetRequiredValue(_httpHost),
         HttpPort = parse.GetValue(_httpPort),
@@ -59,6 +60,7 @@ internal sealed class NodeCommand : Command
         EnrolPort = parse.GetValue(_enrolPort) ?? 0,
         Profile = _node.Network(parse),
         ConfigurationFile = _node.Configuration(parse),
+        LedgerDatabase = _node.LedgerDatabase(parse),
         Supervised = parse.GetValue(_supervised),
         Verbose = parse.GetValue(_verbose),
     };

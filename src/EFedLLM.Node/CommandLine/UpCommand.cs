@@ -108,6 +108,7 @@ internal sealed class UpCommand : Command
             DataFolder = "",
             Devices = parse.GetValue(_devices) ?? 3,
             Threads = _node.Threads(parse),
+            RepairTimeout = _node.RepairTimeout(parse),
             MemoryBytes = _node.Memory(parse),
             Host = _node.Host(parse),
             Port = _node.Port(parse),
@@ -119,6 +120,7 @@ internal sealed class UpCommand : Command
             EnrolPort = parse.GetValue(_enrolPort) ?? (FreePort.IsFree(DefaultEnrolPort) ? DefaultEnrolPort : 0),
             Profile = _node.Network(parse),
             ConfigurationFile = _node.Configuration(parse),
+            LedgerDatabase = _node.LedgerDatabase(parse),
             Verbose = parse.GetValue(_verbose),
         };
     }

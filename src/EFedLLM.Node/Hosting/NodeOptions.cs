@@ -38,6 +38,9 @@ internal sealed record NodeOptions
     /// <summary>Compute threads of a device; null is what the configuration says.</summary>
     public int? Threads { get; init; }
 
+    /// <summary>How long an answer that lost a device waits for others; null is what the configuration says.</summary>
+    public TimeSpan? RepairTimeout { get; init; }
+
     /// <summary>How many devices the first placement waits for, so that a cluster that starts is planned once and not once a device.</summary>
     public int ExpectedDevices { get; init; } = 1;
 
@@ -62,6 +65,9 @@ internal sealed record NodeOptions
     /// <summary>A HOCON file of the user's, or null.</summary>
     public string? ConfigurationFile { get; init; }
 
+    /// <summary>Where a ledger node keeps its entries, or null for what the configuration says. It may hold a password.</summary>
+    public string? LedgerDatabase { get; init; }
+
     /// <summary>Whether it is a child of another process of this program, and ends with it.</summary>
     public bool Supervised { get; init; }
 
@@ -85,5 +91,7 @@ internal sealed record NodeOptions
         ConfigurationFile = ConfigurationFile,
         MemoryBytes = MemoryBytes,
         Threads = Threads,
+        RepairTimeout = RepairTimeout,
+        LedgerDatabase = LedgerDatabase,
     };
 }

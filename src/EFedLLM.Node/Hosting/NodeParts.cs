@@ -38,12 +38,14 @@ internal sealed class NodeParts : IAsyncDisposable
     /// <param name="view">Its view actor.</param>
     /// <param name="feed">The same for code outside actors.</param>
     /// <param name="log">Takes the log.</param>
-    public static async Task<NodeParts> StartAsync(ActorSystem system, NodeOptions options, IActorRef view, ViewFeed feed, ILoggerProvider log)
+    /// <param name="cancellation">Gives up waiting for the cluster.</param>
+    public static async Task<NodeParts> StartAsync(
+        ActorSystem system, NodeOptions options, IActorRef view, ViewFeed feed, ILoggerProvider log, CancellationToken cancellation)
     {
         var parts = new NodeParts();
         try
         {
-            await parts.StartAllAsync(system, options, view, feed, log);
+            await parts.StartAllAsync(system, options, view, feed, log, cancellation);
             return parts;
         }
         catch
@@ -73,12 +75,13 @@ internal sealed class NodeParts : IAsyncDisposable
         _key?.Dispose();
     }
 
-    private async Task StartAllAsync(ActorSystem system, NodeOptions options, IActorRef view, ViewFeed feed, ILoggerProvider log)
+    private async Task StartAllAsync(
+        ActorSystem system, NodeOptions options, IActorRef view, ViewFeed feed, ILoggerProvider log, CancellationToken cancellation)
     {
         var limits = NodeLimits.Read(system.Settings.Config);
         var membership = await StartMembershipAsync(system, options, feed, log);
         // Devices know nothing of the ledger: their work is reported by gateways.
-        var ledger = options.Has(NodeRoles.Ledger) || options.Has(NodeRoles.Gateway) ? system.StartLedger() : ActorRefs.Nobody;
+        var ledger = options.Has(NodeRoles.Ledger) || options.Has(NodeRoles.Gateway) ? await system.StartLedgerAsync(cancellation) : ActorRefs.Nobody;
         if (options.Has(NodeRoles.Ledger))
         {
             // Its database opens with the first question, and then the first report need not wait for it.
@@ -134,7 +137,8 @@ internal sealed class NodeParts : IAsyncDisposable
         ActorSystem system, NodeOptions options, NodeLimits limits, IActorRef view, ViewFeed feed, IActorRef ledger, MembershipApi membership, ILoggerProvider log)
     {
         var models = options.ModelFolders.Select(folder => GatewayModel.Open(folder, options.ChatTemplate)).ToList();
-        _reporter = system.StartWorkReporter(ledger, TimeProvider.System);
+        _reporter = await system.StartWorkReporterAsync(
+            ledger, Path.Combine(options.DataFolder, NodeFiles.Outbox), new OutboxLimits(limits.OutboxReports, limits.OutboxBytes), TimeProvider.System);
         var gateway = system.StartGateway(new GatewaySettings
         {
             Models = models,

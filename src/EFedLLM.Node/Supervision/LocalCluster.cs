@@ -214,6 +214,8 @@ internal sealed class LocalCluster : IAsyncDisposable
             EnrolPort = settings.EnrolPort,
             Profile = settings.Profile,
             ConfigurationFile = settings.ConfigurationFile,
+            RepairTimeout = settings.RepairTimeout,
+            LedgerDatabase = settings.LedgerDatabase,
             ExpectedDevices = settings.Devices,
             Supervised = true,
             Verbose = settings.Verbose,
@@ -233,6 +235,7 @@ internal sealed class LocalCluster : IAsyncDisposable
                 ChatTemplate = null,
                 CertificateFolder = CertificateOf(settings, name),
                 AuthorityFolder = null,
+                LedgerDatabase = null,
                 MemoryBytes = settings.MemoryBytes,
                 Threads = settings.Threads,
             };
