@@ -17,6 +17,7 @@ internal sealed partial class EfedllmProcess : IAsyncDisposable
 
     private readonly Process _process;
     private readonly Channel<string> _lines = Channel.CreateUnbounded<string>();
+    private readonly Channel<string> _errorLines = Channel.CreateUnbounded<string>();
     private readonly StringBuilder _output = new();
     private readonly StringBuilder _error = new();
     private readonly Task _reading;
@@ -24,7 +25,7 @@ internal sealed partial class EfedllmProcess : IAsyncDisposable
     private EfedllmProcess(Process process)
     {
         _process = process;
-        _reading = Task.WhenAll(ReadAsync(process.StandardOutput, _output, _lines.Writer), ReadAsync(process.StandardError, _error, null));
+        _reading = Task.WhenAll(ReadAsync(process.StandardOutput, _output, _lines.Writer), ReadAsync(process.StandardError, _error, _errorLines.Writer));
     }
 
     public int Pid => _process.Id;
@@ -57,12 +58,17 @@ internal sealed partial class EfedllmProcess : IAsyncDisposable
     }
 
     /// <summary>The next line of standard output that fits.</summary>
-    public async Task<string> LineAsync(Func<string, bool>? fits = null)
+    public Task<string> LineAsync(Func<string, bool>? fits = null) => LineAsync(_lines.Reader, fits);
+
+    /// <summary>The next line of standard error that fits.</summary>
+    public Task<string> ErrorLineAsync(Func<string, bool> fits) => LineAsync(_errorLines.Reader, fits);
+
+    private async Task<string> LineAsync(ChannelReader<string> lines, Func<string, bool>? fits)
     {
         using var patience = new CancellationTokenSource(Patience);
         try
         {
-            await foreach (var line in _lines.Reader.ReadAllAsync(patience.Token))
+            await foreach (var line in lines.ReadAllAsync(patience.Token))
             {
                 if (fits?.Invoke(line) != false)
                 {
@@ -97,6 +103,9 @@ internal sealed partial class EfedllmProcess : IAsyncDisposable
             Send(Pid, SignalTerminate);
         }
     }
+
+    /// <summary>A request to end, for a process of ours that another one started.</summary>
+    public static void Terminate(int pid) => Send(pid, SignalTerminate);
 
     /// <summary>kill -9, for a process of ours.</summary>
     public static void Kill(int pid)
@@ -141,15 +150,15 @@ internal sealed partial class EfedllmProcess : IAsyncDisposable
         _process.Dispose();
     }
 
-    private static async Task ReadAsync(StreamReader reader, StringBuilder all, ChannelWriter<string>? lines)
+    private static async Task ReadAsync(StreamReader reader, StringBuilder all, ChannelWriter<string> lines)
     {
         while (await reader.ReadLineAsync() is { } line)
         {
             all.AppendLine(line);
-            lines?.TryWrite(line);
+            lines.TryWrite(line);
         }
 
-        lines?.TryComplete();
+        lines.TryComplete();
     }
 
     private static void Send(int pid, int signal) => Assert.Equal(0, SendSignal(pid, signal));

@@ -7,8 +7,11 @@ namespace EFedLLM.Actors.Pipeline;
 /// <summary>Finds the shards a session goes through. A pure function: every node that sees the same facts finds the same route.</summary>
 public static class RoutePlanner
 {
+    /// <summary>A device that leaves still serves, but any number of ranges that nobody planned is better than one of its.</summary>
+    private const int LeavingCost = ProtocolLimits.Hops;
+
     /// <summary>
-    /// The best route through ranges that reachable devices serve: fewest ranges that the plan does not want, then fewest hops, then
+    /// The best route through ranges that reachable devices serve: fewest devices that leave, then fewest ranges that the plan does not want, then fewest hops, then
     /// the lowest device ids. A loaded range is used whole or not at all.
     /// </summary>
     /// <param name="view">The cluster.</param>
@@ -27,11 +30,11 @@ public static class RoutePlanner
         best[units] = new Way(0, 0, null, null);
         for (var unit = units - 1; unit >= 0; unit--)
         {
-            foreach (var (hop, isPlanned) in offers[unit])
+            foreach (var (hop, cost) in offers[unit])
             {
                 if (best[hop.Range.End] is { } rest)
                 {
-                    var way = new Way(rest.Strangers + (isPlanned ? 0 : 1), rest.Hops + 1, hop, rest);
+                    var way = new Way(rest.Strangers + cost, rest.Hops + 1, hop, rest);
                     best[unit] = best[unit] is { } other && other.IsAtLeastAsGoodAs(way) ? other : way;
                 }
             }
@@ -52,10 +55,10 @@ public static class RoutePlanner
     }
 
     /// <summary>What may be used, by first unit; of equal ranges the plan's before others, then the lower device id.</summary>
-    private static List<(Hop Hop, bool IsPlanned)>[] Offers(ClusterView view, ServedModel model, PlacementPlan? plan, IReadOnlySet<DeviceId>? avoid)
+    private static List<(Hop Hop, int Cost)>[] Offers(ClusterView view, ServedModel model, PlacementPlan? plan, IReadOnlySet<DeviceId>? avoid)
     {
         var planned = plan?.Assignments.Select(assignment => (assignment.Device, assignment.Range)).ToHashSet() ?? [];
-        var offers = new List<(Hop Hop, bool IsPlanned)>[model.UnitBytes.Length];
+        var offers = new List<(Hop Hop, int Cost)>[model.UnitBytes.Length];
         for (var unit = 0; unit < offers.Length; unit++)
         {
             offers[unit] = [];
@@ -64,21 +67,21 @@ public static class RoutePlanner
         var reachable = view.Members.Where(member => view.IsReachable(member.Address)).Select(member => member.Address).ToHashSet();
         foreach (var device in view.Devices.OrderBy(device => device.Device.Value, StringComparer.Ordinal))
         {
-            if (device.Leaving || !reachable.Contains(device.Node) || avoid?.Contains(device.Device) == true)
+            if (!reachable.Contains(device.Node) || avoid?.Contains(device.Device) == true)
             {
                 continue;
             }
 
             foreach (var loaded in device.Loaded.Where(loaded => loaded.Model == model.Model && loaded.Range.IsValid(model.Layers)))
             {
-                offers[loaded.Range.First].Add((new Hop(device.Device, loaded.Range, loaded.Shard), planned.Contains((device.Device, loaded.Range))));
+                offers[loaded.Range.First].Add((new Hop(device.Device, loaded.Range, loaded.Shard), device.Leaving ? LeavingCost : planned.Contains((device.Device, loaded.Range)) ? 0 : 1));
             }
         }
 
         return offers;
     }
 
-    private static string Problem(ServedModel model, PlacementPlan? plan, List<(Hop Hop, bool IsPlanned)>[] offers, bool isTooLong)
+    private static string Problem(ServedModel model, PlacementPlan? plan, List<(Hop Hop, int Cost)>[] offers, bool isTooLong)
     {
         var why = plan switch
         {
@@ -97,7 +100,7 @@ public static class RoutePlanner
             : $"No reachable device serves {string.Join(" or ", missing.Select(range => range.Describe(model.Layers)))} of {model.Name}.{why}";
     }
 
-    private static List<LayerRange> Missing(List<(Hop Hop, bool IsPlanned)>[] offers)
+    private static List<LayerRange> Missing(List<(Hop Hop, int Cost)>[] offers)
     {
         var missing = new List<LayerRange>();
         var covered = 0;

@@ -24,4 +24,7 @@ namespace EFedLLM.Node.Api;
 [JsonSerializable(typeof(ClusterFacts))]
 [JsonSerializable(typeof(LedgerFacts))]
 [JsonSerializable(typeof(LedgerDevice))]
+[JsonSerializable(typeof(IReadOnlyList<EFedLLM.Node.Doctor.Finding>))]
+[JsonSerializable(typeof(LeaveFacts))]
+[JsonSerializable(typeof(LeaveResult))]
 internal sealed partial class ApiJson : JsonSerializerContext;

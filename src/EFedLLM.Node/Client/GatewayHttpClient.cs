@@ -74,6 +74,13 @@ internal sealed class GatewayHttpClient : IAnswerSource
     public Task<LedgerDevice> ReadLedgerAsync(string device, CancellationToken cancellation) =>
         GetAsync($"efedllm/v1/ledger/{Uri.EscapeDataString(device)}", ApiJson.Default.LedgerDevice, cancellation);
 
+    /// <summary>Asks a device to leave.</summary>
+    public async Task<LeaveFacts> LeaveAsync(string device, CancellationToken cancellation)
+    {
+        using var message = new HttpRequestMessage(HttpMethod.Post, $"efedllm/v1/devices/{Uri.EscapeDataString(device)}/leave");
+        return await ReadAsync(message, ApiJson.Default.LeaveFacts, cancellation);
+    }
+
     /// <inheritdoc/>
     public ValueTask DisposeAsync()
     {
@@ -84,6 +91,11 @@ internal sealed class GatewayHttpClient : IAnswerSource
     private async Task<T> GetAsync<T>(string path, JsonTypeInfo<T> type, CancellationToken cancellation)
     {
         using var message = new HttpRequestMessage(HttpMethod.Get, path);
+        return await ReadAsync(message, type, cancellation);
+    }
+
+    private async Task<T> ReadAsync<T>(HttpRequestMessage message, JsonTypeInfo<T> type, CancellationToken cancellation)
+    {
         using var response = await SendAsync(message, cancellation);
         try
         {

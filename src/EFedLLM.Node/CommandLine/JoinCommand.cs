@@ -74,6 +74,8 @@ internal sealed class JoinCommand : Command
         Screen.Note($"device {host.Ready.Device?[..8]} is in the cluster at {host.Ready.Address}; waiting for layers");
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var telling = TellAsync(host, over.Token);
+        host.Leaving.Told += Screen.Note;
+        using var started = cancellation.Register(() => Screen.Note("leaving; Ctrl-C again stops at once"));
         try
         {
             await host.RunAsync(cancellation, CancellationToken.None);

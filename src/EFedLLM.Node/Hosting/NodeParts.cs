@@ -35,13 +35,14 @@ internal sealed class NodeParts : IAsyncDisposable
     /// <param name="options">What the node is and does.</param>
     /// <param name="view">Its view actor.</param>
     /// <param name="feed">The same for code outside actors.</param>
+    /// <param name="leave">How it is asked to leave.</param>
     /// <param name="log">Takes the log.</param>
-    public static async Task<NodeParts> StartAsync(ActorSystem system, NodeOptions options, IActorRef view, ViewFeed feed, ILoggerProvider log)
+    public static async Task<NodeParts> StartAsync(ActorSystem system, NodeOptions options, IActorRef view, ViewFeed feed, LeaveRequest leave, ILoggerProvider log)
     {
         var parts = new NodeParts();
         try
         {
-            await parts.StartAllAsync(system, options, view, feed, log);
+            await parts.StartAllAsync(system, options, view, feed, leave, log);
             return parts;
         }
         catch
@@ -66,7 +67,7 @@ internal sealed class NodeParts : IAsyncDisposable
         _key?.Dispose();
     }
 
-    private async Task StartAllAsync(ActorSystem system, NodeOptions options, IActorRef view, ViewFeed feed, ILoggerProvider log)
+    private async Task StartAllAsync(ActorSystem system, NodeOptions options, IActorRef view, ViewFeed feed, LeaveRequest leave, ILoggerProvider log)
     {
         var limits = NodeLimits.Read(system.Settings.Config);
         // Devices know nothing of the ledger: their work is reported by gateways.
@@ -80,6 +81,7 @@ internal sealed class NodeParts : IAsyncDisposable
         if (options.Has(NodeRoles.Anchor))
         {
             system.StartPlacement(view, limits, options.ExpectedDevices);
+            system.StartGhostWatch();
         }
 
         if (options.Has(NodeRoles.Device))
@@ -92,6 +94,9 @@ internal sealed class NodeParts : IAsyncDisposable
                 ModelFolders = options.ModelFolders,
                 Limits = limits,
                 View = view,
+                DrainGrace = limits.DrainTime,
+                LeaveAsked = leave.Ask,
+                LeaveTold = leave.Tell,
             });
         }
 

@@ -56,6 +56,7 @@ internal sealed class HttpHost : IAsyncDisposable
         app.UseRouting();
         app.MapOpenAi(backend, settings, clock);
         app.MapNative(backend, cluster, settings);
+        app.MapLeave(cluster);
         app.MapHealth(backend);
         app.MapFallback(http => throw new ApiException(
             StatusCodes.Status404NotFound, $"There is no {Shown(http.Request.Method)} {Shown(http.Request.Path.ToString())} here.", code: "unknown_url"));

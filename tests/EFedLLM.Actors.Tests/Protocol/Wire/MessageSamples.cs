@@ -54,6 +54,7 @@ internal sealed class MessageSamples
         AddGateway();
         AddDevices(refs);
         AddLedger();
+        AddLeaving();
     }
 
     private static Gen<T> Any<T>(params T[] values) => Gen.Int[0, values.Length - 1].Select(index => values[index]);
@@ -165,6 +166,12 @@ internal sealed class MessageSamples
                 model, name, hidden, [.. units.Select(unit => unit.Item1)], [.. units.Select(unit => unit.Item2)], [.. units.Select(unit => unit.Item3)], context, bits)));
         Add(Gen.Select(Models, Counts, Gen.Select(Devices, Ranges, Texts).Select((device, range, text) => new Assignment(device, range, text)).Array[0, 6], Texts.Null())
             .Select((model, version, assignments, problem) => new PlacementPlan(model, version, [.. assignments.DistinctBy(assignment => assignment.Device)], problem)));
+    }
+
+    private void AddLeaving()
+    {
+        Add(Devices.Select(device => new LeaveCluster(device)));
+        Add(Gen.Select(Devices, Texts.Null(), Gen.Int[0, int.MaxValue]).Select((device, refusal, seconds) => new LeaveAnswer(device, refusal, seconds)));
     }
 
     private void AddLedger()
