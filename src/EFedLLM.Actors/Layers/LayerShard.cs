@@ -233,11 +233,16 @@ internal sealed class LayerShard : ReceiveActor, IWithTimers
         }
         else if (slot.Sample)
         {
+            if (slot.Scores.Length > 0)
+            {
+                session.Open.Pipeline.Tell(new RowsComputed(session.Open.Session, session.Epoch, slot.Position, slot.Scores.Length, Times(slot, isFirst: false), slot.Scores));
+            }
+
             session.Open.Pipeline.Tell(new TokenSampled(session.Open.Session, session.Epoch, slot.Position + slot.Rows, slot.Choice, Times(slot, isFirst: true)));
         }
         else
         {
-            session.Open.Pipeline.Tell(new RowsComputed(session.Open.Session, session.Epoch, slot.Position, slot.Rows, Times(slot, isFirst: true)));
+            session.Open.Pipeline.Tell(new RowsComputed(session.Open.Session, session.Epoch, slot.Position, slot.Rows, Times(slot, isFirst: true), slot.Scores));
         }
     }
 

@@ -182,9 +182,10 @@ internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange r
             return new OpenDecision(OpenOutcome.Stale, session);
         }
 
-        if (!message.Pipeline.Equals(session.Open.Pipeline) || message.TokenLimit != session.Open.TokenLimit || message.Sampling != session.Open.Sampling || message.Output != session.Open.Output)
+        if (!message.Pipeline.Equals(session.Open.Pipeline) || message.TokenLimit != session.Open.TokenLimit || message.Sampling != session.Open.Sampling || message.Output != session.Open.Output
+            || !message.Scored.AsSpan().SequenceEqual(session.Open.Scored.AsSpan()))
         {
-            return OpenDecision.Refuse(RefusalReason.Invalid, "the session is open with another pipeline, limit, sampling or output.");
+            return OpenDecision.Refuse(RefusalReason.Invalid, "the session is open with another pipeline, limit, sampling, output or prompt to score.");
         }
 
         if (message.Epoch > session.Epoch)
@@ -252,10 +253,23 @@ internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange r
             return problem;
         }
 
+        if (ScoredProblem(message) is { } unscored)
+        {
+            return unscored;
+        }
+
         return message.TokenLimit < 1 || (message.Route.Model == model && message.TokenLimit > shape.ContextLength)
             ? $"{message.TokenLimit} positions are impossible; the model has {shape.ContextLength}."
             : SamplingRules.Problem(message.Sampling);
     }
+
+    /// <summary>The last token may be there only to be scored, at a position that is never computed.</summary>
+    private string? ScoredProblem(OpenSession message)
+        => message.Scored.IsDefaultOrEmpty ? null
+            : message.Output != SequenceOutput.None ? "an encoder scores no prompt."
+            : message.Scored.Length - 1 > message.TokenLimit ? $"{message.Scored.Length} tokens to score are more than a session of {message.TokenLimit} positions has."
+            : message.Route.Model == model && message.Scored.AsSpan().ContainsAnyExceptInRange(0, shape.VocabularySize - 1) ? $"a token to score is outside the vocabulary of {shape.VocabularySize}."
+            : null;
 
     private string? OutputProblem(SequenceOutput output) => (shape.Encoder, output) switch
     {

@@ -28,6 +28,9 @@ internal sealed class ShardSession
     /// <summary>Whether it is computed in one step, when all of its positions are there: an encoder sees every position from every other one.</summary>
     public bool IsWhole => Open.Output != SequenceOutput.None;
 
+    /// <summary>Whether the head says of this session's prompt how likely it was.</summary>
+    public bool IsScored => !Open.Scored.IsDefaultOrEmpty;
+
     /// <summary>The only position it accepts: what the cache holds once everything accepted is computed.</summary>
     public int NextPosition { get; set; }
 

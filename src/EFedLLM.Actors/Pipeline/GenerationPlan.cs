@@ -18,6 +18,7 @@ namespace EFedLLM.Actors.Pipeline;
 /// <param name="Arrived">When the prompt came.</param>
 /// <param name="Output">What the encoder gives; <see cref="SequenceOutput.None"/> to generate.</param>
 /// <param name="OutputWidth">How many values that is.</param>
+/// <param name="ScorePrompt">Whether the prompt itself is scored; only then may no token at all be asked for, and then it has at least two.</param>
 internal sealed record GenerationPlan(
     PromptId Prompt,
     SessionId Session,
@@ -29,10 +30,14 @@ internal sealed record GenerationPlan(
     NodeLimits Limits,
     TimeSpan Arrived,
     SequenceOutput Output = SequenceOutput.None,
-    int OutputWidth = 0)
+    int OutputWidth = 0,
+    bool ScorePrompt = false)
 {
     /// <summary>Most positions the session uses: the last token is drawn, not computed on.</summary>
     public int TokenLimit => Tokens.Length + Settings.MaxTokens - 1;
+
+    /// <summary>Tokens of the prompt that are computed: where nothing is drawn after the last one, it has nothing to say.</summary>
+    public int FedTokens => Settings.MaxTokens == 0 ? Tokens.Length - 1 : Tokens.Length;
 
     /// <summary>A hop in words.</summary>
     public string Describe(int hop)

@@ -133,8 +133,20 @@ internal sealed partial class GenerationState
             return _commands;
         }
 
+        if (!Scores(message))
+        {
+            Lose(Hops - 1, "it scores other tokens than those of the prompt.", WorkOutcome.Failed);
+            return _commands;
+        }
+
         _computed += message.Rows;
         Count(message.HopMicroseconds);
+        if (_plan.Settings.MaxTokens == 0 && _computed == _plan.FedTokens)
+        {
+            Finish(FinishReason.Length, "", now);
+            return _commands;
+        }
+
         FeedPrompt();
         Progress(now);
         return _commands;
@@ -306,11 +318,11 @@ internal sealed partial class GenerationState
 
     private void FeedPrompt()
     {
-        var prompt = _plan.Tokens.Length;
+        var prompt = _plan.FedTokens;
         while (_fed < prompt && _fed - _computed < _window)
         {
             var count = Math.Min(_plan.Limits.PromptChunk, prompt - _fed);
-            _commands.Add(new FeedRoute(new FeedTokens(_plan.Session, Epoch, _fed, _plan.Tokens.Slice(_fed, count), _fed + count == prompt)));
+            _commands.Add(new FeedRoute(new FeedTokens(_plan.Session, Epoch, _fed, _plan.Tokens.Slice(_fed, count), _fed + count == prompt && _plan.Settings.MaxTokens > 0)));
             _fed += count;
         }
     }

@@ -120,7 +120,8 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
                     break;
                 case OpenHop open:
                     _plan.Route.Hops[open.Hop].Shard.Tell(new OpenSession(
-                        _plan.Session, GenerationState.Epoch, _plan.Route, open.Hop, _plan.TokenLimit, _plan.Settings.Sampling, Self, _plan.Output));
+                        _plan.Session, GenerationState.Epoch, _plan.Route, open.Hop, _plan.TokenLimit, _plan.Settings.Sampling, Self, _plan.Output,
+                        _plan.ScorePrompt && open.Hop == _plan.Route.Hops.Length - 1 ? _plan.Tokens : []));
                     break;
                 case CloseHop close:
                     _plan.Route.Hops[close.Hop].Shard.Tell(new CloseSession(_plan.Session, GenerationState.Epoch));

@@ -38,10 +38,24 @@ public sealed record TokenGenerated(PromptId Id, int Index, TokenChoice Choice, 
 {
     /// <inheritdoc/>
     public bool Equals(TokenGenerated? other) => other is not null && Id == other.Id && Index == other.Index && Text == other.Text && TransportMilliseconds.Equals(other.TransportMilliseconds)
-        && Choice.Id == other.Choice.Id && Choice.Logprob.Equals(other.Choice.Logprob) && Choice.Top.AsSpan().SequenceEqual(other.Choice.Top.AsSpan());
+        && TokenChoiceComparer.Instance.Equals(Choice, other.Choice);
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Id, Index, Text);
+}
+
+/// <summary>Some of the prompt's own tokens are scored: in order, without a gap, from its second one on.</summary>
+/// <param name="Id">The prompt.</param>
+/// <param name="Index">The place of the first of them in the prompt, from 0.</param>
+/// <param name="Choices">The tokens with their probabilities, each given what is before it.</param>
+public sealed record PromptScored(PromptId Id, int Index, ImmutableArray<TokenChoice> Choices) : IEvent
+{
+    /// <inheritdoc/>
+    public bool Equals(PromptScored? other) => other is not null && Id == other.Id && Index == other.Index
+        && Choices.AsSpan().SequenceEqual(other.Choices.AsSpan(), TokenChoiceComparer.Instance);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Id, Index, Choices.Length);
 }
 
 /// <summary>An encoder has encoded the prompt: what was asked for.</summary>

@@ -24,6 +24,7 @@ public interface ISessionMessage : IProtocolMessage
 /// <param name="Sampling">How the head draws tokens.</param>
 /// <param name="Pipeline">The session's pipeline actor.</param>
 /// <param name="Output">What the head of an encoder gives for the sequence, which is as long as <paramref name="TokenLimit"/>; <see cref="SequenceOutput.None"/> where tokens are drawn.</param>
+/// <param name="Scored">To the head: the prompt's token ids, where it is to say how likely each was (<see cref="RowsComputed.Scores"/>); empty where it is not.</param>
 public sealed record OpenSession(
     SessionId Session,
     int Epoch,
@@ -32,7 +33,17 @@ public sealed record OpenSession(
     int TokenLimit,
     SamplingSettings Sampling,
     IActorRef Pipeline,
-    SequenceOutput Output = SequenceOutput.None) : ISessionMessage, ICommand;
+    SequenceOutput Output = SequenceOutput.None,
+    ImmutableArray<int> Scored = default) : ISessionMessage, ICommand
+{
+    /// <inheritdoc/>
+    public bool Equals(OpenSession? other) => other is not null && Session == other.Session && Epoch == other.Epoch && Route == other.Route && HopIndex == other.HopIndex
+        && TokenLimit == other.TokenLimit && Sampling == other.Sampling && Pipeline.Equals(other.Pipeline) && Output == other.Output
+        && Scored.AsSpan().SequenceEqual(other.Scored.AsSpan());
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Session, Epoch, HopIndex);
+}
 
 /// <summary>Pipeline to the first hop: compute these tokens.</summary>
 /// <param name="Session">The session.</param>

@@ -39,11 +39,13 @@ public sealed record SessionRefused(SessionId Session, int Epoch, int HopIndex, 
 /// <param name="Position">First position.</param>
 /// <param name="Rows">Number of positions.</param>
 /// <param name="HopMicroseconds">Compute time of each hop.</param>
-public sealed record RowsComputed(SessionId Session, int Epoch, int Position, int Rows, ImmutableArray<int> HopMicroseconds) : ISessionMessage, IEvent
+/// <param name="Scores">Where <see cref="OpenSession.Scored"/> asks for it: for each position, how likely the token at the next one was. [Rows], or empty.</param>
+public sealed record RowsComputed(SessionId Session, int Epoch, int Position, int Rows, ImmutableArray<int> HopMicroseconds, ImmutableArray<TokenChoice> Scores = default) : ISessionMessage, IEvent
 {
     /// <inheritdoc/>
     public bool Equals(RowsComputed? other) => other is not null && Session == other.Session && Epoch == other.Epoch && Position == other.Position
-        && Rows == other.Rows && HopMicroseconds.AsSpan().SequenceEqual(other.HopMicroseconds.AsSpan());
+        && Rows == other.Rows && HopMicroseconds.AsSpan().SequenceEqual(other.HopMicroseconds.AsSpan())
+        && Scores.AsSpan().SequenceEqual(other.Scores.AsSpan(), TokenChoiceComparer.Instance);
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Session, Epoch, Position, Rows);
@@ -59,7 +61,7 @@ public sealed record TokenSampled(SessionId Session, int Epoch, int Position, To
 {
     /// <inheritdoc/>
     public bool Equals(TokenSampled? other) => other is not null && Session == other.Session && Epoch == other.Epoch && Position == other.Position
-        && Choice.Id == other.Choice.Id && Choice.Logprob.Equals(other.Choice.Logprob) && Choice.Top.AsSpan().SequenceEqual(other.Choice.Top.AsSpan())
+        && TokenChoiceComparer.Instance.Equals(Choice, other.Choice)
         && HopMicroseconds.AsSpan().SequenceEqual(other.HopMicroseconds.AsSpan());
 
     /// <inheritdoc/>

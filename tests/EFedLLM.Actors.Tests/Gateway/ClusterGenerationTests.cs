@@ -6,6 +6,8 @@ using EFedLLM.Actors.Layers;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Tests.Configuration;
 using EFedLLM.Tests.Support;
+using EFedLLM.Transformer.Blocks;
+using EFedLLM.Transformer.Checkpoints;
 using EFedLLM.Transformer.Generation;
 using EFedLLM.Transformer.Kernels;
 using EFedLLM.Transformer.Sampling;
@@ -42,6 +44,31 @@ public sealed class ClusterGenerationTests(GenerationCluster cluster) : IClassFi
             var together = await Task.WhenAll(prompts.Select(prompt => Task.Run(() => Collect(client, prompt with { Id = PromptId.New() }))));
             Assert.Equal(expected, together.Select(Outcome));
             cluster.GatewayNode.System.Stop(gateway);
+        }
+
+        await cluster.EmptyAsync();
+    }
+
+    [SharedTheory]
+    [InlineData(1, 512, 0)]
+    [InlineData(3, 7, 0)]
+    [InlineData(3, 512, 0)]
+    [InlineData(3, 512, 4)]
+    public async Task A_prompt_is_scored_to_the_last_bit_as_one_process_scores_it_and_its_answer_is_the_same(int devices, int chunk, int answer)
+    {
+        await cluster.PlaceAsync(devices);
+        var client = new GatewayClient(cluster.GatewayNode.System, cluster.StartGateway(GenerationCluster.Limits with { PromptChunk = chunk }));
+        var prompt = TestPrompt(5, Settings with { MaxTokens = answer }) with { ScorePrompt = true };
+        var events = await Collect(client, prompt);
+        var tokens = Assert.IsType<GenerationStarted>(events[0]).PromptTokens;
+        var scores = events.OfType<PromptScored>().ToArray();
+        Assert.Equal(scores.Select((_, part) => 1 + scores[..part].Sum(before => before.Choices.Length)), scores.Select(score => score.Index));
+        Assert.Equal(LocalScores(tokens, Settings.Sampling), Line(scores.SelectMany(score => score.Choices), "", ""));
+        Assert.Equal(FinishReason.Length, Assert.IsType<GenerationFinished>(events[^1]).Reason);
+        Assert.Equal(answer, events.OfType<TokenGenerated>().Count());
+        if (answer > 0)
+        {
+            Assert.Equal(Local(prompt), Outcome(events));
         }
 
         await cluster.EmptyAsync();
@@ -266,6 +293,18 @@ public sealed class ClusterGenerationTests(GenerationCluster cluster) : IClassFi
         Assert.Equal(Enumerable.Range(0, tokens.Length), tokens.Select(token => token.Index));
         var end = events[^1] is GenerationFinished finished ? $"{finished.Reason} {finished.Text}" : events[^1].ToString();
         return Line(tokens.Select(token => token.Choice), string.Concat(tokens.Select(token => token.Text)), end!);
+    }
+
+    private string LocalScores(ImmutableArray<int> tokens, SamplingSettings sampling)
+    {
+        using var source = ModelFolder.Open(cluster.Folders[0]);
+        using var team = new ComputeTeam(1);
+        using var shard = TransformerShard.Load(source, LayerRange.Whole(source.Shape.Layers));
+        using var cache = shard.CreateCache(tokens.Length);
+        var (rows, vocabulary, sampler) = (tokens.Length - 1, source.Shape.VocabularySize, new Sampler());
+        var logits = new float[rows * vocabulary];
+        shard.Forward([new ShardStep { Cache = cache, Count = rows, Tokens = tokens[..rows].ToArray(), Hidden = new float[rows * source.Shape.HiddenSize], LogitRows = rows, Logits = logits }], team);
+        return Line(Enumerable.Range(0, rows).Select(row => sampler.Score(logits.AsSpan(row * vocabulary, vocabulary), tokens[row + 1], sampling)), "", "");
     }
 
     private string Local(Prompt prompt)

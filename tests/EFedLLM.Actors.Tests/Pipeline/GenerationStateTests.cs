@@ -80,6 +80,51 @@ public sealed class GenerationStateTests
     }
 
     [SharedFact]
+    public void A_prompt_that_is_only_scored_ends_with_its_last_score()
+    {
+        var (state, plan) = Begin(maxTokens: 0, scorePrompt: true);
+        state.Start(default);
+        state.Opened(0, default);
+        state.Opened(1, default);
+        Assert.Equal(["0+4", "4+4", "8+1"], state.Opened(2, default).Skip(1).Select(Fed));
+        var first = Assert.IsType<PromptScored>(Assert.IsType<TellClient>(Assert.Single(state.Computed(Scored(plan, 0, 8), default))).Event);
+        Assert.Equal((1, 8), (first.Index, first.Choices.Length));
+        var last = state.Computed(Scored(plan, 8, 1), default).OfType<TellClient>().Select(tell => tell.Event).ToArray();
+        Assert.Equal(9, Assert.IsType<PromptScored>(last[0]).Index);
+        Assert.Equal((FinishReason.Length, 0), (Assert.IsType<GenerationFinished>(last[1]).Reason, ((GenerationFinished)last[1]).Timing.GeneratedTokens));
+    }
+
+    [SharedTheory]
+    [InlineData("none")]
+    [InlineData("too few")]
+    [InlineData("another token")]
+    [InlineData("more than certain")]
+    [InlineData("not finite")]
+    public void Scores_that_cannot_be_the_prompts_are_not_believed(string what)
+    {
+        var (state, plan) = Begin(maxTokens: 0, scorePrompt: true);
+        state.Start(default);
+        state.Opened(0, default);
+        state.Opened(1, default);
+        state.Opened(2, default);
+        var good = Scored(plan, 0, 4);
+        var message = good with
+        {
+            Scores = what switch
+            {
+                "none" => [],
+                "too few" => good.Scores[..3],
+                "another token" => good.Scores.SetItem(2, good.Scores[2] with { Id = plan.Tokens[3] + 1 }),
+                "more than certain" => good.Scores.SetItem(2, good.Scores[2] with { Logprob = 0.1f }),
+                _ => good.Scores.SetItem(2, good.Scores[2] with { Logprob = float.NegativeInfinity }),
+            },
+        };
+        var commands = state.Computed(message, default);
+        Assert.Equal(GenerationError.HopLost, commands.OfType<TellClient>().Select(tell => tell.Event).OfType<GenerationFailed>().Single().Error);
+        Assert.Contains(commands.OfType<ReportWork>(), work => work.Report.Outcome == WorkOutcome.Failed && work.Report.Device == plan.Route.Hops[2].Device);
+    }
+
+    [SharedFact]
     public void An_end_token_ends_it()
     {
         var (state, plan) = Running();
@@ -239,13 +284,13 @@ public sealed class GenerationStateTests
         return (state, plan);
     }
 
-    private static (GenerationState State, GenerationPlan Plan) Begin(int prompt = Prompt, int hops = 3, int maxTokens = 20)
+    private static (GenerationState State, GenerationPlan Plan) Begin(int prompt = Prompt, int hops = 3, int maxTokens = 20, bool scorePrompt = false)
     {
         var settings = new GenerationSettings { MaxTokens = maxTokens };
         var ranges = hops == 1 ? [new(0, 6)] : new[] { TestSessions.First, TestSessions.Middle, TestSessions.Last };
         var route = TestSessions.Route(TestSessions.Model, ranges, [.. ranges.Select(_ => ActorRefs.Nobody)]);
         var plan = new GenerationPlan(
-            PromptId.New(), SessionId.New(), Facts.Model('a', "tiny", 4), 512, route, [.. Enumerable.Range(3, prompt)], settings, Limits, default);
+            PromptId.New(), SessionId.New(), Facts.Model('a', "tiny", 4), 512, route, [.. Enumerable.Range(3, prompt)], settings, Limits, default, ScorePrompt: scorePrompt);
         return (new GenerationState(plan, new AnswerText(Tokenizer.Value, settings, [End])), plan);
     }
 
@@ -256,6 +301,9 @@ public sealed class GenerationStateTests
     private static ImmutableArray<int> Times(GenerationPlan plan) => [.. Enumerable.Range(1, plan.Route.Hops.Length)];
 
     private static RowsComputed Rows(GenerationPlan plan, int position, int rows) => new(plan.Session, 1, position, rows, Times(plan));
+
+    private static RowsComputed Scored(GenerationPlan plan, int position, int rows)
+        => Rows(plan, position, rows) with { Scores = [.. Enumerable.Range(position + 1, rows).Select(next => new TokenChoice(plan.Tokens[next], -1, []))] };
 
     private static TokenSampled Drawn(GenerationPlan plan, int position, int token) => new(plan.Session, 1, position, new TokenChoice(token, -1, []), Times(plan));
 

@@ -67,6 +67,7 @@ public sealed class ProtocolSerializerTests(WireFixture fixture) : IClassFixture
                 ["SessionRefused"] = "sr",
                 ["StepFailed"] = "sf",
                 ["StepRejected"] = "sj",
+                ["PromptScored"] = "ps",
                 ["TextEncoded"] = "te",
                 ["TokenGenerated"] = "tg",
                 ["TokenSampled"] = "ts",
