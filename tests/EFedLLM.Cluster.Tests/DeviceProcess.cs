@@ -13,10 +13,13 @@ internal sealed class DeviceProcess : IAsyncDisposable
     public NodeReady Ready { get; }
 
     /// <summary>Starts one with the key in a data folder, on any free port, and waits until the cluster has let it in.</summary>
-    public static async Task<DeviceProcess> StartAsync(RunningCluster cluster, string name, string data, params string[] more)
+    public static Task<DeviceProcess> StartAsync(RunningCluster cluster, string name, string data, params string[] more) => StartInAsync(null, cluster, name, data, more);
+
+    /// <summary>The same in a network namespace, or in none.</summary>
+    public static async Task<DeviceProcess> StartInAsync(string? network, RunningCluster cluster, string name, string data, params string[] more)
     {
         var models = Directory.EnumerateDirectories(Path.Combine(TestHome.Path, "models")).Order(StringComparer.Ordinal).SelectMany(folder => new[] { "--model", folder });
-        var process = EfedllmProcess.Start(null, ["node", "--role", "device", "--name", name, "--data", data, "--seed", cluster.Report.Seed, .. models, .. more]);
+        var process = EfedllmProcess.StartIn(network, null, ["node", "--role", "device", "--name", name, "--data", data, "--seed", cluster.Report.Seed, .. models, .. more]);
         try
         {
             return new DeviceProcess(process, JsonSerializer.Deserialize(await process.LineAsync(), NodeReadyJson.Default.NodeReady)!);

@@ -14,6 +14,8 @@ internal sealed partial class EfedllmProcess : IAsyncDisposable
 
     private const int SignalInterrupt = 2;
     private const int SignalTerminate = 15;
+    private const int SignalContinue = 18;
+    private const int SignalStop = 19;
 
     private readonly Process _process;
     private readonly Channel<string> _lines = Channel.CreateUnbounded<string>();
@@ -31,10 +33,14 @@ internal sealed partial class EfedllmProcess : IAsyncDisposable
     public int Pid => _process.Id;
 
     /// <summary>Starts it with standard input at its end.</summary>
-    public static EfedllmProcess Start(IReadOnlyDictionary<string, string>? environment, params string[] arguments)
+    public static EfedllmProcess Start(IReadOnlyDictionary<string, string>? environment, params string[] arguments) => StartIn(null, environment, arguments);
+
+    /// <summary>The same in a network namespace, or in none.</summary>
+    public static EfedllmProcess StartIn(string? network, IReadOnlyDictionary<string, string>? environment, params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
-        foreach (var argument in arguments.Prepend(Path.Combine(AppContext.BaseDirectory, "efedllm.dll")).Prepend("exec"))
+        var start = new ProcessStartInfo(network is null ? "dotnet" : "ip") { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        string[] program = network is null ? ["exec"] : ["netns", "exec", network, "dotnet", "exec"];
+        foreach (var argument in program.Append(Path.Combine(AppContext.BaseDirectory, "efedllm.dll")).Concat(arguments))
         {
             start.ArgumentList.Add(argument);
         }
@@ -94,6 +100,12 @@ internal sealed partial class EfedllmProcess : IAsyncDisposable
 
     /// <summary>Ctrl-C.</summary>
     public void Interrupt() => Send(Pid, SignalInterrupt);
+
+    /// <summary>Stops it where it is, as a machine that sleeps.</summary>
+    public void Freeze() => Send(Pid, SignalStop);
+
+    /// <summary>Lets it go on.</summary>
+    public void Thaw() => Send(Pid, SignalContinue);
 
     /// <summary>A request to end, for one that has not ended.</summary>
     public void Terminate()
