@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.Cluster;
 using Akka.DistributedData;
 using Akka.Remote;
+using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Protocol;
 
 namespace EFedLLM.Actors.Placement;
@@ -80,7 +81,7 @@ internal sealed class ClusterViewActor : ReceiveActor
     }
 
     private static NodeView Describe(Member member)
-        => new(member.Address, [.. member.Roles.Order(StringComparer.Ordinal)], member.Status, true, member.AppVersion.Version);
+        => new(member.Address, [.. member.Roles.Where(ClusterNames.Roles.Contains).Order(StringComparer.Ordinal)], member.Status, true, member.AppVersion.Version);
 
     private ClusterViewState Snapshot(ClusterEvent.CurrentClusterState news)
     {

@@ -16,6 +16,7 @@ internal static class EfedllmCommand
         new UpCommand(),
         new JoinCommand(),
         new LeaveCommand(),
+        InviteCommand.Create(),
         new ChatCommand(),
         new PromptCommand(),
         ClusterCommand.Create(),

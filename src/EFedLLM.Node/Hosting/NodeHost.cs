@@ -5,8 +5,10 @@ using Akka.Actor.Setup;
 using Akka.Cluster;
 using Akka.Configuration;
 using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Membership;
 using EFedLLM.Actors.Placement;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Reputation;
 using EFedLLM.Node.CommandLine;
 using EFedLLM.Node.Supervision;
 
@@ -24,6 +26,7 @@ internal sealed class NodeHost : IAsyncDisposable
     private readonly NodeOptions _options;
     private readonly DataFolder _data;
     private readonly FileLoggerProvider _log;
+    private LedgerStore? _ledger;
     private NodeParts? _parts;
     private ActorSystem? _system;
 
@@ -124,12 +127,21 @@ internal sealed class NodeHost : IAsyncDisposable
                 CoordinatedShutdown.Get(_system).Run(CoordinatedShutdown.ClrExitReason.Instance, CoordinatedShutdown.PhaseActorSystemTerminate),
                 Task.Delay(EndLimit));
         }
+
+        _ledger?.Dispose();
+        _ledger = null;
     }
 
     /// <summary>Comes back after the cluster removed this node: as another member, with the same key and the same data.</summary>
     private async Task RejoinAsync(CancellationToken cancellation)
     {
+        if (CoordinatedShutdown.Get(_system!).ShutdownReason is LedgerConflictReason conflict)
+        {
+            throw new UserErrorException(conflict.Message);
+        }
+
         var log = _log.CreateLogger(nameof(NodeHost));
+        ThrowIfEvicted();
         Tell("the cluster has removed this node: it was out of reach for too long, or on the side of a broken network that has no majority of anchors. Joining again");
 
         // An anchor that founded its cluster comes back to the others, where there are any: a second foundation would be a second cluster.
@@ -141,6 +153,7 @@ internal sealed class NodeHost : IAsyncDisposable
         var http = _parts?.Http?.Port;
         for (var attempt = 0; ; attempt++)
         {
+            ThrowIfEvicted();
             await EndAsync();
             await Task.Delay(RejoinPauses.Before(attempt), cancellation);
             try
@@ -149,7 +162,7 @@ internal sealed class NodeHost : IAsyncDisposable
                 Tell($"back in the cluster at {Ready.Address}");
                 return;
             }
-            catch (Exception error) when (error is not OperationCanceledException)
+            catch (Exception error) when (!cancellation.IsCancellationRequested)
             {
                 log.LogWarning(error, "Joining again failed");
             }
@@ -164,7 +177,8 @@ internal sealed class NodeHost : IAsyncDisposable
 
     private async Task StartAsync(NodeOptions options, TimeSpan limit, CancellationToken cancellation)
     {
-        _system = CreateSystem(options);
+        _ledger = await LedgerStore.OpenAsync(options.ToSettings(), cancellation);
+        _system = CreateSystem(_ledger.Settings);
         var cluster = Cluster.Get(_system);
         var view = _system.StartClusterView();
         View.Follow(_system, cluster.SelfAddress, view);
@@ -174,11 +188,11 @@ internal sealed class NodeHost : IAsyncDisposable
             cluster.Join(cluster.SelfAddress);
         }
 
-        _parts = await NodeParts.StartAsync(_system, options, view, View, Leaving, _log);
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         patience.CancelAfter(limit);
         try
         {
+            _parts = await NodeParts.StartAsync(_system, options, view, View, Leaving, _log, patience.Token);
             await await Task.WhenAny(View.WaitAsync(view => view.IsReachable(cluster.SelfAddress), patience.Token), RemovedAsync(_system));
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
@@ -206,6 +220,15 @@ internal sealed class NodeHost : IAsyncDisposable
         throw new UserErrorException("The cluster refused this node before it was a member.");
     }
 
+    /// <exception cref="UserErrorException">The cluster has evicted this device, so that there is no coming back.</exception>
+    private void ThrowIfEvicted()
+    {
+        if (_parts?.Device is { } own && NodeIdentity.Of(_system!)?.Revocations.Current.Find(own) is not null)
+        {
+            throw new UserErrorException($"This device was evicted from the cluster. Its operator can let it in again: efedllm cluster readmit {own}");
+        }
+    }
+
     /// <summary>Where a start's time went: most of it is compiling.</summary>
     private void LogStart()
     {
@@ -218,9 +241,9 @@ internal sealed class NodeHost : IAsyncDisposable
             JitInfo.GetCompiledMethodCount());
     }
 
-    private ActorSystem CreateSystem(NodeOptions options)
+    private ActorSystem CreateSystem(NodeSettings settings)
     {
-        var setup = NodeConfiguration.Setup(options.ToSettings());
+        var setup = NodeConfiguration.Setup(settings);
         var ours = ConfigurationFactory.ParseString(AkkaLogger.Settings);
         var bootstrap = setup.Get<BootstrapSetup>().Value;
         try
@@ -231,7 +254,7 @@ internal sealed class NodeHost : IAsyncDisposable
         }
         catch (Exception error) when (Find<System.Net.Sockets.SocketException>(error) is { } socket)
         {
-            throw new UserErrorException($"This node cannot listen on {options.Host}:{options.Port}: {socket.Message}. Choose another with --host and --port.", ExitCodes.Failed, error);
+            throw new UserErrorException($"This node cannot listen on {settings.Host}:{settings.Port}: {socket.Message}. Choose another with --host and --port.", ExitCodes.Failed, error);
         }
     }
 

@@ -53,11 +53,20 @@ internal sealed record NodeOptions
     /// <summary>Folder with this node's certificate and key and the authority's certificate; null is no TLS.</summary>
     public string? CertificateFolder { get; init; }
 
+    /// <summary>Folder of the cluster's authority, with its key; null where the node neither invites nor evicts.</summary>
+    public string? AuthorityFolder { get; init; }
+
+    /// <summary>Port on which invited devices enrol; 0 is any free one.</summary>
+    public int EnrolPort { get; init; }
+
     /// <summary>What kind of network the nodes share.</summary>
     public NetworkProfile Profile { get; init; }
 
     /// <summary>A HOCON file of the user's, or null.</summary>
     public string? ConfigurationFile { get; init; }
+
+    /// <summary>Where a ledger node keeps its entries, or null for what the configuration says. It may hold a password.</summary>
+    public string? LedgerDatabase { get; init; }
 
     /// <summary>Whether it is a child of another process of this program, and ends with it.</summary>
     public bool Supervised { get; init; }
@@ -83,5 +92,6 @@ internal sealed record NodeOptions
         MemoryBytes = MemoryBytes,
         Threads = Threads,
         RepairTimeout = RepairTimeout,
+        LedgerDatabase = LedgerDatabase,
     };
 }

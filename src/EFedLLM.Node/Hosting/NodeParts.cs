@@ -1,12 +1,13 @@
-using System.Security.Cryptography.X509Certificates;
 using Akka.Actor;
 using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Gateway;
 using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Layers;
+using EFedLLM.Actors.Membership;
 using EFedLLM.Actors.Placement;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Reputation;
+using EFedLLM.Node.CommandLine;
 using EFedLLM.Node.Http;
 using EFedLLM.Transformer.Checkpoints;
 
@@ -16,8 +17,9 @@ namespace EFedLLM.Node.Hosting;
 internal sealed class NodeParts : IAsyncDisposable
 {
     private DeviceKey? _key;
-    private NodeCertificate? _certificate;
     private HttpHost? _http;
+    private EnrolmentDesk? _desk;
+    private EnrolmentHost? _enrolment;
     private IActorRef? _reporter;
 
     private NodeParts()
@@ -37,12 +39,14 @@ internal sealed class NodeParts : IAsyncDisposable
     /// <param name="feed">The same for code outside actors.</param>
     /// <param name="leave">How it is asked to leave.</param>
     /// <param name="log">Takes the log.</param>
-    public static async Task<NodeParts> StartAsync(ActorSystem system, NodeOptions options, IActorRef view, ViewFeed feed, LeaveRequest leave, ILoggerProvider log)
+    /// <param name="cancellation">Gives up waiting for the cluster.</param>
+    public static async Task<NodeParts> StartAsync(
+        ActorSystem system, NodeOptions options, IActorRef view, ViewFeed feed, LeaveRequest leave, ILoggerProvider log, CancellationToken cancellation)
     {
         var parts = new NodeParts();
         try
         {
-            await parts.StartAllAsync(system, options, view, feed, leave, log);
+            await parts.StartAllAsync(system, options, view, feed, leave, log, cancellation);
             return parts;
         }
         catch
@@ -63,15 +67,22 @@ internal sealed class NodeParts : IAsyncDisposable
             await _http.DisposeAsync();
         }
 
-        _certificate?.Dispose();
+        if (_enrolment is not null)
+        {
+            await _enrolment.DisposeAsync();
+        }
+
+        _desk?.Dispose();
         _key?.Dispose();
     }
 
-    private async Task StartAllAsync(ActorSystem system, NodeOptions options, IActorRef view, ViewFeed feed, LeaveRequest leave, ILoggerProvider log)
+    private async Task StartAllAsync(
+        ActorSystem system, NodeOptions options, IActorRef view, ViewFeed feed, LeaveRequest leave, ILoggerProvider log, CancellationToken cancellation)
     {
         var limits = NodeLimits.Read(system.Settings.Config);
+        var membership = await StartMembershipAsync(system, options, feed, log);
         // Devices know nothing of the ledger: their work is reported by gateways.
-        var ledger = options.Has(NodeRoles.Ledger) || options.Has(NodeRoles.Gateway) ? system.StartLedger() : ActorRefs.Nobody;
+        var ledger = options.Has(NodeRoles.Ledger) || options.Has(NodeRoles.Gateway) ? await system.StartLedgerAsync(cancellation) : ActorRefs.Nobody;
         if (options.Has(NodeRoles.Ledger))
         {
             // Its database opens with the first question, and then the first report need not wait for it.
@@ -102,15 +113,37 @@ internal sealed class NodeParts : IAsyncDisposable
 
         if (options.Has(NodeRoles.Gateway))
         {
-            await StartGatewayAsync(system, options, limits, view, feed, ledger, log);
+            await StartGatewayAsync(system, options, limits, view, feed, ledger, membership, log);
         }
     }
 
+    private async Task<MembershipApi> StartMembershipAsync(ActorSystem system, NodeOptions options, ViewFeed feed, ILoggerProvider log)
+    {
+        if (NodeIdentity.Of(system) is not { } identity)
+        {
+            return options.AuthorityFolder is null
+                ? new MembershipApi(null, feed)
+                : throw new UserErrorException("A node that invites (--ca) needs a certificate of its own: name its folder with --cert.", ExitCodes.Usage);
+        }
+
+        var membership = system.StartMembership();
+        if (options.AuthorityFolder is not { } folder)
+        {
+            return new MembershipApi(identity, feed);
+        }
+
+        _desk = EnrolmentDesk.Open(folder, identity, TimeProvider.System);
+        _enrolment = await EnrolmentHost.StartAsync(options.Host, options.EnrolPort, _desk, identity, log);
+        var address = new HostPort(options.PublicHost ?? options.Host, _enrolment.Port).ToString();
+        return new MembershipApi(identity, feed, _desk, OperatorToken.LoadOrCreate(folder), membership, address);
+    }
+
     private async Task StartGatewayAsync(
-        ActorSystem system, NodeOptions options, NodeLimits limits, IActorRef view, ViewFeed feed, IActorRef ledger, ILoggerProvider log)
+        ActorSystem system, NodeOptions options, NodeLimits limits, IActorRef view, ViewFeed feed, IActorRef ledger, MembershipApi membership, ILoggerProvider log)
     {
         var models = options.ModelFolders.Select(folder => GatewayModel.Open(folder, options.ChatTemplate)).ToList();
-        _reporter = system.StartWorkReporter(ledger, TimeProvider.System);
+        _reporter = await system.StartWorkReporterAsync(
+            ledger, Path.Combine(options.DataFolder, NodeFiles.Outbox), new OutboxLimits(limits.OutboxReports, limits.OutboxBytes), TimeProvider.System);
         var gateway = system.StartGateway(new GatewaySettings
         {
             Models = models,
@@ -123,20 +156,15 @@ internal sealed class NodeParts : IAsyncDisposable
             return;
         }
 
-        X509Certificate2? certificate = null;
-        if (options.CertificateFolder is { } folder && !BindRules.IsLoopback(options.HttpHost))
-        {
-            _certificate = NodeCertificate.Load(folder);
-            certificate = _certificate.Certificate;
-        }
-
+        var certificate = BindRules.IsLoopback(options.HttpHost) ? null : NodeIdentity.Of(system)?.Certificate.Certificate;
         _http = await HttpHost.StartAsync(
             new HttpHostSettings(options.HttpHost, port, certificate),
             new GatewayBackend(new GatewayClient(system, gateway), models, feed),
             new ClusterApi(feed, Manifests(options.ModelFolders), ledger),
             new HttpApiSettings(limits.HttpBodyBytes, limits.DefaultMaxTokens, limits.MaxTokens),
             log,
-            TimeProvider.System);
+            TimeProvider.System,
+            membership);
     }
 
     private static Dictionary<ModelId, ModelManifest> Manifests(IReadOnlyList<string> folders)

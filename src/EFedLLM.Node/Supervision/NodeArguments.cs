@@ -21,6 +21,8 @@ internal static class NodeArguments
         Add("--http-host", options.HttpHost);
         Add("--chat-template", options.ChatTemplate);
         Add("--cert", options.CertificateFolder);
+        Add("--ca", options.AuthorityFolder);
+        Add("--enrol-port", options.AuthorityFolder is null ? null : Text(options.EnrolPort));
         Add("--config", options.ConfigurationFile);
         Add("--network", options.Profile == NetworkProfile.Wan ? "wan" : "lan");
         foreach (var model in options.ModelFolders)

@@ -26,6 +26,8 @@ public class NodeArgumentsTests
         HttpHost = "localhost",
         HttpPort = 0,
         CertificateFolder = Path.GetFullPath("/certificates"),
+        AuthorityFolder = Path.GetFullPath("/authority"),
+        EnrolPort = 7081,
         Profile = NetworkProfile.Wan,
         ConfigurationFile = Path.GetFullPath("/settings.conf"),
         Supervised = true,

@@ -55,6 +55,8 @@ internal sealed class MessageSamples
         AddDevices(refs);
         AddLedger();
         AddLeaving();
+        Add(Gen.Select(Gen.Byte.Array[1, ProtocolLimits.RevocationBytes], Gen.Byte.Array[ProtocolLimits.AuthoritySignatureBytes])
+            .Select((content, signature) => new SignedRevocation(content, signature)));
     }
 
     private static Gen<T> Any<T>(params T[] values) => Gen.Int[0, values.Length - 1].Select(index => values[index]);

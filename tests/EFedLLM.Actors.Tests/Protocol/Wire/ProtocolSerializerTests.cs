@@ -65,6 +65,7 @@ public sealed class ProtocolSerializerTests(WireFixture fixture) : IClassFixture
                 ["SequenceEncoded"] = "se",
                 ["ServedModel"] = "sm",
                 ["SessionMoving"] = "sv",
+                ["SignedRevocation"] = "rv",
                 ["SessionOpened"] = "so",
                 ["SessionRefused"] = "sr",
                 ["StepFailed"] = "sf",
