@@ -40,15 +40,16 @@ internal sealed class NodeParts : IAsyncDisposable
     /// <param name="options">What the node is and does.</param>
     /// <param name="view">Its view actor.</param>
     /// <param name="feed">The same for code outside actors.</param>
+    /// <param name="leave">How it is asked to leave.</param>
     /// <param name="log">Takes the log.</param>
     /// <param name="cancellation">Gives up waiting for the cluster.</param>
     public static async Task<NodeParts> StartAsync(
-        ActorSystem system, NodeOptions options, IActorRef view, ViewFeed feed, ILoggerProvider log, CancellationToken cancellation)
+        ActorSystem system, NodeOptions options, IActorRef view, ViewFeed feed, LeaveRequest leave, ILoggerProvider log, CancellationToken cancellation)
     {
         var parts = new NodeParts();
         try
         {
-            await parts.StartAllAsync(system, options, view, feed, log, cancellation);
+            await parts.StartAllAsync(system, options, view, feed, leave, log, cancellation);
             return parts;
         }
         catch
@@ -91,7 +92,7 @@ internal sealed class NodeParts : IAsyncDisposable
     }
 
     private async Task StartAllAsync(
-        ActorSystem system, NodeOptions options, IActorRef view, ViewFeed feed, ILoggerProvider log, CancellationToken cancellation)
+        ActorSystem system, NodeOptions options, IActorRef view, ViewFeed feed, LeaveRequest leave, ILoggerProvider log, CancellationToken cancellation)
     {
         var limits = NodeLimits.Read(system.Settings.Config);
         var membership = await StartMembershipAsync(system, options, feed, log);
@@ -111,6 +112,7 @@ internal sealed class NodeParts : IAsyncDisposable
         if (options.Has(NodeRoles.Anchor))
         {
             system.StartPlacement(view, limits, options.ExpectedDevices);
+            system.StartGhostWatch();
         }
 
         if (options.Has(NodeRoles.Device))
@@ -125,6 +127,9 @@ internal sealed class NodeParts : IAsyncDisposable
                 View = view,
                 Blobs = await StartFilesAsync(system, options, log),
                 Report = report => Task.Run(async () => (await _reporter.Value).Tell(report)),
+                DrainGrace = limits.DrainTime,
+                LeaveAsked = leave.Ask,
+                LeaveTold = leave.Tell,
             });
         }
 

@@ -54,6 +54,7 @@ internal sealed class MessageSamples
         AddGateway();
         AddDevices(refs);
         AddLedger();
+        AddLeaving();
         Add(Gen.Select(Gen.Byte.Array[1, ProtocolLimits.RevocationBytes], Gen.Byte.Array[ProtocolLimits.AuthoritySignatureBytes])
             .Select((content, signature) => new SignedRevocation(content, signature)));
     }
@@ -181,6 +182,12 @@ internal sealed class MessageSamples
             .Select((model, range, one, other) => new FetchingRange(model, range, Math.Min(one, other), Math.Max(one, other)));
         return Gen.Select(Gen.Int[0, ushort.MaxValue], held.Array[0, 4], fetching.Array[0, 4])
             .Select((port, files, ranges) => new BlobOffer(port, [.. files], [.. ranges]));
+    }
+
+    private void AddLeaving()
+    {
+        Add(Devices.Select(device => new LeaveCluster(device)));
+        Add(Gen.Select(Devices, Texts.Null(), Gen.Int[0, int.MaxValue]).Select((device, refusal, seconds) => new LeaveAnswer(device, refusal, seconds)));
     }
 
     private void AddLedger()
