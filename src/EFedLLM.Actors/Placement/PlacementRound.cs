@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Akka.Actor;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Transformer.Checkpoints;
 
@@ -11,8 +12,10 @@ internal static class PlacementRound
     /// <param name="view">The cluster.</param>
     /// <param name="cacheShare">The part of a device's memory that is kept for caches, 0 to 1.</param>
     /// <param name="previous">The plans so far.</param>
+    /// <param name="away">Nodes that did not answer for a while, or null: their devices get nothing.</param>
     /// <returns>One plan for each model of the view; the same object where nothing changes. Versions grow over all models, so that a model that comes back is not behind what devices remember of it.</returns>
-    public static ImmutableDictionary<ModelId, PlacementPlan> Run(ClusterView view, double cacheShare, ImmutableDictionary<ModelId, PlacementPlan> previous)
+    public static ImmutableDictionary<ModelId, PlacementPlan> Run(
+        ClusterView view, double cacheShare, ImmutableDictionary<ModelId, PlacementPlan> previous, IReadOnlySet<Address>? away = null)
     {
         var plans = ImmutableDictionary.CreateBuilder<ModelId, PlacementPlan>();
         var left = view.Devices.ToDictionary(device => device.Device, device => (long)(Math.Max(device.MemoryBytes, 0) * (1 - cacheShare)));
@@ -26,7 +29,10 @@ internal static class PlacementRound
                 device.BytesPerSecond,
                 device.Models.Contains(model.Model),
                 device.Loaded.Where(loaded => loaded.Model == model.Model).Select(loaded => (LayerRange?)loaded.Range).FirstOrDefault(),
-                device.Leaving)).ToList();
+                device.Leaving)
+            {
+                Away = away?.Contains(device.Node) == true,
+            }).ToList();
             var plan = PlacementPlanner.Plan(model, devices, before);
             plans[model.Model] = ReferenceEquals(plan, before) ? plan : plan with { Version = ++version };
             var costs = new UnitCosts(model);
