@@ -108,26 +108,28 @@ public static class PlacementPlanner
 
         // Whoever starts from nothing may choose how large the stages are; otherwise what there is goes on.
         var fresh = !kept.Any(range => range is not null);
-        var best = Settle(kept, held, before, most);
+        var best = Settle(devices, kept, held, before, most);
         for (var stages = most / 2; stages >= 1 && best.Fewest < holders && fresh; stages /= 2)
         {
-            var larger = Settle(kept, held, before, stages);
+            var larger = Settle(devices, kept, held, before, stages);
             best = larger.Fewest > best.Fewest ? larger : best;
         }
 
         // A division that is exact where memory is tight loads more than moves would.
         if (!IsRoute(best) || (fresh && best.Fewest < holders))
         {
-            var spread = Spread(before, previous, held);
+            var spread = Spread(devices, before, previous, held);
             best = spread is not null && (!IsRoute(best) || spread.Fewest > best.Fewest) ? spread : best;
         }
 
-        var settled = Settle(best.Ranges, held, before, most);
+        var settled = Settle(devices, best.Ranges, held, before, most);
         settled.Explain(best);
         best = settled;
 
         // What is held does not count here: what would be twice as quick must be the same when it is asked again.
-        if (best.Least < best.Share / 4 && Spread([], null, new LayerRange?[devices.Count]) is { } other && other.Fewest >= best.Fewest && other.Least >= 2 * best.Least)
+        if (best.Least < best.Share / 4
+            && Spread(devices.ConvertAll(device => device with { Loaded = null, HeldUnits = [] }), [], null, new LayerRange?[devices.Count]) is { } other
+            && other.Fewest >= best.Fewest && other.Least >= 2 * best.Least)
         {
             best = other;
         }
@@ -152,14 +154,14 @@ public static class PlacementPlanner
 
         return ranges;
 
-        NestedPlacement Settle(LayerRange?[] start, LayerRange?[] holding, Dictionary<DeviceId, LayerRange> told, int stages)
+        NestedPlacement Settle(List<PlacementDevice> some, LayerRange?[] start, LayerRange?[] holding, Dictionary<DeviceId, LayerRange> told, int stages)
         {
             var goal = new NestedGoal(holders, stages, tooSlow * costs.Reads(0, costs.Count) / (stages * median));
             var known = told.Values.Where(range => range.IsValid(model.Layers)).OrderBy(range => range.First).ThenByDescending(range => range.End).ToList();
-            var last = new NestedPlacement(costs, devices, start, holding, known, sites, goal);
+            var last = new NestedPlacement(costs, some, start, holding, known, sites, goal);
             for (var pass = 1; pass < MostPasses; pass++)
             {
-                var next = new NestedPlacement(costs, devices, last.Ranges, holding, [], sites, goal);
+                var next = new NestedPlacement(costs, some, last.Ranges, holding, [], sites, goal);
                 if (next.Ranges.AsSpan().SequenceEqual(last.Ranges))
                 {
                     break;
@@ -172,9 +174,9 @@ public static class PlacementPlanner
             return last;
         }
 
-        NestedPlacement? Spread(Dictionary<DeviceId, LayerRange> told, PlacementPlan? plan, LayerRange?[] holding)
-            => SpreadPlacement.Cover(model, costs, devices, able, told, plan) is { } ranges
-                ? Settle([.. devices.Select(device => ranges.TryGetValue(device.Device, out var range) ? range : (LayerRange?)null)], holding, told, most)
+        NestedPlacement? Spread(List<PlacementDevice> some, Dictionary<DeviceId, LayerRange> told, PlacementPlan? plan, LayerRange?[] holding)
+            => SpreadPlacement.Cover(model, costs, some, able, told, plan) is { } ranges
+                ? Settle(some, [.. some.Select(device => ranges.TryGetValue(device.Device, out var range) ? range : (LayerRange?)null)], holding, told, most)
                 : null;
 
         static bool IsRoute(NestedPlacement placement) => placement.Hops() is <= ProtocolLimits.Hops;
