@@ -24,4 +24,6 @@ namespace EFedLLM.Node.Api;
 [JsonSerializable(typeof(ClusterFacts))]
 [JsonSerializable(typeof(LedgerFacts))]
 [JsonSerializable(typeof(LedgerDevice))]
+[JsonSerializable(typeof(PlanFacts))]
+[JsonSerializable(typeof(IReadOnlyList<SimulationRow>))]
 internal sealed partial class ApiJson : JsonSerializerContext;

@@ -9,13 +9,15 @@ namespace EFedLLM.Node.CommandLine;
 internal static class ClusterCommand
 {
     /// <summary>Creates the command with its verbs.</summary>
-    public static Command Create() => new("cluster", "Look at a cluster: members, devices, layers.")
+    public static Command Create() => new("cluster", "Look at a cluster: members, devices, layers, plans.")
     {
         Verb("show", "Members, devices and models, all at once.", ClusterTables.Show),
         Verb("members", "The nodes with their roles and states.", ClusterTables.Members),
         Verb("leader", "The cluster's leader.", facts => Console.Out.WriteLine(facts.Leader ?? "none")),
         Verb("status", "Whether each model can be asked, and if not, why.", ClusterTables.Models),
         Verb("shards", "Which device holds which layers, with memory, bits and rank.", ClusterTables.Shards),
+        PlanCommand.Create(),
+        SimulateCommand.Create(),
     };
 
     private static Command Verb(string name, string description, Action<ClusterFacts> print)
