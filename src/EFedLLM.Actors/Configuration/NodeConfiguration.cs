@@ -177,6 +177,11 @@ public static class NodeConfiguration
             Line("efedllm.device.threads", $"{threads}");
         }
 
+        if (settings.RepairTimeout is { } patience)
+        {
+            Line("efedllm.pipeline.repair-timeout", $"{(long)patience.TotalMilliseconds} ms");
+        }
+
         return hocon.ToString();
     }
 

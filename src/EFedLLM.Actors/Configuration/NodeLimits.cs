@@ -66,6 +66,12 @@ public sealed record NodeLimits
     /// <summary>How long a hop may take to say that it is there.</summary>
     public required TimeSpan ProbeDeadline { get; init; }
 
+    /// <summary>How long a hop whose connection broke may take to answer over another one.</summary>
+    public required TimeSpan ReconnectDeadline { get; init; }
+
+    /// <summary>How long a session that lost a hop waits for devices that cover the model again.</summary>
+    public required TimeSpan RepairTimeout { get; init; }
+
     /// <summary>Reads and judges the settings of a whole configuration.</summary>
     /// <param name="configuration">As <see cref="NodeConfiguration.Build(NodeSettings)"/> returns it.</param>
     /// <exception cref="ConfigurationException">A value is impossible; the message names its key.</exception>
@@ -98,6 +104,8 @@ public sealed record NodeLimits
             StepDeadline = pipeline.Duration("step-deadline", TimeSpan.FromMilliseconds(1), day),
             RowDeadline = pipeline.Duration("row-deadline", TimeSpan.Zero, day),
             ProbeDeadline = pipeline.Duration("probe-deadline", TimeSpan.FromMilliseconds(1), day),
+            ReconnectDeadline = pipeline.Duration("reconnect-deadline", TimeSpan.FromMilliseconds(1), day),
+            RepairTimeout = pipeline.Duration("repair-timeout", TimeSpan.FromMilliseconds(1), day),
         };
     }
 }

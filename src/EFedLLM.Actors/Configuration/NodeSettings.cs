@@ -37,4 +37,7 @@ public sealed record NodeSettings
 
     /// <summary>Compute threads, or null for what the configuration says.</summary>
     public int? Threads { get; init; }
+
+    /// <summary>How long an answer that lost a device waits for others, or null for what the configuration says.</summary>
+    public TimeSpan? RepairTimeout { get; init; }
 }

@@ -22,6 +22,11 @@ internal static class EncodingRules
             return $"The model '{name}' is an encoder: it generates no text. Ask it for embeddings (/v1/embeddings), or another model for an answer.";
         }
 
+        if (prompt.ScorePrompt)
+        {
+            return $"The model '{name}' is an encoder: it says of no text how likely it is.";
+        }
+
         return shape.OutputWidth(prompt.Output) == 0 ? $"The model '{name}' has no {prompt.Output.ToString().ToLowerInvariant()}."
             : prompt.Input.Messages is not null ? $"The model '{name}' is an encoder: it takes text or token ids, and no chat."
             : null;

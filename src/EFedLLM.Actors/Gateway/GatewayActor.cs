@@ -118,7 +118,7 @@ internal sealed class GatewayActor : ReceiveActor, IWithTimers
             return (GenerationError.UnknownModel, $"There is no model '{prompt.Model}' here. There are: {string.Join(", ", _settings.Models.Select(model => model.Served.Name))}.");
         }
 
-        var unfit = EncodingRules.Problem(prompt, Model(prompt.Model)!) ?? PromptEncoder.Problem(prompt.Input, prompt.Settings, _settings.Limits);
+        var unfit = EncodingRules.Problem(prompt, Model(prompt.Model)!) ?? PromptEncoder.Problem(prompt, _settings.Limits);
         return unfit is null ? null : (GenerationError.Invalid, unfit);
     }
 
@@ -130,7 +130,7 @@ internal sealed class GatewayActor : ReceiveActor, IWithTimers
     {
         Timers.Cancel((nameof(WaitingOver), entry.Prompt.Id));
         var (prompt, model, limits) = (entry.Prompt, entry.Model, _settings.Limits);
-        Task.Run(() => PromptEncoder.Encode(model, prompt.Input, prompt.Settings, limits))
+        Task.Run(() => PromptEncoder.Encode(model, prompt, limits))
             .PipeTo(Self, success: encoded => new PromptEncoded(entry, encoded), failure: error => new PromptNotEncoded(entry, error));
     }
 
@@ -180,10 +180,11 @@ internal sealed class GatewayActor : ReceiveActor, IWithTimers
 
         var plan = new GenerationPlan(
             id, SessionId.New(), entry.Model.Served, entry.Model.Shape.VocabularySize, route, encoded.Tokens, encoded.Settings, _settings.Limits, entry.Arrived,
-            entry.Prompt.Output, entry.Model.Shape.OutputWidth(entry.Prompt.Output));
+            entry.Prompt.Output, entry.Model.Shape.OutputWidth(entry.Prompt.Output), entry.Prompt.ScorePrompt);
         var answer = new AnswerText(entry.Model.Tokenizer, encoded.Settings, entry.Model.Shape.EndTokens);
         var (client, reporter, time) = (entry.Client, _settings.Reporter, _settings.Time);
         entry.Pipeline = Context.Watch(Context.ActorOf(Props.Create(() => new InferencePipeline(plan, answer, client, reporter, time)), $"session-{plan.Session}"));
+        entry.Pipeline.Tell(_view);
     }
 
     /// <summary>Every way is closed. One that never was open opens with a change of the view; one that refused may open by itself.</summary>

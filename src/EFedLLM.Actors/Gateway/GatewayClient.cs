@@ -66,6 +66,7 @@ public sealed class GatewayClient(ActorSystem system, IActorRef gateway)
         {
             (_prompt, _gateway, _events) = (prompt, gateway, events);
             Receive<GenerationStarted>(message => message.Id == prompt.Id, message => Pass(message, isLast: false));
+            Receive<PromptScored>(message => message.Id == prompt.Id, message => Pass(message, isLast: false));
             Receive<TextEncoded>(message => message.Id == prompt.Id, message => Pass(message, isLast: false));
             Receive<TokenGenerated>(message => message.Id == prompt.Id, message => Pass(message, isLast: false));
             Receive<GenerationFinished>(message => message.Id == prompt.Id, message => Pass(message, isLast: true));

@@ -11,16 +11,18 @@ internal static class PromptEncoder
 {
     /// <summary>What is wrong with a prompt's form, as far as can be said without looking at its text: cheap enough for an actor.</summary>
     /// <returns>The problem for people, or null.</returns>
-    public static string? Problem(PromptInput input, GenerationSettings settings, NodeLimits limits)
+    public static string? Problem(Prompt prompt, NodeLimits limits)
     {
+        var (input, settings) = (prompt.Input, prompt.Settings);
         if ((input.Text is null ? 0 : 1) + (input.Messages is null ? 0 : 1) + (input.Tokens is null ? 0 : 1) != 1)
         {
             return "A prompt is exactly one of text, messages and token ids.";
         }
 
-        if (settings.MaxTokens < 1 || settings.MaxTokens > limits.MaxTokens)
+        var least = prompt.ScorePrompt ? 0 : 1;
+        if (settings.MaxTokens < least || settings.MaxTokens > limits.MaxTokens)
         {
-            return $"max_tokens is {settings.MaxTokens}; it must be 1 to {limits.MaxTokens}.";
+            return $"max_tokens is {settings.MaxTokens}; it must be {least} to {limits.MaxTokens}.";
         }
 
         if (SamplingRules.Problem(settings.Sampling) is { } problem)
@@ -43,8 +45,9 @@ internal static class PromptEncoder
     }
 
     /// <summary>Encodes a prompt whose form is in order. Takes long for a long one.</summary>
-    public static EncodedPrompt Encode(GatewayModel model, PromptInput input, GenerationSettings settings, NodeLimits limits)
+    public static EncodedPrompt Encode(GatewayModel model, Prompt prompt, NodeLimits limits)
     {
+        var (input, settings) = (prompt.Input, prompt.Settings);
         ImmutableArray<int> tokens;
         try
         {
@@ -85,6 +88,14 @@ internal static class PromptEncoder
             return tokens.Length <= model.Served.ContextLength
                 ? new EncodedPrompt(tokens, settings with { MaxTokens = 1 })
                 : EncodedPrompt.Refuse(settings, GenerationError.TooLong, $"The input has {tokens.Length} tokens; {model.Served.Name} takes at most {model.Served.ContextLength}. Cut it into shorter ones.");
+        }
+
+        if (settings.MaxTokens == 0)
+        {
+            // The last token is only scored, so it needs no place.
+            return tokens.Length < 2 ? EncodedPrompt.Refuse(settings, GenerationError.Invalid, "A prompt of one token has nothing to be scored by, and no token is asked for.")
+                : tokens.Length - 1 > model.Served.ContextLength ? EncodedPrompt.Refuse(settings, GenerationError.TooLong, $"The prompt has {tokens.Length} tokens; {model.Served.Name} can score at most {model.Served.ContextLength + 1}.")
+                : new EncodedPrompt(tokens, settings);
         }
 
         var room = model.Served.ContextLength - tokens.Length;

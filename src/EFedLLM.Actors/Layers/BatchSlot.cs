@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Sampling;
 
@@ -36,13 +37,16 @@ internal sealed class BatchSlot
     /// <summary>Why computing failed, for people; null when it did not.</summary>
     public string? Error { get; set; }
 
+    /// <summary>How likely the tokens behind the first positions were, where that is asked for; as many as the prompt has more tokens.</summary>
+    public ImmutableArray<TokenChoice> Scores { get; set; } = [];
+
     /// <summary>The token, where one is drawn.</summary>
     public TokenChoice Choice { get; set; }
 
     /// <summary>Begins anew for <paramref name="session"/>.</summary>
     public void Reset(ShardSession session)
     {
-        (Session, Epoch, Position, Rows, Sample, Microseconds, Error, Choice) = (session, session.Epoch, 0, 0, false, 0, null, default);
+        (Session, Epoch, Position, Rows, Sample, Microseconds, Error, Choice, Scores) = (session, session.Epoch, 0, 0, false, 0, null, default, []);
         _parts.Clear();
         if (Before.Length != session.Open.HopIndex)
         {
@@ -56,7 +60,7 @@ internal sealed class BatchSlot
     public void Release()
     {
         _parts.Clear();
-        (Step.Tokens, Step.Hidden, Step.Logits) = (default, default, default);
+        (Step.Tokens, Step.Hidden, Step.Logits, Scores) = (default, default, default, []);
     }
 
     /// <summary>Appends rows of a piece.</summary>

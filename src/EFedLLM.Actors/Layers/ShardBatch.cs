@@ -1,5 +1,7 @@
+using System.Collections.Immutable;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using EFedLLM.Actors.Protocol;
 using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Kernels;
 using EFedLLM.Transformer.Sampling;
@@ -15,6 +17,9 @@ namespace EFedLLM.Actors.Layers;
 /// <param name="done">Called on the compute thread when the results are there.</param>
 internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action done) : IComputeJob
 {
+    // Rows whose logits are all looked at make a buffer of that many values at most.
+    private const int MostScoredLogits = 1 << 22;
+
     private readonly int _mostRows = mostRows;
     private readonly List<BatchSlot> _slots = [];
     private readonly Sampler _sampler = new();
@@ -49,7 +54,7 @@ internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action do
         slot.Reset(session);
 
         // A whole sequence may go beyond the batch's room, as long as there is any.
-        session.Steps.Take(session.IsWhole ? int.MaxValue : Math.Min(most, Room), slot);
+        session.Steps.Take(session.IsWhole ? int.MaxValue : Math.Min(Math.Min(most, Room), MostRowsOf(session)), slot);
         session.ComputingRows = slot.Rows;
         Room -= slot.Rows;
         return slot.Rows;
@@ -94,7 +99,7 @@ internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action do
         {
             // Nothing of it leaves the shard, so it is one buffer for ever.
             Grow(ref _hidden, (_mostRows - Room) * width);
-            Grow(ref _logits, shard.Shape.Encoder is null ? Count * vocabulary : 0);
+            Grow(ref _logits, shard.Shape.Encoder is null ? LogitRows() * vocabulary : 0);
         }
 
         if (_steps.Length < Count)
@@ -121,15 +126,45 @@ internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action do
                 step.Output = slot.Session.Open.Output;
                 step.Logits = new float[shard.Shape.OutputWidth(step.Output)];
             }
-            else if (HasHead && slot.Sample)
+            else if (HasHead)
             {
-                (step.LogitRows, step.Logits) = (1, _logits.AsMemory(draws++ * vocabulary, vocabulary));
+                step.LogitRows = LogitRows(slot);
+                step.Logits = _logits.AsMemory(draws * vocabulary, step.LogitRows * vocabulary);
+                draws += step.LogitRows;
             }
 
             row += slot.Rows;
             LoadInput(slot);
         }
     }
+
+    /// <summary>Rows of a session that one batch takes: fewer where all of their logits are looked at, which also go out as one message.</summary>
+    private int MostRowsOf(ShardSession session)
+    {
+        if (!HasHead || !session.IsScored)
+        {
+            return int.MaxValue;
+        }
+
+        const int BytesOfProbability = 12;
+        var bytes = (2 + session.Open.Sampling.TopLogprobs) * BytesOfProbability;
+        return Math.Max(1, Math.Min(MostScoredLogits / shard.Shape.VocabularySize, ProtocolLimits.ActivationBytes / bytes));
+    }
+
+    private int LogitRows()
+    {
+        var rows = 0;
+        foreach (var slot in Slots)
+        {
+            rows += LogitRows(slot);
+        }
+
+        return rows;
+    }
+
+    /// <summary>Rows whose logits are wanted: all of a prompt that is scored, else the one that a token is drawn from.</summary>
+    private static int LogitRows(BatchSlot slot)
+        => slot.Session.IsScored && slot.Position + 1 < slot.Session.Open.Scored.Length ? slot.Rows : slot.Sample ? 1 : 0;
 
     private void LoadInput(BatchSlot slot)
     {
@@ -232,13 +267,35 @@ internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action do
 
             try
             {
-                slot.Choice = _sampler.Draw(slot.Step.Logits.Span, slot.Session.Open.Sampling, slot.Position + slot.Rows);
+                var (sampling, vocabulary) = (slot.Session.Open.Sampling, shard.Shape.VocabularySize);
+                slot.Scores = Scores(slot);
+                if (slot.Sample)
+                {
+                    slot.Choice = _sampler.Draw(slot.Step.Logits.Span.Slice((slot.Step.LogitRows - 1) * vocabulary, vocabulary), sampling, slot.Position + slot.Rows);
+                }
             }
             catch (ArithmeticException e)
             {
                 slot.Error = $"no token could be drawn: {e.Message}";
             }
         }
+    }
+
+    private ImmutableArray<TokenChoice> Scores(BatchSlot slot)
+    {
+        var (open, vocabulary) = (slot.Session.Open, shard.Shape.VocabularySize);
+        if (!slot.Session.IsScored || slot.Position + 1 >= open.Scored.Length)
+        {
+            return [];
+        }
+
+        var scores = new TokenChoice[Math.Min(slot.Rows, open.Scored.Length - slot.Position - 1)];
+        for (var row = 0; row < scores.Length; row++)
+        {
+            scores[row] = _sampler.Score(slot.Step.Logits.Span.Slice(row * vocabulary, vocabulary), open.Scored[slot.Position + row + 1], open.Sampling);
+        }
+
+        return ImmutableCollectionsMarshal.AsImmutableArray(scores);
     }
 
     private static int Microseconds(long start) => (int)Math.Min(int.MaxValue, Stopwatch.GetElapsedTime(start).TotalMicroseconds);

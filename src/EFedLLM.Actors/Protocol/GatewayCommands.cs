@@ -23,6 +23,7 @@ public sealed record PromptInput(string? Text = null, ImmutableArray<ChatMessage
 /// <summary>
 /// To the GatewayActor: generate. The sender gets <see cref="GenerationStarted"/>, then one <see cref="TokenGenerated"/>
 /// per token in order, then one <see cref="GenerationFinished"/>; or at any point one <see cref="GenerationFailed"/>, after which nothing follows.
+/// Before the tokens come <see cref="PromptScored"/>, where they are asked for.
 /// An encoder generates nothing: it is asked for an <paramref name="Output"/>, and gives one <see cref="TextEncoded"/> in the tokens' place.
 /// </summary>
 /// <param name="Id">Chosen by the sender; comes back with every answer.</param>
@@ -30,10 +31,11 @@ public sealed record PromptInput(string? Text = null, ImmutableArray<ChatMessage
 /// <param name="Settings">How to generate.</param>
 /// <param name="Model">A model's name or id, or null for the cluster's.</param>
 /// <param name="Output">What an encoder is to make of the input; <see cref="SequenceOutput.None"/> to generate.</param>
-public sealed record Prompt(PromptId Id, PromptInput Input, GenerationSettings Settings, string? Model = null, SequenceOutput Output = SequenceOutput.None) : ICommand
+/// <param name="ScorePrompt">Whether the prompt itself is scored: <see cref="PromptScored"/> says how likely each of its tokens was. With 0 as <see cref="GenerationSettings.MaxTokens"/> nothing is generated after it.</param>
+public sealed record Prompt(PromptId Id, PromptInput Input, GenerationSettings Settings, string? Model = null, SequenceOutput Output = SequenceOutput.None, bool ScorePrompt = false) : ICommand
 {
     /// <inheritdoc/>
-    public bool Equals(Prompt? other) => other is not null && Id == other.Id && Input == other.Input && Model == other.Model && Output == other.Output
+    public bool Equals(Prompt? other) => other is not null && Id == other.Id && Input == other.Input && Model == other.Model && Output == other.Output && ScorePrompt == other.ScorePrompt
         && Settings.Stop.AsSpan().SequenceEqual(other.Settings.Stop.AsSpan())
         && (Settings with { Stop = [] }) == (other.Settings with { Stop = [] });
 

@@ -14,12 +14,15 @@ namespace EFedLLM.Compression.Allocation;
 /// </summary>
 internal sealed class SurveyPass
 {
-    /// <summary>Rows of a matrix that stand for all in the comparison of forms.</summary>
-    private const int SampleRows = 256;
+    /// <summary>Weights of a matrix that stand for all in the comparison of forms, and the fewest rows that they are.</summary>
+    private const int SampleWeights = 1 << 18;
+    private const int LeastSampleRows = 64;
 
     private const int MostProbeTokens = 2048;
 
-    /// <summary>Multiplications that measuring sensitivities may take, unless a single sequence needs more.</summary>
+    private const int LeastProbeTokens = 64;
+
+    /// <summary>Multiplications that measuring sensitivities may take, unless the fewest tokens need more.</summary>
     private const double ProbeProducts = 4e12;
 
     private readonly CalibrationContext _context;
@@ -54,12 +57,11 @@ internal sealed class SurveyPass
             var unit = Survey(layer + 1, moments, [.. LayerMatrices.Of(weights).Select(matrix => matrix.Bias)]);
             clock.Run(Stage.Allocation, () =>
             {
-                foreach (var stream in probes)
-                {
-                    stream.Advance(weights, null, threads, cancellation);
-                }
-
-                probes.AddRange(unit.Select((draft, index) => probe.Through(LayerMatrices.With(weights, index, draft.Rounded!), threads, cancellation)));
+                // Each is too short for several threads, but they are many.
+                Each(probes.Count, index => probes[index].Advance(weights, null, 1, cancellation));
+                var begun = new ResidualStream[unit.Length];
+                Each(unit.Length, index => begun[index] = probe.Through(LayerMatrices.With(weights, index, unit[index].Rounded!), 1, cancellation));
+                probes.AddRange(begun);
                 probe.Advance(weights, null, threads, cancellation);
             });
             drafts.AddRange(unit.Select(draft => draft with { Rounded = null }));
@@ -80,15 +82,26 @@ internal sealed class SurveyPass
         return new ModelSurvey([.. drafts.Zip(divergences, (draft, divergence) => new MatrixSurvey(draft.Unit, draft.Site, divergence, draft.Forms))], loss, [.. _branches]);
     }
 
-    /// <summary>Chunks that predictions are compared on, spread over the calibration text.</summary>
+    /// <summary>
+    /// Chunks that predictions are compared on, spread over the calibration text; the beginning of one where a whole one is
+    /// too much. A rounded matrix goes through what follows it, which is half of the model on average.
+    /// </summary>
     private IEnumerable<ReadOnlyMemory<int>> ProbeChunks()
     {
-        var (shape, chunks) = (_context.Shape, _context.Tokens.Calibration);
+        var (shape, chunks, length) = (_context.Shape, _context.Tokens.Calibration, _context.Tokens.Length);
         var matrices = Enumerable.Range(1, shape.Layers + 1).Sum(unit => ManifestLayout.Sites(shape, unit).Length);
-        var affordable = ProbeProducts / ((double)matrices * ManifestLayout.ParametersPerToken(shape));
-        var count = (int)Math.Clamp(Math.Min(affordable, MostProbeTokens) / _context.Tokens.Length, 1, chunks.Length);
+        var affordable = Math.Min(ProbeProducts / (matrices * ManifestLayout.ParametersPerToken(shape) / 2.0), MostProbeTokens);
+        if (affordable < length)
+        {
+            return [chunks[0][..Math.Min(length, Math.Max((int)affordable, LeastProbeTokens))]];
+        }
+
+        var count = (int)Math.Min(affordable / length, chunks.Length);
         return Enumerable.Range(0, count).Select(index => chunks[(int)((long)index * chunks.Length / count)]);
     }
+
+    private void Each(int count, Action<int> run) =>
+        Parallel.For(0, count, new ParallelOptions { MaxDegreeOfParallelism = _context.Threads, CancellationToken = _context.Cancellation }, run);
 
     private Draft[] Survey(int unit, SiteMoments moments, IReadOnlyList<float[]?> biases)
     {
@@ -139,7 +152,7 @@ internal sealed class SurveyPass
 
     private ImmutableArray<FormError> FormErrors(float[] weights, ManifestSite site, double[] moment, ErrorFeedback feedback)
     {
-        var rows = Math.Min(SampleRows, site.Outputs);
+        var rows = Math.Min(Math.Max(SampleWeights / site.Inputs, LeastSampleRows), site.Outputs);
         var sample = new float[(long)rows * site.Inputs];
         for (var row = 0; row < rows; row++)
         {
@@ -147,7 +160,7 @@ internal sealed class SurveyPass
         }
 
         var errors = new FormError[MatrixSurvey.Candidates.Length];
-        Parallel.For(0, errors.Length, new ParallelOptions { MaxDegreeOfParallelism = _context.Threads, CancellationToken = _context.Cancellation }, index =>
+        Each(errors.Length, index =>
         {
             var form = MatrixSurvey.Candidates[index];
             var rounded = GptqRounder.Round(sample, rows, site.Inputs, form, feedback, 1, null, _context.Cancellation);
@@ -159,12 +172,15 @@ internal sealed class SurveyPass
     private double[] Divergences(ResidualStream probe, List<ResidualStream> probes, HeadWeights head, HeadWeights roundedHead)
     {
         var (threads, cancellation) = (_context.Threads, _context.Cancellation);
-        var length = _context.Tokens.Length;
+        var length = probe.Length;
         var reference = new ReferenceDistribution(probe.Sequences * length, _context.Shape.VocabularySize);
         probe.Project(head, (sequence, position, logits) => reference.Set(sequence * length + position, logits), null, threads, cancellation);
-        return [.. probes.Select(stream => Divergence(stream, head)), Divergence(probe, roundedHead)];
+        var divergences = new double[probes.Count + 1];
+        Each(probes.Count, index => divergences[index] = Divergence(probes[index], head, 1));
+        divergences[^1] = Divergence(probe, roundedHead, threads);
+        return divergences;
 
-        double Divergence(ResidualStream stream, HeadWeights projection)
+        double Divergence(ResidualStream stream, HeadWeights projection, int threads)
         {
             var sum = stream.Project(projection, (sequence, position, logits) => reference.Divergence(sequence * length + position, logits), null, threads, cancellation);
 

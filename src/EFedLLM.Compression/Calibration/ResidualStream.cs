@@ -42,6 +42,9 @@ internal sealed class ResidualStream
     /// <summary>[sequences, length, hidden].</summary>
     public float[] Values { get; }
 
+    /// <summary>Positions of a sequence.</summary>
+    public int Length => _length;
+
     /// <summary>Number of sequences.</summary>
     public int Sequences => Values.Length / SequenceValues;
 

@@ -17,6 +17,7 @@ internal static class EventTranslator
             started.Session.ToString(), started.ModelName, started.Model.Value, started.PromptTokens,
             [.. started.Route.Select(hop => new RouteHop(
                 hop.Device.Value, hop.Address, hop.Range.First, hop.Range.End, layers is { } depth ? hop.Range.Describe(depth) : null))]),
+        PromptScored scored => new PromptEvent(scored.Index, [.. scored.Choices.Select(choice => new ScoredToken(choice.Id, choice.Logprob, Top(choice)))]),
         TokenGenerated token => new TokenEvent(
             token.Index, token.Choice.Id, token.Choice.Logprob,
             Top(token.Choice), token.Text, token.TransportMilliseconds),

@@ -2,9 +2,10 @@ using System.Text.Json.Serialization;
 
 namespace EFedLLM.Node.Api;
 
-/// <summary>One line of the answer of <c>POST /efedllm/v1/generate</c>: started, then token by token, then finished; or at any point failed.</summary>
+/// <summary>One line of the answer of <c>POST /efedllm/v1/generate</c>: started, then the prompt's scores where they are asked for, then token by token, then finished; or at any point failed.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "event")]
 [JsonDerivedType(typeof(StartedEvent), "started")]
+[JsonDerivedType(typeof(PromptEvent), "prompt")]
 [JsonDerivedType(typeof(TokenEvent), "token")]
 [JsonDerivedType(typeof(FinishedEvent), "finished")]
 [JsonDerivedType(typeof(FailedEvent), "failed")]
@@ -17,6 +18,17 @@ internal abstract record GenerateEvent;
 /// <param name="PromptTokenIds">The prompt as token ids.</param>
 /// <param name="Route">The hops in order.</param>
 internal sealed record StartedEvent(string Session, string Model, string ModelId, IReadOnlyList<int> PromptTokenIds, IReadOnlyList<RouteHop> Route) : GenerateEvent;
+
+/// <summary>Some of the prompt's own tokens are scored, in order from its second one on; only where that was asked for.</summary>
+/// <param name="Index">The place of the first of them in the prompt, from 0.</param>
+/// <param name="Tokens">Each with its probability given what is before it.</param>
+internal sealed record PromptEvent(int Index, IReadOnlyList<ScoredToken> Tokens) : GenerateEvent;
+
+/// <summary>A token of the prompt.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="Logprob">Natural logarithm of its probability at temperature 1.</param>
+/// <param name="Top">The most likely tokens in its place, best first; as many as were asked for.</param>
+internal sealed record ScoredToken(int Id, float Logprob, IReadOnlyList<TopLogprob> Top);
 
 /// <summary>A token came out.</summary>
 /// <param name="Index">Its number, from 0.</param>

@@ -45,6 +45,9 @@ internal sealed record GenerateRequest
     /// <summary>Texts at which the answer ends.</summary>
     public IReadOnlyList<string>? Stop { get; init; }
 
+    /// <summary>Whether the prompt itself is scored; <see cref="MaxTokens"/> may be 0 then.</summary>
+    public bool ScorePrompt { get; init; }
+
     /// <summary>Goes on after an end token.</summary>
     public bool IgnoreEos { get; init; }
 }

@@ -12,9 +12,10 @@ using EFedLLM.Transformer.Tokenizers;
 namespace EFedLLM.Node.CommandLine;
 
 /// <summary>
-/// Measures a model on a cluster of device processes. What a cluster computes has the same bits as what this process computes, so the
-/// scores of this process are the cluster's; that is not believed but checked: at places all over the text the cluster is asked what comes
-/// next, and every token with its probability and those of its alternatives must be the same to the last bit.
+/// Measures a model on a cluster of device processes: the whole text is scored there, token by token, and that must be what this process
+/// found. What a cluster computes has the same bits as what this process computes, so what it says of divergences holds for the cluster too;
+/// that is not believed but checked: at places all over the text the cluster is asked what comes next, and every token with its probability
+/// and those of its alternatives must be the same to the last bit.
 /// </summary>
 internal static class EvalCluster
 {
@@ -24,6 +25,9 @@ internal static class EvalCluster
     private const int SpeedPrompt = 16;
     private const int Repetitions = 3;
     private const long SpareMemory = 512L << 20;
+
+    // Nats for a token: each probability travels as a float32 number.
+    private const double SameCost = 1e-5;
 
     private static readonly TimeSpan PlacementLimit = TimeSpan.FromMinutes(5);
 
@@ -35,7 +39,7 @@ internal static class EvalCluster
     /// <param name="part">How the text was scored.</param>
     /// <param name="devices">Number of device processes.</param>
     /// <param name="cancellation">Ends the cluster.</param>
-    /// <returns>The scores of this process with the cluster's speed.</returns>
+    /// <returns>The scores with the cluster's own perplexity and speed.</returns>
     /// <exception cref="UserErrorException">The cluster does not come up, an answer fails, or it computes something else than this process.</exception>
     public static async Task<ModelEvaluation> MeasureAsync(
         FactoredModel model, ModelEvaluation row, ScoredText text, int start, EvalPart part, int devices, CancellationToken cancellation)
@@ -55,7 +59,14 @@ internal static class EvalCluster
             await cluster.WaitUntilPlacedAsync(devices, PlacementLimit, cancellation);
             await using var gateway = new GatewayHttpClient(cluster.Gateway);
             await CheckAsync(gateway, model, Prompts(text.Tokens, start, Math.Min(part.Chunk, model.Shape.ContextLength - TokensOfPlace)), cancellation);
-            return row with { Devices = devices, TokensPerSecond = await SpeedAsync(gateway, model, text.Tokens, start, cancellation), LayerErrors = null };
+            var cost = await MeanCostAsync(gateway, text.Tokens, start, part.Chunk, devices, cancellation);
+            if (!(Math.Abs(cost - row.Scores!.MeanNll) <= SameCost))
+            {
+                throw new UserErrorException(
+                    $"The cluster computes something else than this process: it needs {cost:R} nats for a token, this process {row.Scores.MeanNll:R}.");
+            }
+
+            return row with { Devices = devices, Scores = row.Scores with { MeanNll = cost, Perplexity = Math.Exp(cost) }, TokensPerSecond = await SpeedAsync(gateway, model, text.Tokens, start, cancellation), LayerErrors = null };
         }
         finally
         {
@@ -73,6 +84,27 @@ internal static class EvalCluster
             var length = Math.Min(1 + place * (chunk - 1) / (Places - 1), Math.Min(chunk, tokens.Length - first));
             return (int[])[start, .. tokens.Span.Slice(first, length - 1)];
         })];
+    }
+
+    /// <summary>Mean negative log-likelihood of a token, in nats, as the cluster scores the text: cut and fed as <see cref="PerplexityMeter"/> does.</summary>
+    private static async Task<double> MeanCostAsync(GatewayHttpClient gateway, ReadOnlyMemory<int> tokens, int start, int chunk, int devices, CancellationToken cancellation)
+    {
+        var costs = new double[(tokens.Length + chunk - 1) / chunk];
+        var options = new ParallelOptions { MaxDegreeOfParallelism = devices, CancellationToken = cancellation };
+        await Parallel.ForAsync(0, costs.Length, options, async (index, leave) =>
+        {
+            var part = tokens.Slice(index * chunk, Math.Min(chunk, tokens.Length - index * chunk)).ToArray();
+            var request = new GenerateRequest { Tokens = [start, .. part], MaxTokens = 0, ScorePrompt = true };
+            var scored = new List<ScoredToken>();
+            await AskAsync(gateway, request, next => scored.AddRange(next.Tokens), leave);
+            if (!scored.Select(token => token.Id).SequenceEqual(part))
+            {
+                throw new UserErrorException("The cluster scores other tokens than those of the text.");
+            }
+
+            costs[index] = -scored.Sum(token => (double)token.Logprob);
+        });
+        return costs.Sum() / tokens.Length;
     }
 
     private static async Task CheckAsync(GatewayHttpClient gateway, FactoredModel model, IReadOnlyList<int[]> prompts, CancellationToken cancellation)
@@ -139,13 +171,20 @@ internal static class EvalCluster
         return Statistics.Quantile(rates, 0.5);
     }
 
-    private static async Task<(List<TokenEvent> Tokens, AnswerTiming Timing)> AskAsync(GatewayHttpClient gateway, GenerateRequest request, CancellationToken cancellation)
+    private static Task<(List<TokenEvent> Tokens, AnswerTiming Timing)> AskAsync(GatewayHttpClient gateway, GenerateRequest request, CancellationToken cancellation)
+        => AskAsync(gateway, request, null, cancellation);
+
+    private static async Task<(List<TokenEvent> Tokens, AnswerTiming Timing)> AskAsync(
+        GatewayHttpClient gateway, GenerateRequest request, Action<PromptEvent>? onPrompt, CancellationToken cancellation)
     {
         var tokens = new List<TokenEvent>();
         await foreach (var next in gateway.GenerateAsync(request, cancellation))
         {
             switch (next)
             {
+                case PromptEvent prompt:
+                    onPrompt?.Invoke(prompt);
+                    break;
                 case TokenEvent token:
                     tokens.Add(token);
                     break;

@@ -64,6 +64,7 @@ internal sealed class JoinCommand : Command
             ModelFolders = models,
             MemoryBytes = _node.Memory(parse),
             Threads = _node.Threads(parse),
+            RepairTimeout = _node.RepairTimeout(parse),
             CertificateFolder = certificate,
             Profile = _node.Network(parse),
             ConfigurationFile = _node.Configuration(parse),

@@ -49,6 +49,7 @@ internal sealed class NodeCommand : Command
         ChatTemplate = parse.GetValue(_chatTemplate),
         MemoryBytes = _node.Memory(parse),
         Threads = _node.Threads(parse),
+        RepairTimeout = _node.RepairTimeout(parse),
         ExpectedDevices = parse.GetValue(_expected) ?? 1,
         HttpHost = parse.GetRequiredValue(_httpHost),
         HttpPort = parse.GetValue(_httpPort),

@@ -14,11 +14,13 @@ internal sealed class NodeOptionsReader
     private readonly Option<string?> _network = new("--network") { Description = "wan is patient with home connections; lan, the default, notices a dead node sooner.", HelpName = "lan|wan" };
     private readonly Option<string?> _configuration = new("--config") { Description = "A file with HOCON settings; hocon/node.conf lists them.", HelpName = "file" };
 
+    private readonly Option<int?> _repair = new Option<int?>("--repair-timeout") { Description = "Seconds that an answer which lost a device waits until others hold its layers. Default: 60.", HelpName = "s" }.Between(1, 86_400);
+
     /// <summary>Creates the options and adds them to a command.</summary>
     public NodeOptionsReader(Command command)
     {
         _network.AcceptOnlyFromAmong("lan", "wan");
-        foreach (var option in new Option[] { _host, _port, _memory, _threads, _certificate, _network, _configuration })
+        foreach (var option in new Option[] { _host, _port, _memory, _threads, _certificate, _network, _configuration, _repair })
         {
             command.Add(option);
         }
@@ -36,6 +38,9 @@ internal sealed class NodeOptionsReader
 
     /// <summary>Compute threads of a device, or null.</summary>
     public int? Threads(ParseResult parse) => parse.GetValue(_threads);
+
+    /// <summary>How long an answer that lost a device waits for others, or null.</summary>
+    public TimeSpan? RepairTimeout(ParseResult parse) => parse.GetValue(_repair) is { } seconds ? TimeSpan.FromSeconds(seconds) : null;
 
     /// <summary>The certificate's folder, or null.</summary>
     public string? Certificate(ParseResult parse) => parse.GetValue(_certificate) is { } folder ? Path.GetFullPath(folder) : null;

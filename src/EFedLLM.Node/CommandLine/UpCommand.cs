@@ -103,6 +103,7 @@ internal sealed class UpCommand : Command
             DataFolder = "",
             Devices = parse.GetValue(_devices) ?? 3,
             Threads = _node.Threads(parse),
+            RepairTimeout = _node.RepairTimeout(parse),
             MemoryBytes = _node.Memory(parse),
             Host = _node.Host(parse),
             Port = _node.Port(parse),

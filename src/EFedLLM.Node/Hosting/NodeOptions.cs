@@ -38,6 +38,9 @@ internal sealed record NodeOptions
     /// <summary>Compute threads of a device; null is what the configuration says.</summary>
     public int? Threads { get; init; }
 
+    /// <summary>How long an answer that lost a device waits for others; null is what the configuration says.</summary>
+    public TimeSpan? RepairTimeout { get; init; }
+
     /// <summary>How many devices the first placement waits for, so that a cluster that starts is planned once and not once a device.</summary>
     public int ExpectedDevices { get; init; } = 1;
 
@@ -79,5 +82,6 @@ internal sealed record NodeOptions
         ConfigurationFile = ConfigurationFile,
         MemoryBytes = MemoryBytes,
         Threads = Threads,
+        RepairTimeout = RepairTimeout,
     };
 }

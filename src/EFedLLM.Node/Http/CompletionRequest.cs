@@ -13,7 +13,8 @@ namespace EFedLLM.Node.Http;
 /// <param name="Stream">Whether the answer is streamed.</param>
 /// <param name="IncludeUsage">Whether a stream ends with a usage chunk.</param>
 /// <param name="Logprobs">Whether log-probabilities are part of the answer.</param>
-internal sealed record CompletionRequest(Prompt Prompt, bool IsChat, bool Stream, bool IncludeUsage, bool Logprobs)
+/// <param name="Echo">Whether the answer begins with the prompt.</param>
+internal sealed record CompletionRequest(Prompt Prompt, bool IsChat, bool Stream, bool IncludeUsage, bool Logprobs, bool Echo)
 {
     /// <summary>Reads a request body.</summary>
     /// <param name="body">The JSON body.</param>
@@ -42,8 +43,9 @@ internal sealed record CompletionRequest(Prompt Prompt, bool IsChat, bool Stream
             Seed = ReadSeed(reader) ?? randomSeed,
             TopLogprobs = top,
         };
+        var echo = !isChat && reader.Flag("echo");
         var limit = reader.Integer("max_completion_tokens", 1, maxTokens);
-        limit = reader.Integer("max_tokens", 1, maxTokens) ?? limit;
+        limit = reader.Integer("max_tokens", echo ? 0 : 1, maxTokens) ?? limit;
         var settings = new GenerationSettings
         {
             Sampling = sampling,
@@ -52,7 +54,8 @@ internal sealed record CompletionRequest(Prompt Prompt, bool IsChat, bool Stream
             IgnoreEndTokens = reader.Flag("ignore_eos"),
         };
         RefuseWhatIsNotHonoured(reader);
-        return new CompletionRequest(new Prompt(PromptId.New(), input, settings, model), isChat, stream, includeUsage, logprobs);
+        var scores = echo && (logprobs || settings.MaxTokens == 0);
+        return new CompletionRequest(new Prompt(PromptId.New(), input, settings, model, ScorePrompt: scores), isChat, stream, includeUsage, logprobs, echo);
     }
 
     private static void RefuseWhatIsNotHonoured(RequestReader reader)

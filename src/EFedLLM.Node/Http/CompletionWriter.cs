@@ -33,12 +33,15 @@ internal sealed class CompletionWriter(IGatewayBackend backend, CompletionReques
 
     private async Task WholeAsync(HttpContext http, GenerationStarted started, IAsyncEnumerator<IEvent> events)
     {
-        var text = new StringBuilder();
+        var text = new StringBuilder(EchoOf(started));
         var choices = new List<TokenChoice>();
         while (true)
         {
             switch (await NextAsync(events))
             {
+                case PromptScored scored:
+                    choices.AddRange(scored.Choices);
+                    break;
                 case TokenGenerated token:
                     text.Append(token.Text);
                     choices.Add(token.Choice);
@@ -63,7 +66,7 @@ internal sealed class CompletionWriter(IGatewayBackend backend, CompletionReques
                     [new ChatChoice(0, new ChatAnswer("assistant", text, null), request.Logprobs ? logprobs.Chat(choices) : null, reason)], usage),
                 OpenAiJson.Default.ChatCompletion)
             : http.Response.WriteAsJsonAsync(
-                TextChunk(started, text, request.Logprobs ? logprobs.Text(choices) : null, reason) with { Usage = usage },
+                TextChunk(started, text, !request.Logprobs ? null : request.Echo ? logprobs.Echo(started.PromptTokens[0], choices) : logprobs.Text(choices), reason) with { Usage = usage },
                 OpenAiJson.Default.TextCompletion);
     }
 
@@ -80,9 +83,24 @@ internal sealed class CompletionWriter(IGatewayBackend backend, CompletionReques
 
         try
         {
+            var prompt = new List<TokenChoice>();
+            var isEchoed = !request.Echo;
             while (true)
             {
-                switch (await NextAsync(events))
+                var next = await NextAsync(events);
+                if (next is PromptScored scored)
+                {
+                    prompt.AddRange(scored.Choices);
+                    continue;
+                }
+
+                if (!isEchoed)
+                {
+                    isEchoed = true;
+                    await SendAsync(http, TextChunk(started, EchoOf(started), request.Logprobs ? logprobs.Echo(started.PromptTokens[0], prompt) : null, null), OpenAiJson.Default.TextCompletion, cancellation);
+                }
+
+                switch (next)
                 {
                     case TokenGenerated token:
                         await SendPieceAsync(http, started, token.Text, request.Logprobs ? [token.Choice] : null, logprobs, cancellation);
@@ -106,6 +124,10 @@ internal sealed class CompletionWriter(IGatewayBackend backend, CompletionReques
 
         await body.FlushAsync(cancellation);
     }
+
+    /// <summary>The prompt as it was asked with, or as its tokens read; nothing where it is not echoed.</summary>
+    private string EchoOf(GenerationStarted started) => !request.Echo ? ""
+        : request.Prompt.Input.Text ?? string.Concat(started.PromptTokens.Select(id => backend.TokenText(started.Model, id)));
 
     private Task SendPieceAsync(HttpContext http, GenerationStarted started, string text, TokenChoice[]? choices, LogprobWriter logprobs, CancellationToken cancellation)
     {

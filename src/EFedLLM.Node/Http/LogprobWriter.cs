@@ -20,10 +20,19 @@ internal sealed class LogprobWriter(IGatewayBackend backend, ModelId model)
         })]);
     })], null);
 
-    public TextLogprobs Text(IReadOnlyList<TokenChoice> choices)
+    public TextLogprobs Text(IReadOnlyList<TokenChoice> choices) => Text([.. choices.Select(choice => choice.Id)], choices);
+
+    /// <summary>Of a prompt and what follows it: the first token has nothing before it that could make it likely.</summary>
+    public TextLogprobs Echo(int first, IReadOnlyList<TokenChoice> choices)
     {
-        var offsets = new List<int>(choices.Count);
-        var tokens = choices.Select(choice => backend.TokenText(model, choice.Id)).ToList();
+        var rest = Text([first, .. choices.Select(choice => choice.Id)], choices);
+        return rest with { TokenLogprobs = [null, .. rest.TokenLogprobs], TopLogprobs = [null, .. rest.TopLogprobs] };
+    }
+
+    private TextLogprobs Text(IReadOnlyList<int> ids, IReadOnlyList<TokenChoice> choices)
+    {
+        var offsets = new List<int>(ids.Count);
+        var tokens = ids.Select(id => backend.TokenText(model, id)).ToList();
         foreach (var token in tokens)
         {
             offsets.Add(_textOffset);
@@ -40,7 +49,7 @@ internal sealed class LogprobWriter(IGatewayBackend backend, ModelId model)
 
             return top;
         });
-        return new TextLogprobs(tokens, [.. choices.Select(choice => choice.Logprob)], [.. tops], offsets);
+        return new TextLogprobs(tokens, [.. choices.Select(choice => (float?)choice.Logprob)], [.. tops], offsets);
     }
 
     private static int[] Bytes(string text) => [.. Encoding.UTF8.GetBytes(text).Select(value => (int)value)];

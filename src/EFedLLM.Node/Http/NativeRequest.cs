@@ -23,7 +23,8 @@ internal static class NativeRequest
         Require(request.TopP is > 0 and <= 1, "topP", "above 0 and at most 1");
         Require(request.TopK >= 0, "topK", "0 or more");
         Require(request.TopLogprobs is >= 0 and <= ProtocolLimits.TopLogprobs, "topLogprobs", $"from 0 to {ProtocolLimits.TopLogprobs}");
-        Require(request.MaxTokens is null || (request.MaxTokens >= 1 && request.MaxTokens <= settings.MaxTokens), "maxTokens", $"from 1 to {settings.MaxTokens}");
+        var least = request.ScorePrompt ? 0 : 1;
+        Require(request.MaxTokens is null || (request.MaxTokens >= least && request.MaxTokens <= settings.MaxTokens), "maxTokens", $"from {least} to {settings.MaxTokens}");
         var stop = request.Stop ?? [];
         Require(
             stop.Count <= ProtocolLimits.StopTexts && stop.All(text => text is { Length: >= 1 and <= ProtocolLimits.StopCharacters }),
@@ -43,7 +44,7 @@ internal static class NativeRequest
             Stop = [.. stop],
             IgnoreEndTokens = request.IgnoreEos,
         };
-        return new Prompt(PromptId.New(), Input(request), generation, request.Model);
+        return new Prompt(PromptId.New(), Input(request), generation, request.Model, ScorePrompt: request.ScorePrompt);
     }
 
     private static PromptInput Input(GenerateRequest request)

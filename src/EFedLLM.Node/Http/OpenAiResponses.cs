@@ -52,7 +52,7 @@ internal sealed record TextCompletion(string Id, string Object, long Created, st
 
 internal sealed record TextChoice(int Index, string Text, TextLogprobs? Logprobs, string? FinishReason);
 
-internal sealed record TextLogprobs(IReadOnlyList<string> Tokens, IReadOnlyList<float> TokenLogprobs, IReadOnlyList<JsonObject> TopLogprobs, IReadOnlyList<int> TextOffset);
+internal sealed record TextLogprobs(IReadOnlyList<string> Tokens, IReadOnlyList<float?> TokenLogprobs, IReadOnlyList<JsonObject?> TopLogprobs, IReadOnlyList<int> TextOffset);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(ErrorResponse))]

@@ -88,6 +88,11 @@ internal sealed class LocalAnswerSource : IAnswerSource
 
     private static Prompt ToPrompt(GenerateRequest request)
     {
+        if (request.ScorePrompt)
+        {
+            throw new UserErrorException("Only a gateway scores prompts; in one process, efedllm eval scores texts.", ExitCodes.Usage);
+        }
+
         try
         {
             return NativeRequest.ToPrompt(request, new HttpApiSettings());

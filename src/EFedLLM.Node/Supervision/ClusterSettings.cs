@@ -20,6 +20,9 @@ internal sealed record ClusterSettings
     /// <summary>Memory that each device gives; null is what the configuration says.</summary>
     public long? MemoryBytes { get; init; }
 
+    /// <summary>How long an answer that lost a device waits for others; null is what the configuration says.</summary>
+    public TimeSpan? RepairTimeout { get; init; }
+
     /// <summary>Address that the nodes listen on for the cluster.</summary>
     public string Host { get; init; } = "127.0.0.1";
 

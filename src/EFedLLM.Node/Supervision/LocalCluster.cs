@@ -169,6 +169,7 @@ internal sealed class LocalCluster : IAsyncDisposable
             CertificateFolder = settings.CertificateFolder,
             Profile = settings.Profile,
             ConfigurationFile = settings.ConfigurationFile,
+            RepairTimeout = settings.RepairTimeout,
             ExpectedDevices = settings.Devices,
             Supervised = true,
             Verbose = settings.Verbose,

@@ -15,6 +15,7 @@ internal static class NodeArguments
         Add("--port", Text(options.Port));
         Add("--memory", options.MemoryBytes is { } memory ? Text(memory) : null);
         Add("--threads", options.Threads is { } threads ? Text(threads) : null);
+        Add("--repair-timeout", options.RepairTimeout is { } patience ? Text((long)patience.TotalSeconds) : null);
         Add("--expected-devices", Text(options.ExpectedDevices));
         Add("--http-port", options.HttpPort is { } port ? Text(port) : null);
         Add("--http-host", options.HttpHost);

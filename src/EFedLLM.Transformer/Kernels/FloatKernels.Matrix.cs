@@ -9,20 +9,25 @@ internal sealed unsafe partial class FloatKernels<TLanes, TVector>
     private const int TileOutputs = 2;
     private const int RowOutputs = 4;
 
+    // Outputs that a tile of rows takes at once, and inputs of them that it takes before it goes to the next ones: what is
+    // used again then comes from the first cache, and the sums wait in the second.
+    private const int PanelTiles = 8;
+    private const int DepthInputs = 1024;
+
     [SkipLocalsInit]
     public override void Products(float* weights, float* bias, int outputs, int inputs, float* x, int rows, float* y, int stride)
     {
-        var lanes = stackalloc float[TileRows * TileOutputs * Lanes];
+        var lanes = stackalloc float[PanelTiles * TileRows * TileOutputs * Lanes];
         var row = 0;
         for (; row <= rows - TileRows; row += TileRows)
         {
             var output = 0;
-            for (; output <= outputs - TileOutputs; output += TileOutputs)
+            for (int tiles; (tiles = Math.Min((outputs - output) / TileOutputs, PanelTiles)) > 0; output += tiles * TileOutputs)
             {
-                FourRows(weights + (long)output * inputs, x + (long)row * inputs, inputs, lanes);
-                for (var sum = 0; sum < TileRows * TileOutputs; sum++)
+                FourRows(weights + (long)output * inputs, tiles, x + (long)row * inputs, inputs, lanes);
+                for (var sum = 0; sum < tiles * TileRows * TileOutputs; sum++)
                 {
-                    var (r, o) = (row + sum / TileOutputs, output + sum % TileOutputs);
+                    var (r, o) = (row + sum / TileOutputs % TileRows, output + sum / (TileRows * TileOutputs) * TileOutputs + sum % TileOutputs);
                     Put(Finish(lanes + sum * Lanes, x + (long)r * inputs, weights + (long)o * inputs, inputs), r, o);
                 }
             }
@@ -58,14 +63,33 @@ internal sealed unsafe partial class FloatKernels<TLanes, TVector>
         void Put(float sum, int row, int output) => y[(long)row * stride + output] = bias is null ? sum : sum + bias[output];
     }
 
-    /// <summary>The lanes of 4 rows by 2 outputs: lanes[row, output, 32].</summary>
-    private static void FourRows(float* w, float* x, int n, float* lanes)
+    /// <summary>The lanes of 4 rows by some tiles of 2 outputs: lanes[tile, row, output, 32].</summary>
+    private static void FourRows(float* w, int tiles, float* x, int n, float* lanes)
+    {
+        for (var depth = 0; depth < n; depth += DepthInputs)
+        {
+            for (var tile = 0; tile < tiles; tile++)
+            {
+                FourRows(w + (long)tile * TileOutputs * n + depth, x + depth, n, Math.Min(n - depth, DepthInputs), lanes + tile * TileRows * TileOutputs * Lanes, depth > 0);
+            }
+        }
+    }
+
+    /// <summary>Adds some inputs to the lanes of 4 rows by 2 outputs, or begins them: lanes[row, output, 32].</summary>
+    private static void FourRows(float* w, float* x, int n, int count, float* lanes, bool goOn)
     {
         float* x1 = x + n, x2 = x1 + n, x3 = x2 + n, w1 = w + n;
         for (var part = 0; part < Lanes; part += TLanes.Count)
         {
+            var sums = lanes + part;
             TVector s00 = TLanes.Create(0), s01 = s00, s10 = s00, s11 = s00, s20 = s00, s21 = s00, s30 = s00, s31 = s00;
-            for (var i = part; i <= n - TLanes.Count; i += Lanes)
+            if (goOn)
+            {
+                (s00, s01, s10, s11) = (TLanes.Load(sums), TLanes.Load(sums + Lanes), TLanes.Load(sums + 2 * Lanes), TLanes.Load(sums + 3 * Lanes));
+                (s20, s21, s30, s31) = (TLanes.Load(sums + 4 * Lanes), TLanes.Load(sums + 5 * Lanes), TLanes.Load(sums + 6 * Lanes), TLanes.Load(sums + 7 * Lanes));
+            }
+
+            for (var i = part; i <= count - TLanes.Count; i += Lanes)
             {
                 TVector first = TLanes.Load(w + i), second = TLanes.Load(w1 + i);
                 var value = TLanes.Load(x + i);
@@ -82,7 +106,6 @@ internal sealed unsafe partial class FloatKernels<TLanes, TVector>
                 s31 = TLanes.MultiplyAdd(value, second, s31);
             }
 
-            var sums = lanes + part;
             TLanes.Store(s00, sums);
             TLanes.Store(s01, sums + Lanes);
             TLanes.Store(s10, sums + 2 * Lanes);

@@ -23,14 +23,34 @@ public sealed class Sampler
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentOutOfRangeException.ThrowIfNegative(position);
         Check(logits, settings);
+        var logSum = LogSum(logits);
+        var id = settings.Temperature == 0 ? Best(logits) : DrawTempered(logits, settings, CounterRandom.Unit(settings.Seed, position));
+        return new TokenChoice(id, (float)(logits[id] - logSum), Top(logits, settings.TopLogprobs, logSum));
+    }
+
+    /// <summary>Says how likely a token was that is there already.</summary>
+    /// <param name="logits">[vocabulary].</param>
+    /// <param name="id">The token.</param>
+    /// <param name="settings">How many of the most likely tokens are reported beside it; nothing else of it matters.</param>
+    /// <exception cref="ArithmeticException">A logit is NaN or infinite.</exception>
+    /// <exception cref="ArgumentException">There are no logits, or a setting is out of its bounds.</exception>
+    /// <exception cref="IndexOutOfRangeException">The token is outside of the vocabulary.</exception>
+    public TokenChoice Score(ReadOnlySpan<float> logits, int id, SamplingSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        Check(logits, settings);
+        var logSum = LogSum(logits);
+        return new TokenChoice(id, (float)(logits[id] - logSum), Top(logits, settings.TopLogprobs, logSum));
+    }
+
+    private double LogSum(ReadOnlySpan<float> logits)
+    {
         if (_weights.Length < logits.Length)
         {
             (_weights, _order) = (new float[logits.Length], new ulong[logits.Length]);
         }
 
-        var logSum = LogSoftmax.LogSumExp(logits, _weights.AsSpan(0, logits.Length));
-        var id = settings.Temperature == 0 ? Best(logits) : DrawTempered(logits, settings, CounterRandom.Unit(settings.Seed, position));
-        return new TokenChoice(id, (float)(logits[id] - logSum), Top(logits, settings.TopLogprobs, logSum));
+        return LogSoftmax.LogSumExp(logits, _weights.AsSpan(0, logits.Length));
     }
 
     private static void Check(ReadOnlySpan<float> logits, SamplingSettings settings)

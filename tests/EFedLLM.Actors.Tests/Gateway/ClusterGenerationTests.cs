@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Diagnostics;
 using Akka.Actor;
 using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Gateway;
@@ -6,14 +7,17 @@ using EFedLLM.Actors.Layers;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Tests.Configuration;
 using EFedLLM.Tests.Support;
+using EFedLLM.Transformer.Blocks;
+using EFedLLM.Transformer.Checkpoints;
 using EFedLLM.Transformer.Generation;
 using EFedLLM.Transformer.Kernels;
 using EFedLLM.Transformer.Sampling;
+using Xunit.Abstractions;
 
 namespace EFedLLM.Actors.Tests.Gateway;
 
 /// <summary>Whole generations over real nodes, compared with one process token by token and bit by bit.</summary>
-public sealed class ClusterGenerationTests(GenerationCluster cluster) : IClassFixture<GenerationCluster>
+public sealed class ClusterGenerationTests(GenerationCluster cluster, ITestOutputHelper output) : IClassFixture<GenerationCluster>
 {
     private static readonly GenerationSettings Settings = new() { MaxTokens = 24, IgnoreEndTokens = true, Sampling = new SamplingSettings { TopLogprobs = 3 } };
 
@@ -47,6 +51,31 @@ public sealed class ClusterGenerationTests(GenerationCluster cluster) : IClassFi
         await cluster.EmptyAsync();
     }
 
+    [SharedTheory]
+    [InlineData(1, 512, 0)]
+    [InlineData(3, 7, 0)]
+    [InlineData(3, 512, 0)]
+    [InlineData(3, 512, 4)]
+    public async Task A_prompt_is_scored_to_the_last_bit_as_one_process_scores_it_and_its_answer_is_the_same(int devices, int chunk, int answer)
+    {
+        await cluster.PlaceAsync(devices);
+        var client = new GatewayClient(cluster.GatewayNode.System, cluster.StartGateway(GenerationCluster.Limits with { PromptChunk = chunk }));
+        var prompt = TestPrompt(5, Settings with { MaxTokens = answer }) with { ScorePrompt = true };
+        var events = await Collect(client, prompt);
+        var tokens = Assert.IsType<GenerationStarted>(events[0]).PromptTokens;
+        var scores = events.OfType<PromptScored>().ToArray();
+        Assert.Equal(scores.Select((_, part) => 1 + scores[..part].Sum(before => before.Choices.Length)), scores.Select(score => score.Index));
+        Assert.Equal(LocalScores(tokens, Settings.Sampling), Line(scores.SelectMany(score => score.Choices), "", ""));
+        Assert.Equal(FinishReason.Length, Assert.IsType<GenerationFinished>(events[^1]).Reason);
+        Assert.Equal(answer, events.OfType<TokenGenerated>().Count());
+        if (answer > 0)
+        {
+            Assert.Equal(Local(prompt), Outcome(events));
+        }
+
+        await cluster.EmptyAsync();
+    }
+
     [SharedFact]
     public async Task Every_hop_of_an_answer_is_reported_with_what_it_computed()
     {
@@ -70,25 +99,72 @@ public sealed class ClusterGenerationTests(GenerationCluster cluster) : IClassFi
     }
 
     [SharedFact]
-    public async Task A_device_that_dies_ends_its_sessions_with_its_name_and_leaves_nothing_behind()
+    public async Task A_stale_route_is_no_route()
     {
         await cluster.PlaceAsync(3);
-        var gateway = cluster.StartGateway(GenerationCluster.Limits);
-        var client = new GatewayClient(cluster.GatewayNode.System, gateway);
         var failed = new List<IEvent>();
         await cluster.CrashAsync(1, async () =>
         {
-            // The node is there and the actor is not: the route is stale and every attempt finds it closed.
+            // The node is there and the actor is not: every attempt finds it closed.
             var prompt = TestPrompt(0, Settings) with { Id = PromptId.New() };
             failed.AddRange(await Collect(new GatewayClient(cluster.GatewayNode.System, cluster.StartGateway(GenerationCluster.Limits with { RouteTimeout = TimeSpan.FromMilliseconds(300) })), prompt));
         });
-        var noRoute = Assert.IsType<GenerationFailed>(Assert.Single(failed));
-        Assert.Equal(GenerationError.NoRoute, noRoute.Error);
-        await cluster.PlaceAsync(3);
+        Assert.Equal(GenerationError.NoRoute, Assert.IsType<GenerationFailed>(Assert.Single(failed)).Error);
+    }
 
+    [SharedTheory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task A_device_that_dies_and_comes_back_costs_an_answer_only_time(int device)
+    {
+        await cluster.PlaceAsync(3);
+        var client = new GatewayClient(cluster.GatewayNode.System, cluster.StartGateway(GenerationCluster.Limits));
         var running = new TaskCompletionSource();
-        var long_ = Settings with { MaxTokens = 400 };
-        var lost = Task.Run(() => Collect(client, TestPrompt(0, long_), () => running.TrySetResult()));
+        var prompt = TestPrompt(2, Settings with { MaxTokens = 400, Sampling = Settings.Sampling with { Temperature = 0.7f, Seed = 5 } });
+        var answer = Task.Run(() => Collect(client, prompt, () => running.TrySetResult()));
+        await running.Task.WaitAsync(TestNode.Patience);
+        await cluster.CrashAsync(device, () => Task.CompletedTask);
+        Assert.Equal(Local(prompt), Outcome(await answer));
+        await cluster.EmptyAsync();
+    }
+
+    [SharedFact]
+    public async Task Another_device_that_holds_the_layers_takes_over_from_what_the_hop_before_kept()
+    {
+        await cluster.PlaceReplicaAsync();
+        var client = new GatewayClient(cluster.GatewayNode.System, cluster.StartGateway(GenerationCluster.Limits));
+        var prompt = TestPrompt(3, Settings with { MaxTokens = 400, Sampling = Settings.Sampling with { Temperature = 0.7f, Seed = 6 } });
+        var (running, next, tokens, since) = (new TaskCompletionSource(), new TaskCompletionSource<TimeSpan>(), 0, 0L);
+        var answer = Task.Run(() => Collect(client, prompt, () =>
+        {
+            if (++tokens == 250)
+            {
+                running.TrySetResult();
+            }
+
+            if (Interlocked.Read(ref since) is var start and > 0 && Stopwatch.GetElapsedTime(start) is var elapsed)
+            {
+                next.TrySetResult(elapsed);
+            }
+        }));
+        await running.Task.WaitAsync(TestNode.Patience);
+        await cluster.CrashAsync(1, async () =>
+        {
+            Interlocked.Exchange(ref since, Stopwatch.GetTimestamp());
+            Assert.Equal(Local(prompt), Outcome(await answer));
+            output.WriteLine($"{(await next.Task).TotalMilliseconds:0} ms from the end of a hop to the next token, after 250 tokens of the answer");
+        });
+        await cluster.EmptyAsync();
+    }
+
+    [SharedFact]
+    public async Task A_device_that_dies_for_good_ends_its_sessions_with_its_name_and_leaves_nothing_behind()
+    {
+        await cluster.PlaceAsync(3);
+        var client = new GatewayClient(cluster.GatewayNode.System, cluster.StartGateway(GenerationCluster.Limits with { RepairTimeout = TimeSpan.FromMilliseconds(300) }));
+        var running = new TaskCompletionSource();
+        var lost = Task.Run(() => Collect(client, TestPrompt(0, Settings with { MaxTokens = 400 }), () => running.TrySetResult()));
         await running.Task.WaitAsync(TestNode.Patience);
         await cluster.CrashAsync(2, async () =>
         {
@@ -96,11 +172,24 @@ public sealed class ClusterGenerationTests(GenerationCluster cluster) : IClassFi
             var broken = Assert.IsType<GenerationFailed>(events[^1]);
             Assert.Equal(GenerationError.HopLost, broken.Error);
             Assert.Contains("device 00000000", broken.Message, StringComparison.Ordinal);
+            Assert.Contains("No reachable device serves", broken.Message, StringComparison.Ordinal);
             Assert.Contains("head", broken.Message, StringComparison.Ordinal);
             await cluster.EmptyAsync();
         });
+    }
+
+    [SharedFact]
+    public async Task A_plan_that_changes_moves_an_answer_that_runs()
+    {
         await cluster.PlaceAsync(3);
-        Assert.Equal(Local(TestPrompt(1, Settings)), Outcome(await Collect(client, TestPrompt(1, Settings))));
+        var client = new GatewayClient(cluster.GatewayNode.System, cluster.StartGateway(GenerationCluster.Limits));
+        var running = new TaskCompletionSource();
+        var prompt = TestPrompt(1, Settings with { MaxTokens = 480 });
+        var answer = Task.Run(() => Collect(client, prompt, () => running.TrySetResult()));
+        await running.Task.WaitAsync(TestNode.Patience);
+        await cluster.PlaceAsync(2);
+        Assert.Equal(Local(prompt), Outcome(await answer));
+        await cluster.EmptyAsync();
     }
 
     [SharedFact]
@@ -266,6 +355,18 @@ public sealed class ClusterGenerationTests(GenerationCluster cluster) : IClassFi
         Assert.Equal(Enumerable.Range(0, tokens.Length), tokens.Select(token => token.Index));
         var end = events[^1] is GenerationFinished finished ? $"{finished.Reason} {finished.Text}" : events[^1].ToString();
         return Line(tokens.Select(token => token.Choice), string.Concat(tokens.Select(token => token.Text)), end!);
+    }
+
+    private string LocalScores(ImmutableArray<int> tokens, SamplingSettings sampling)
+    {
+        using var source = ModelFolder.Open(cluster.Folders[0]);
+        using var team = new ComputeTeam(1);
+        using var shard = TransformerShard.Load(source, LayerRange.Whole(source.Shape.Layers));
+        using var cache = shard.CreateCache(tokens.Length);
+        var (rows, vocabulary, sampler) = (tokens.Length - 1, source.Shape.VocabularySize, new Sampler());
+        var logits = new float[rows * vocabulary];
+        shard.Forward([new ShardStep { Cache = cache, Count = rows, Tokens = tokens[..rows].ToArray(), Hidden = new float[rows * source.Shape.HiddenSize], LogitRows = rows, Logits = logits }], team);
+        return Line(Enumerable.Range(0, rows).Select(row => sampler.Score(logits.AsSpan(row * vocabulary, vocabulary), tokens[row + 1], sampling)), "", "");
     }
 
     private string Local(Prompt prompt)

@@ -89,12 +89,23 @@ public sealed class PromptEncoderTests
             "a long chat" => (new PromptInput(Messages: [.. Enumerable.Repeat(new ChatMessage("user", new string('x', 1024)), 1024)]), usual),
             _ => (new PromptInput(Messages: [.. Enumerable.Repeat(new ChatMessage("user", ""), 4097)]), usual),
         };
-        Assert.NotEmpty(PromptEncoder.Problem(input, settings, TestLimits.Reference)!);
-        Assert.Null(PromptEncoder.Problem(text, usual, TestLimits.Reference));
+        Assert.NotEmpty(PromptEncoder.Problem(new Prompt(PromptId.New(), input, settings), TestLimits.Reference)!);
+        Assert.Null(PromptEncoder.Problem(new Prompt(PromptId.New(), text, usual), TestLimits.Reference));
+    }
+
+    [SharedFact]
+    public void A_prompt_that_is_only_scored_needs_two_tokens_and_may_fill_the_context_and_one_more()
+    {
+        var context = Model.Value.Served.ContextLength;
+        Assert.Null(PromptEncoder.Problem(new Prompt(PromptId.New(), new PromptInput(Text: "x"), new GenerationSettings { MaxTokens = 0 }, ScorePrompt: true), TestLimits.Reference));
+        Assert.Equal(GenerationError.Invalid, Encode(new PromptInput(Tokens: Tokens(1)), 0).Error);
+        Assert.Null(Encode(new PromptInput(Tokens: Tokens(2)), 0).Problem);
+        Assert.Equal((context + 1, 0), (Encode(new PromptInput(Tokens: Tokens(context + 1)), 0).Tokens.Length, Encode(new PromptInput(Tokens: Tokens(context + 1)), 0).Settings.MaxTokens));
+        Assert.Equal(GenerationError.TooLong, Encode(new PromptInput(Tokens: Tokens(context + 2)), 0).Error);
     }
 
     private static EncodedPrompt Encode(PromptInput input, int maxTokens = 256)
-        => PromptEncoder.Encode(Model.Value, input, new GenerationSettings { MaxTokens = maxTokens }, TestLimits.Reference with { MaxPromptTokens = input.Tokens is { Length: 301 } ? 300 : 10_000 });
+        => PromptEncoder.Encode(Model.Value, new Prompt(PromptId.New(), input, new GenerationSettings { MaxTokens = maxTokens }), TestLimits.Reference with { MaxPromptTokens = input.Tokens is { Length: 301 } ? 300 : 10_000 });
 
     private static ImmutableArray<int> Tokens(int count) => [.. Enumerable.Range(0, count).Select(index => index % 100)];
 }

@@ -21,6 +21,7 @@ public class NodeArgumentsTests
         ChatTemplate = "chatml",
         MemoryBytes = 123_456_789,
         Threads = 3,
+        RepairTimeout = TimeSpan.FromSeconds(90),
         ExpectedDevices = 5,
         HttpHost = "localhost",
         HttpPort = 0,

@@ -55,6 +55,41 @@ public class OpenAiEndpointsTests
     }
 
     [Fact]
+    public async Task An_echoed_prompt_comes_before_the_answer_with_its_own_probabilities()
+    {
+        var backend = new ScriptedBackend();
+        await using var server = await TestServer.StartAsync(backend);
+        var (_, whole) = await server.PostAsync(Plain, """{"prompt":"Hi","echo":true,"logprobs":2,"max_tokens":2}""");
+        var choice = whole.GetProperty("choices")[0];
+        Assert.Equal("HiThe answer", choice.GetProperty("text").GetString());
+        CheckEcho(choice.GetProperty("logprobs"), 5);
+
+        var (_, scored) = await server.PostAsync(Plain, """{"prompt":"Hi","echo":true,"logprobs":2,"max_tokens":0}""");
+        Assert.Equal("Hi", scored.GetProperty("choices")[0].GetProperty("text").GetString());
+        CheckEcho(scored.GetProperty("choices")[0].GetProperty("logprobs"), 3);
+
+        var lines = await StreamAsync(server, Plain, """{"prompt":"Hi","echo":true,"logprobs":2,"max_tokens":2,"stream":true}""");
+        var chunks = lines[..^1].Select(line => JsonDocument.Parse(line).RootElement.GetProperty("choices")[0]).ToList();
+        Assert.Equal("HiThe answer", string.Concat(chunks.Select(chunk => chunk.GetProperty("text").GetString())));
+        CheckEcho(chunks[0].GetProperty("logprobs"), 3);
+
+        var (_, plain) = await server.PostAsync(Plain, """{"prompt":[1,2,3],"echo":true,"max_tokens":1}""");
+        Assert.Equal("<1><2><3>The", plain.GetProperty("choices")[0].GetProperty("text").GetString());
+        Assert.Equal(JsonValueKind.Null, plain.GetProperty("choices")[0].GetProperty("logprobs").ValueKind);
+        Assert.Equal([true, true, true, false], backend.Prompts.Select(prompt => prompt.ScorePrompt));
+
+        static void CheckEcho(JsonElement logprobs, int tokens)
+        {
+            Assert.Equal(tokens, logprobs.GetProperty("tokens").GetArrayLength());
+            Assert.Equal(tokens, logprobs.GetProperty("text_offset").GetArrayLength());
+            Assert.Equal(JsonValueKind.Null, logprobs.GetProperty("token_logprobs")[0].ValueKind);
+            Assert.Equal(-2, logprobs.GetProperty("token_logprobs")[1].GetDouble());
+            Assert.Equal(JsonValueKind.Null, logprobs.GetProperty("top_logprobs")[0].ValueKind);
+            Assert.Equal(2, logprobs.GetProperty("top_logprobs")[2].EnumerateObject().Count());
+        }
+    }
+
+    [Fact]
     public async Task Models_are_listed_and_found_by_name()
     {
         await using var server = await TestServer.StartAsync();

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Node.Http;
@@ -64,7 +65,15 @@ internal sealed class ScriptedBackend : IGatewayBackend
             yield break;
         }
 
-        for (var index = 0; index < Texts.Length; index++)
+        if (prompt.ScorePrompt)
+        {
+            // The prompt's own tokens, in two parts.
+            yield return new PromptScored(prompt.Id, 1, [new TokenChoice(2, -2f, Top(2))]);
+            yield return new PromptScored(prompt.Id, 2, [new TokenChoice(3, -3f, Top(3))]);
+        }
+
+        var count = Math.Min(Texts.Length, prompt.Settings.MaxTokens);
+        for (var index = 0; index < count; index++)
         {
             if (index == FailsAfter)
             {
@@ -84,10 +93,12 @@ internal sealed class ScriptedBackend : IGatewayBackend
                 }
             }
 
-            var top = Enumerable.Range(0, prompt.Settings.Sampling.TopLogprobs).Select(rank => new TokenLogprob(10 + index + rank, -0.5f - rank));
-            yield return new TokenGenerated(prompt.Id, index, new TokenChoice(10 + index, -0.5f, [.. top]), Texts[index], 0.25);
+            yield return new TokenGenerated(prompt.Id, index, new TokenChoice(10 + index, -0.5f, Top(10 + index)), Texts[index], 0.25);
         }
 
-        yield return new GenerationFinished(prompt.Id, FinishReason.Stop, "", new GenerationTiming(3, Texts.Length, 0.1, 2, 3, [4.5]));
+        yield return new GenerationFinished(prompt.Id, FinishReason.Stop, "", new GenerationTiming(3, count, 0.1, 2, 3, [4.5]));
+
+        ImmutableArray<TokenLogprob> Top(int token)
+            => [.. Enumerable.Range(0, prompt.Settings.Sampling.TopLogprobs).Select(rank => new TokenLogprob(token + rank, -0.5f - rank))];
     }
 }

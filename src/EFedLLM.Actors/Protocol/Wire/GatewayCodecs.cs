@@ -15,6 +15,7 @@ internal static class GatewayCodecs
     private const int Small = 1024;
     private const int WithText = 16 * 1024;
     private const int WithValues = ProtocolLimits.RowBytes + Small;
+    private const int WithScores = (2 * ProtocolLimits.ActivationBytes) + Small;
     private const int WithPrompt = (4 * ProtocolLimits.PromptCharacters) + (1 << 20);
 
     /// <summary>How each travels.</summary>
@@ -24,6 +25,7 @@ internal static class GatewayCodecs
         WireCodec.Of<CancelGeneration, Form.CancelGeneration>("cg", Small, Form.CancelGeneration.Parser, Write, Read),
         WireCodec.Of<GenerationStarted, Form.GenerationStarted>("gs", WithPrompt, Form.GenerationStarted.Parser, Write, Read),
         WireCodec.Of<TokenGenerated, Form.TokenGenerated>("tg", WithText, Form.TokenGenerated.Parser, Write, Read),
+        WireCodec.Of<PromptScored, Form.PromptScored>("ps", WithScores, Form.PromptScored.Parser, Write, Read),
         WireCodec.Of<TextEncoded, Form.TextEncoded>("te", WithValues, Form.TextEncoded.Parser, Write, Read),
         WireCodec.Of<GenerationFinished, Form.GenerationFinished>("gf", WithText, Form.GenerationFinished.Parser, Write, Read),
         WireCodec.Of<GenerationFailed, Form.GenerationFailed>("gx", WithText, Form.GenerationFailed.Parser, Write, Read),
@@ -38,6 +40,7 @@ internal static class GatewayCodecs
             MaxTokens = message.Settings.MaxTokens,
             IgnoreEndTokens = message.Settings.IgnoreEndTokens,
             Output = (int)message.Output,
+            ScorePrompt = message.ScorePrompt,
         };
         Values.Write(form.Stop, message.Settings.Stop);
         if (message.Model is not null)
@@ -84,7 +87,8 @@ internal static class GatewayCodecs
             ReadInput(form),
             settings,
             form.HasModel ? Require.Text(form.Model, ProtocolLimits.TextCharacters, "model") : null,
-            Require.Defined<SequenceOutput>(form.Output, "output"));
+            Require.Defined<SequenceOutput>(form.Output, "output"),
+            form.ScorePrompt);
     }
 
     private static PromptInput ReadInput(Form.Prompt form)
@@ -110,6 +114,19 @@ internal static class GatewayCodecs
             default:
                 throw new MalformedMessageException("input is missing.");
         }
+    }
+
+    private static Form.PromptScored Write(PromptScored message, ActorPaths _)
+    {
+        var form = new Form.PromptScored { Id = Values.Write(message.Id.Value), Index = message.Index };
+        Values.Write(form.Choices, message.Choices);
+        return form;
+    }
+
+    private static PromptScored Read(Form.PromptScored form, ActorPaths _)
+    {
+        var index = Values.Position(form.Index, "index");
+        return new PromptScored(Id(form.Id), index, Values.Choices(form.Choices, ProtocolLimits.SessionTokens - index, "choices"));
     }
 
     private static Form.TextEncoded Write(TextEncoded message, ActorPaths _)

@@ -10,7 +10,8 @@ internal static class SessionCodecs
     private const int Small = 4 * 1024;
     private const int WithText = 16 * 1024;
     private const int WithValues = ProtocolLimits.RowBytes + Small;
-    private const int WithRoute = ProtocolLimits.Hops * 4 * 1024;
+    private const int WithRoute = (ProtocolLimits.Hops * 4 * 1024) + (ProtocolLimits.SessionTokens * 5);
+    private const int WithScores = (2 * ProtocolLimits.ActivationBytes) + Small;
 
     /// <summary>How each travels.</summary>
     public static ImmutableArray<WireCodec> All { get; } =
@@ -21,8 +22,10 @@ internal static class SessionCodecs
         WireCodec.Of<HiddenReceived, Form.HiddenReceived>("hr", Small, Form.HiddenReceived.Parser, Write, Read),
         WireCodec.Of<CloseSession, Form.CloseSession>("cs", Small, Form.CloseSession.Parser, Write, Read),
         WireCodec.Of<SessionOpened, Form.SessionOpened>("so", Small, Form.SessionOpened.Parser, Write, Read),
+        WireCodec.Of<ResumeSession, Form.ResumeSession>("rs", Small, Form.ResumeSession.Parser, Write, Read),
+        WireCodec.Of<SessionMoving, Form.SessionMoving>("sv", Small, Form.SessionMoving.Parser, Write, Read),
         WireCodec.Of<SessionRefused, Form.SessionRefused>("sr", WithText, Form.SessionRefused.Parser, Write, Read),
-        WireCodec.Of<RowsComputed, Form.RowsComputed>("rc", Small, Form.RowsComputed.Parser, Write, Read),
+        WireCodec.Of<RowsComputed, Form.RowsComputed>("rc", WithScores, Form.RowsComputed.Parser, Write, Read),
         WireCodec.Of<TokenSampled, Form.TokenSampled>("ts", Small, Form.TokenSampled.Parser, Write, Read),
         WireCodec.Of<SequenceEncoded, Form.SequenceEncoded>("se", WithValues, Form.SequenceEncoded.Parser, Write, Read),
         WireCodec.Of<StepRejected, Form.StepRejected>("sj", Small, Form.StepRejected.Parser, Write, Read),
@@ -42,6 +45,7 @@ internal static class SessionCodecs
             Pipeline = paths.Write(message.Pipeline),
             Output = (int)message.Output,
         };
+        Values.Write(form.Scored, message.Scored.IsDefault ? [] : message.Scored);
         foreach (var hop in message.Route.Hops.AsSpan())
         {
             form.Hops.Add(new Form.Hop { Device = Values.Write(hop.Device), Range = Values.Write(hop.Range), Shard = paths.Write(hop.Shard) });
@@ -58,7 +62,8 @@ internal static class SessionCodecs
         Require.Within(form.TokenLimit, 1, ProtocolLimits.SessionTokens, "token_limit"),
         Values.Sampling(form.Sampling),
         paths.Read(form.Pipeline, "pipeline"),
-        Require.Defined<SequenceOutput>(form.Output, "output"));
+        Require.Defined<SequenceOutput>(form.Output, "output"),
+        Values.Tokens(form.Scored, ProtocolLimits.SessionTokens, "scored"));
 
     private static ImmutableArray<Hop> Hops(Form.OpenSession form, ActorPaths paths)
     {
@@ -104,10 +109,45 @@ internal static class SessionCodecs
 
     private static CloseSession Read(Form.CloseSession form, ActorPaths _) => new(Values.Session(form.Session), Values.Epoch(form.Epoch));
 
-    private static Form.SessionOpened Write(SessionOpened message, ActorPaths _)
+    private static Form.ResumeSession Write(ResumeSession message, ActorPaths _)
+    {
+        var form = new Form.ResumeSession { Session = Values.Write(message.Session), Epoch = message.Epoch, Length = message.Length };
+        Values.Write(form.Starts, message.Starts);
+        return form;
+    }
+
+    private static ResumeSession Read(Form.ResumeSession form, ActorPaths _)
+    {
+        Require.Within(form.Starts.Count, 1, ProtocolLimits.Hops, "number of starts");
+        var length = Require.Within(form.Length, 1, ProtocolLimits.SessionTokens, "length");
+        foreach (var start in form.Starts)
+        {
+            Require.Within(start, 0, length, "starts");
+        }
+
+        return new ResumeSession(Values.Session(form.Session), Values.Epoch(form.Epoch), [.. form.Starts], length);
+    }
+
+    private static Form.SessionOpened Write(SessionOpened message, ActorPaths _) => new()
+    {
+        Session = Values.Write(message.Session),
+        Epoch = message.Epoch,
+        HopIndex = message.HopIndex,
+        KvLength = message.KvLength,
+        KeptFrom = message.KeptFrom,
+    };
+
+    private static SessionOpened Read(Form.SessionOpened form, ActorPaths _)
+    {
+        var length = Values.Position(form.KvLength, "kv_length");
+        return new SessionOpened(
+            Values.Session(form.Session), Values.Epoch(form.Epoch), Values.HopIndex(form.HopIndex), length, Require.Within(form.KeptFrom, 0, length, "kept_from"));
+    }
+
+    private static Form.SessionMoving Write(SessionMoving message, ActorPaths _)
         => new() { Session = Values.Write(message.Session), Epoch = message.Epoch, HopIndex = message.HopIndex };
 
-    private static SessionOpened Read(Form.SessionOpened form, ActorPaths _) => new(Values.Session(form.Session), Values.Epoch(form.Epoch), Values.HopIndex(form.HopIndex));
+    private static SessionMoving Read(Form.SessionMoving form, ActorPaths _) => new(Values.Session(form.Session), Values.Epoch(form.Epoch), Values.HopIndex(form.HopIndex));
 
     private static Form.SessionRefused Write(SessionRefused message, ActorPaths _) => new()
     {
@@ -129,6 +169,7 @@ internal static class SessionCodecs
     {
         var form = new Form.RowsComputed { Session = Values.Write(message.Session), Epoch = message.Epoch, Position = message.Position, Rows = message.Rows };
         Values.Write(form.HopMicroseconds, message.HopMicroseconds);
+        Values.Write(form.Scores, message.Scores);
         return form;
     }
 
@@ -140,7 +181,8 @@ internal static class SessionCodecs
             Values.Epoch(form.Epoch),
             position,
             Require.Within(form.Rows, 1, ProtocolLimits.SessionTokens - position, "rows"),
-            Values.HopMicroseconds(form.HopMicroseconds));
+            Values.HopMicroseconds(form.HopMicroseconds),
+            Values.Choices(form.Scores, form.Rows, "scores"));
     }
 
     private static Form.TokenSampled Write(TokenSampled message, ActorPaths _)

@@ -54,6 +54,15 @@ internal static class Values
         return form;
     }
 
+    /// <summary>Appends draws to <paramref name="field"/>.</summary>
+    public static void Write(RepeatedField<Form.TokenChoice> field, ImmutableArray<Transformer.Sampling.TokenChoice> choices)
+    {
+        foreach (var choice in choices.AsSpan())
+        {
+            field.Add(Write(choice));
+        }
+    }
+
     /// <summary>Sampling settings' form.</summary>
     public static Form.Sampling Write(SamplingSettings settings) => new()
     {
@@ -172,6 +181,13 @@ internal static class Values
             Token(choice.Id),
             Require.Finite(choice.Logprob, "logprob"),
             [.. choice.Top.Select(top => new Transformer.Sampling.TokenLogprob(Token(top.Id), Require.Finite(top.Logprob, "logprob")))]);
+    }
+
+    /// <summary>Draws.</summary>
+    public static ImmutableArray<Transformer.Sampling.TokenChoice> Choices(RepeatedField<Form.TokenChoice> field, int most, string name)
+    {
+        Require.Count(field.Count, most, name);
+        return [.. field.Select(Choice)];
     }
 
     /// <summary>Sampling settings whose numbers are finite; whether they are in range is for the caller.</summary>

@@ -82,9 +82,9 @@ internal sealed class MessageSamples
                 return hop;
             }).ToImmutableArray();
         });
-        Add(Gen.Select(Gen.Select(Sessions, Epochs), Models, hops, Gen.Int[0, 7], Gen.Int[1, ProtocolLimits.SessionTokens], Samplings, refs, Outputs)
-            .Select((which, model, route, index, limit, sampling, pipeline, output)
-                => new OpenSession(which.Item1, which.Item2, new Route(model, route), index % route.Length, limit, sampling, pipeline, output)));
+        Add(Gen.Select(Gen.Select(Sessions, Epochs), Models, hops, Gen.Int[0, 7], Gen.Int[1, ProtocolLimits.SessionTokens], Samplings, refs, Gen.Select(Outputs, Gen.Int[0, 200_000].Array[0, 50]))
+            .Select((which, model, route, index, limit, sampling, pipeline, wanted)
+                => new OpenSession(which.Item1, which.Item2, new Route(model, route), index % route.Length, limit, sampling, pipeline, wanted.Item1, [.. wanted.Item2])));
         Add(Gen.Select(Sessions, Epochs, Positions, Gen.Int[0, int.MaxValue].Array[1, 64], Gen.Bool)
             .Select((session, epoch, position, tokens, sample) => new FeedTokens(session, epoch, position, [.. tokens], sample)));
         Add(Gen.Select(Sessions, Epochs, Positions, Gen.Int[1, 6], Gen.Int[1, 40], Gen.Bool, Micros)
@@ -92,11 +92,15 @@ internal sealed class MessageSamples
                 .Select(values => new FeedHidden(session, epoch, position, rows, sample, values, micros))));
         Add(Gen.Select(Sessions, Epochs, Positions).Select((session, epoch, position) => new HiddenReceived(session, epoch, position)));
         Add(Gen.Select(Sessions, Epochs).Select((session, epoch) => new CloseSession(session, epoch)));
-        Add(Gen.Select(Sessions, Epochs, HopIndices).Select((session, epoch, index) => new SessionOpened(session, epoch, index)));
+        Add(Gen.Select(Sessions, Epochs, HopIndices, Positions, Positions)
+            .Select((session, epoch, index, one, other) => new SessionOpened(session, epoch, index, Math.Max(one, other), Math.Min(one, other))));
+        Add(Gen.Select(Sessions, Epochs, Gen.Int[1, ProtocolLimits.SessionTokens], Positions.Array[1, 8])
+            .Select((session, epoch, length, starts) => new ResumeSession(session, epoch, [.. starts.Select(start => Math.Min(start, length))], length)));
+        Add(Gen.Select(Sessions, Epochs, HopIndices).Select((session, epoch, index) => new SessionMoving(session, epoch, index)));
         Add(Gen.Select(Sessions, Epochs, HopIndices, Any(Enum.GetValues<RefusalReason>()), Texts)
             .Select((session, epoch, index, reason, text) => new SessionRefused(session, epoch, index, reason, text)));
-        Add(Gen.Select(Sessions, Epochs, Positions, Gen.Int[1, 512], Micros)
-            .Select((session, epoch, position, rows, micros) => new RowsComputed(session, epoch, position, rows, micros)));
+        Add(Gen.Select(Sessions, Epochs, Positions, Gen.Int[1, 512], Micros, Choices.Array[0, 4])
+            .Select((session, epoch, position, rows, micros, scores) => new RowsComputed(session, epoch, position, Math.Max(rows, scores.Length), micros, [.. scores])));
         Add(Gen.Select(Sessions, Epochs, Positions, Choices, Micros)
             .Select((session, epoch, position, choice, micros) => new TokenSampled(session, epoch, position, choice, micros)));
         Add(Gen.Select(Sessions, Epochs, Gen.Int[1, 512], Logprobs.Array[1, 40], Micros)
@@ -112,9 +116,10 @@ internal sealed class MessageSamples
             Texts.Select(text => new PromptInput(Text: text)),
             Gen.Select(Texts, Texts).Select((role, content) => new ChatMessage(role, content)).Array[0, 5].Select(chat => new PromptInput(Messages: [.. chat])),
             Gen.Int[0, 200_000].Array[0, 50].Select(tokens => new PromptInput(Tokens: [.. tokens])));
-        Add(Gen.Select(PromptIds, inputs, Samplings, Gen.Int[1, 10_000], Texts.Array[0, 4], Gen.Bool, Texts.Null(), Outputs)
-            .Select((id, input, sampling, most, stop, ignore, model, output) => new Prompt(
-                id, input, new GenerationSettings { Sampling = sampling, MaxTokens = most, Stop = [.. stop], IgnoreEndTokens = ignore }, model, output)));
+        Add(Gen.Select(PromptIds, inputs, Samplings, Gen.Int[1, 10_000], Texts.Array[0, 4], Gen.Select(Gen.Bool, Gen.Bool), Texts.Null(), Outputs)
+            .Select((id, input, sampling, most, stop, flags, model, output) => new Prompt(
+                id, input, new GenerationSettings { Sampling = sampling, MaxTokens = most, Stop = [.. stop], IgnoreEndTokens = flags.Item1 }, model, output, flags.Item2)));
+        Add(Gen.Select(PromptIds, Gen.Int[0, 1000], Choices.Array[0, 5]).Select((id, index, choices) => new PromptScored(id, index, [.. choices])));
         Add(Gen.Select(PromptIds, Logprobs.Array[1, 40]).Select((id, values) => new TextEncoded(id, values)));
         Add(PromptIds.Select(id => new CancelGeneration(id)));
         Add(Gen.Select(
