@@ -33,6 +33,7 @@ internal sealed class LayerHost : ReceiveActor, IWithTimers
     private double _bytesPerSecond;
     private long _revision;
     private bool _isLeaving;
+    private ImmutableArray<LinkSample> _links = [];
 
     /// <summary>A device that holds nothing yet.</summary>
     /// <param name="settings">What it starts with.</param>
@@ -77,6 +78,11 @@ internal sealed class LayerHost : ReceiveActor, IWithTimers
             Follow();
         });
         Receive<LeaveDevice>(_ => Leave());
+        Receive<LinksMeasured>(message =>
+        {
+            _links = message.Links;
+            Announce();
+        });
     }
 
     /// <inheritdoc/>
@@ -336,7 +342,7 @@ internal sealed class LayerHost : ReceiveActor, IWithTimers
     private void Announce()
     {
         _revision = Math.Max(_revision + 1, _settings.Time.GetUtcNow().UtcTicks);
-        _announce(Announcement(_ => true));
+        _announce(Announcement(_ => true) with { Links = _links });
     }
 
     private DeviceAnnouncement Announcement(Func<(ModelId Model, LayerRange Range), bool> includes) => new(

@@ -19,9 +19,6 @@ public sealed record PlacementDevice(DeviceId Device, long WeightBytes, double B
     /// <summary>Round trips to other devices that it measured.</summary>
     public ImmutableArray<LinkSample> Links { get; init; } = [];
 
-    /// <summary>Whether it did not answer for a while, so that it gets nothing until it does.</summary>
-    public bool Away { get; init; }
-
     /// <summary>Whether it could be given something at all.</summary>
-    internal bool IsAble => this is { HasFiles: true, Leaving: false, Away: false, WeightBytes: > 0 };
+    internal bool IsAble => this is { HasFiles: true, Leaving: false, WeightBytes: > 0 };
 }

@@ -23,21 +23,18 @@ public static class PlacementPreview
         ArgumentNullException.ThrowIfNull(without);
         ArgumentNullException.ThrowIfNull(added);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(added.Count, MostAdded);
+        var reachable = view.Members.Where(member => member.Reachable).Select(member => member.Address).ToHashSet();
         var models = view.Models.Select(model => model.Model).ToImmutableArray();
         var other = view with
         {
             Devices =
             [
-                .. view.Devices.Where(device => !without.Contains(device.Device)),
+                .. view.Devices.Where(device => reachable.Contains(device.Node) && !without.Contains(device.Device)),
                 .. added.Select((device, number) => new DeviceAnnouncement(
                     AddedId(number), "", view.Self, ActorRefs.Nobody, device.MemoryBytes, device.BytesPerSecond, models, [], false, 0)),
             ],
         };
-        var away = view.Devices.Select(device => device.Node).Distinct().Where(node => !view.IsReachable(node)).ToHashSet();
-
-        // Whoever asks may be no member that is up; what is added stands at its address.
-        away.Remove(view.Self);
-        return [.. PlacementRound.Run(other, cacheShare, view.Plans.ToImmutableDictionary(plan => plan.Model), away)
+        return [.. PlacementRound.Run(other, cacheShare, view.Plans.ToImmutableDictionary(plan => plan.Model))
             .Values.OrderBy(plan => view.Models.First(model => model.Model == plan.Model).Name, StringComparer.Ordinal)];
     }
 

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using Akka.Actor;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Transformer.Checkpoints;
 
@@ -12,10 +11,8 @@ internal static class PlacementRound
     /// <param name="view">The cluster.</param>
     /// <param name="cacheShare">The part of a device's memory that is kept for caches, 0 to 1.</param>
     /// <param name="previous">The plans so far.</param>
-    /// <param name="away">Nodes that did not answer for a while, or null: their devices get nothing.</param>
     /// <returns>One plan for each model of the view; the same object where nothing changes. Versions grow over all models, so that a model that comes back is not behind what devices remember of it.</returns>
-    public static ImmutableDictionary<ModelId, PlacementPlan> Run(
-        ClusterView view, double cacheShare, ImmutableDictionary<ModelId, PlacementPlan> previous, IReadOnlySet<Address>? away = null)
+    public static ImmutableDictionary<ModelId, PlacementPlan> Run(ClusterView view, double cacheShare, ImmutableDictionary<ModelId, PlacementPlan> previous)
     {
         var plans = ImmutableDictionary.CreateBuilder<ModelId, PlacementPlan>();
         var left = view.Devices.ToDictionary(device => device.Device, device => (long)(Math.Max(device.MemoryBytes, 0) * (1 - cacheShare)));
@@ -31,7 +28,8 @@ internal static class PlacementRound
                 device.Loaded.Where(loaded => loaded.Model == model.Model).Select(loaded => (LayerRange?)loaded.Range).FirstOrDefault(),
                 device.Leaving)
             {
-                Away = away?.Contains(device.Node) == true,
+                HeldUnits = device.Models.Contains(model.Model) ? [LayerRange.Whole(model.Layers)] : [],
+                Links = device.Links,
             }).ToList();
             var plan = PlacementPlanner.Plan(model, devices, before);
             plans[model.Model] = ReferenceEquals(plan, before) ? plan : plan with { Version = ++version };

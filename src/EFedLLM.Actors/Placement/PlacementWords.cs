@@ -58,7 +58,7 @@ internal sealed class PlacementWords(ServedModel model, UnitCosts costs)
         if (able.Count == 0)
         {
             return $"None of the {devices.Count} devices can hold {model.Name}: {devices.Count(device => !device.HasFiles)} do not have its files, "
-                + $"{devices.Count(device => device.Leaving)} are leaving, {devices.Count(device => device.Away)} do not answer, {devices.Count(device => device.WeightBytes <= 0)} have no memory left.";
+                + $"{devices.Count(device => device.Leaving)} are leaving, {devices.Count(device => device.WeightBytes <= 0)} have no memory left.";
         }
 
         // Memory beyond the whole model helps nobody.

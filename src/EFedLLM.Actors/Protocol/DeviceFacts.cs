@@ -34,11 +34,14 @@ public sealed record DeviceAnnouncement(
     bool Leaving,
     long Revision) : IEvent
 {
+    /// <summary>Round trips to other devices, at most <see cref="ProtocolLimits.LinkSamples"/>.</summary>
+    public ImmutableArray<LinkSample> Links { get; init; } = [];
+
     /// <inheritdoc/>
     public bool Equals(DeviceAnnouncement? other) => other is not null && Device == other.Device && Name == other.Name && Node.Equals(other.Node)
         && Host.Equals(other.Host) && MemoryBytes == other.MemoryBytes && BytesPerSecond.Equals(other.BytesPerSecond)
         && Models.AsSpan().SequenceEqual(other.Models.AsSpan()) && Loaded.AsSpan().SequenceEqual(other.Loaded.AsSpan())
-        && Leaving == other.Leaving && Revision == other.Revision;
+        && Leaving == other.Leaving && Revision == other.Revision && Links.AsSpan().SequenceEqual(other.Links.AsSpan());
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Device, Revision);

@@ -261,15 +261,6 @@ public sealed class PlacementPlannerTests
     }
 
     [Fact]
-    public void A_device_that_does_not_answer_counts_as_gone_and_the_problem_says_so()
-    {
-        var devices = Enumerable.Range(1, 4).Select(i => Device(i)).ToList();
-        var away = devices[3] with { Away = true };
-        Assert.DoesNotContain(PlacementPlanner.Plan(Model, [.. devices[..3], away], null).Assignments, assignment => assignment.Device == Id(4));
-        Assert.Contains("1 do not answer", PlacementPlanner.Plan(Model, [away], null).Problem, StringComparison.Ordinal);
-    }
-
-    [Fact]
     public void A_speed_that_varies_a_little_moves_nothing_and_one_that_changes_much_does()
     {
         var before = PlacementPlanner.Plan(Model, [Device(1), Device(2), Device(3)], null);

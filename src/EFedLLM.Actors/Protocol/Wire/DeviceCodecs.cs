@@ -62,6 +62,11 @@ internal static class DeviceCodecs
             });
         }
 
+        foreach (var link in message.Links.AsSpan())
+        {
+            form.Links.Add(new Form.LinkSample { Peer = Values.Write(link.Peer), Milliseconds = link.Milliseconds });
+        }
+
         return form;
     }
 
@@ -69,6 +74,7 @@ internal static class DeviceCodecs
     {
         Require.Count(form.Models.Count, ProtocolLimits.AnnouncedRanges, "models");
         Require.Count(form.Loaded.Count, ProtocolLimits.AnnouncedRanges, "loaded");
+        Require.Count(form.Links.Count, ProtocolLimits.LinkSamples, "links");
         return new DeviceAnnouncement(
             Values.Device(form.Device, "device"),
             Require.Text(form.Name, ProtocolLimits.TextCharacters, "name"),
@@ -83,7 +89,10 @@ internal static class DeviceCodecs
                 paths.Read(loaded.Shard, "shard"),
                 Require.AtLeast(loaded.WeightBytes, 0, "weight_bytes")))],
             form.Leaving,
-            Require.AtLeast(form.Revision, 0, "revision"));
+            Require.AtLeast(form.Revision, 0, "revision"))
+        {
+            Links = [.. form.Links.Select(link => new LinkSample(Values.Device(link.Peer, "peer"), (float)Require.NotNegative(link.Milliseconds, "milliseconds")))],
+        };
     }
 
     private static Address ReadAddress(Form.NodeAddress form)

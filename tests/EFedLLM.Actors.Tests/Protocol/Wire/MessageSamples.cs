@@ -158,7 +158,10 @@ internal sealed class MessageSamples
                 Gen.Bool,
                 Counts)
             .Select((who, memory, speed, models, ranges, leaving, revision) => new DeviceAnnouncement(
-                who.Item1, who.Item2, who.Item3, who.Item4, memory, speed, [.. models], [.. ranges], leaving, revision)));
+                who.Item1, who.Item2, who.Item3, who.Item4, memory, speed, [.. models], [.. ranges], leaving, revision)
+            {
+                Links = [.. models.Select((model, i) => new LinkSample(who.Item1, i * 0.25f))],
+            }));
         Add(Gen.Select(
                 Models,
                 Texts,
