@@ -31,6 +31,7 @@ internal sealed partial class LayerHost : ReceiveActor, IWithTimers
     private ClusterView _view;
     private double _bytesPerSecond;
     private long _revision;
+    private ImmutableArray<LinkSample> _links = [];
 
     /// <summary>A device that holds nothing yet.</summary>
     /// <param name="settings">What it starts with.</param>
@@ -93,6 +94,11 @@ internal sealed partial class LayerHost : ReceiveActor, IWithTimers
             Follow();
         });
         ReceiveLeaving();
+        Receive<LinksMeasured>(message =>
+        {
+            _links = message.Links;
+            Announce();
+        });
     }
 
     /// <inheritdoc/>
@@ -293,7 +299,7 @@ internal sealed partial class LayerHost : ReceiveActor, IWithTimers
     private void Announce()
     {
         _revision = Math.Max(_revision + 1, _settings.Time.GetUtcNow().UtcTicks);
-        _announce(Announcement(_ => true));
+        _announce(Announcement(_ => true) with { Links = _links });
     }
 
     private DeviceAnnouncement Announcement(Func<(ModelId Model, LayerRange Range), bool> includes) => new(

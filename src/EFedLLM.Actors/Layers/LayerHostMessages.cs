@@ -1,4 +1,6 @@
+using System.Collections.Immutable;
 using Akka.Actor;
+using EFedLLM.Actors.Protocol;
 using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Checkpoints;
 
@@ -72,3 +74,7 @@ internal sealed record LeaveDevice : INoSerializationVerificationNeeded
     /// <summary>The one there is.</summary>
     public static LeaveDevice Instance { get; } = new();
 }
+
+/// <summary>To the host: how far other devices are.</summary>
+/// <param name="Links">At most <see cref="ProtocolLimits.LinkSamples"/>.</param>
+internal sealed record LinksMeasured(ImmutableArray<LinkSample> Links) : INoSerializationVerificationNeeded;

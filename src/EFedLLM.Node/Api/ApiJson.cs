@@ -38,4 +38,6 @@ namespace EFedLLM.Node.Api;
 [JsonSerializable(typeof(EnrolRequest))]
 [JsonSerializable(typeof(EnrolAnswer))]
 [JsonSerializable(typeof(StandingAnswer))]
+[JsonSerializable(typeof(PlanFacts))]
+[JsonSerializable(typeof(IReadOnlyList<SimulationRow>))]
 internal sealed partial class ApiJson : JsonSerializerContext;

@@ -1,10 +1,14 @@
 namespace EFedLLM.Node.Api;
 
-/// <summary>The facts behind <c>/efedllm/v1/cluster</c> and <c>/efedllm/v1/ledger</c>, as a gateway node gathers them.</summary>
+/// <summary>The facts behind <c>/efedllm/v1/cluster</c>, <c>/efedllm/v1/plan</c> and <c>/efedllm/v1/ledger</c>, as a gateway node gathers them.</summary>
 internal interface IClusterApi
 {
     /// <summary>The cluster as this node sees it.</summary>
     Task<ClusterFacts> ReadClusterAsync(CancellationToken cancellation);
+
+    /// <summary>Who is to hold what, and who would if the devices were others.</summary>
+    /// <exception cref="Http.ApiException">The question names a device that is not known, or more than one could be meant.</exception>
+    Task<PlanFacts> ReadPlanAsync(PlanQuestion question, CancellationToken cancellation);
 
     /// <summary>Every device of the ledger.</summary>
     /// <exception cref="TimeoutException">The ledger does not answer.</exception>

@@ -6,6 +6,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using EFedLLM.Node.Api;
 using EFedLLM.Node.CommandLine;
+using EFedLLM.Node.Http;
 
 namespace EFedLLM.Node.Client;
 
@@ -72,6 +73,9 @@ internal sealed class GatewayHttpClient : IAnswerSource
 
     /// <summary>The cluster as the gateway sees it.</summary>
     public Task<ClusterFacts> ReadClusterAsync(CancellationToken cancellation) => GetAsync("efedllm/v1/cluster", ApiJson.Default.ClusterFacts, cancellation);
+
+    /// <summary>Who is to hold what, and who would if the devices were others.</summary>
+    public Task<PlanFacts> ReadPlanAsync(PlanQuestion question, CancellationToken cancellation) => GetAsync($"efedllm/v1/plan{PlanQuery.Write(question)}", ApiJson.Default.PlanFacts, cancellation);
 
     /// <summary>Every device of the ledger.</summary>
     public Task<LedgerFacts> ReadLedgerAsync(CancellationToken cancellation) => GetAsync("efedllm/v1/ledger", ApiJson.Default.LedgerFacts, cancellation);

@@ -9,12 +9,20 @@ namespace EFedLLM.Node.Hosting;
 /// <param name="view">The cluster as this node sees it.</param>
 /// <param name="manifests">The manifests of the models that this node has.</param>
 /// <param name="ledger">The ledger.</param>
-internal sealed class ClusterApi(ViewFeed view, IReadOnlyDictionary<ModelId, ModelManifest> manifests, IActorRef ledger) : IClusterApi
+/// <param name="cacheShare">The part of a device's memory that is kept for caches, as the placement counts it.</param>
+internal sealed class ClusterApi(ViewFeed view, IReadOnlyDictionary<ModelId, ModelManifest> manifests, IActorRef ledger, double cacheShare) : IClusterApi
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     /// <inheritdoc/>
     public Task<ClusterFacts> ReadClusterAsync(CancellationToken cancellation) => Task.FromResult(ClusterFactsBuilder.Build(view.Latest, manifests));
+
+    /// <inheritdoc/>
+    public Task<PlanFacts> ReadPlanAsync(PlanQuestion question, CancellationToken cancellation)
+    {
+        var latest = view.Latest;
+        return Task.Run(() => PlanFactsBuilder.Build(latest, cacheShare, question), cancellation);
+    }
 
     /// <inheritdoc/>
     public async Task<LedgerFacts> ReadLedgerAsync(CancellationToken cancellation)

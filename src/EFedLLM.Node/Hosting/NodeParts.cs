@@ -190,7 +190,7 @@ internal sealed class NodeParts : IAsyncDisposable
         _http = await HttpHost.StartAsync(
             new HttpHostSettings(options.HttpHost, port, certificate),
             new GatewayBackend(new GatewayClient(system, gateway), models, feed),
-            new ClusterApi(feed, Manifests(options.ModelFolders), ledger),
+            new ClusterApi(feed, Manifests(options.ModelFolders), ledger, limits.CacheShare),
             new HttpApiSettings(limits.HttpBodyBytes, limits.DefaultMaxTokens, limits.MaxTokens),
             log,
             TimeProvider.System,

@@ -33,6 +33,8 @@ public class LeaveEndpointTests
     {
         public Task<ClusterFacts> ReadClusterAsync(CancellationToken cancellation) => Task.FromException<ClusterFacts>(new NotSupportedException());
 
+        public Task<PlanFacts> ReadPlanAsync(PlanQuestion question, CancellationToken cancellation) => Task.FromException<PlanFacts>(new NotSupportedException());
+
         public Task<LedgerFacts> ReadLedgerAsync(CancellationToken cancellation) => Task.FromException<LedgerFacts>(new NotSupportedException());
 
         public Task<LedgerDevice?> ReadLedgerAsync(string device, CancellationToken cancellation) => Task.FromException<LedgerDevice?>(new NotSupportedException());

@@ -161,7 +161,10 @@ internal sealed class MessageSamples
                 Gen.Bool,
                 Gen.Select(Counts, Offers().Null()))
             .Select((who, memory, speed, models, ranges, leaving, last) => new DeviceAnnouncement(
-                who.Item1, who.Item2, who.Item3, who.Item4, memory, speed, [.. models], [.. ranges], leaving, last.Item1, last.Item2)));
+                who.Item1, who.Item2, who.Item3, who.Item4, memory, speed, [.. models], [.. ranges], leaving, last.Item1, last.Item2)
+            {
+                Links = [.. models.Select((model, i) => new LinkSample(who.Item1, i * 0.25f))],
+            }));
         Add(Gen.Select(
                 Models,
                 Texts,
