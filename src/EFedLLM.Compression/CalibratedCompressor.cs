@@ -17,7 +17,7 @@ namespace EFedLLM.Compression;
 internal sealed class CalibratedCompressor
 {
     /// <summary>Changes when the same input and settings give other bytes than before.</summary>
-    private const int MethodVersion = 3;
+    private const int MethodVersion = 4;
 
     /// <summary>Up to so many weights a place is small: trying branches there takes no time worth saving.</summary>
     private const long SmallPlace = 1 << 20;
@@ -37,11 +37,8 @@ internal sealed class CalibratedCompressor
         _text = settings.CalibrationText ?? CalibrationText.BuiltIn;
         var tokenizer = ModelTokenizer.Load(source.Folder);
         var tokens = CalibrationTokens.Take(tokenizer.Encode(_text, addSpecial: false), StartTokenOf(settings, source.Shape), source.Shape);
-        if (_text != CalibrationText.BuiltIn)
-        {
-            tokens = tokens.Mixed(tokenizer.Encode(CalibrationText.BuiltIn, addSpecial: false));
-        }
-
+        string[] others = _text == CalibrationText.BuiltIn ? [CalibrationText.Varied] : [CalibrationText.Varied, CalibrationText.BuiltIn];
+        tokens = tokens.Mixed([.. others.Select(text => tokenizer.Encode(text, addSpecial: false))]);
         _context = new CalibrationContext(source, tokens, settings.Threads, new StageClock(), cancellation);
         _meter = new WorkMeter(source.Shape, progress);
     }

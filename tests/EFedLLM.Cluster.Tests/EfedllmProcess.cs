@@ -14,6 +14,8 @@ internal sealed partial class EfedllmProcess : IAsyncDisposable
 
     private const int SignalInterrupt = 2;
     private const int SignalTerminate = 15;
+    private const int SignalContinue = 18;
+    private const int SignalStop = 19;
 
     private readonly Process _process;
     private readonly Channel<string> _lines = Channel.CreateUnbounded<string>();
@@ -115,6 +117,12 @@ internal sealed partial class EfedllmProcess : IAsyncDisposable
         using var process = Process.GetProcessById(pid);
         process.Kill();
     }
+
+    /// <summary>Stops a process of ours where it stands: its sockets stay open and nothing answers.</summary>
+    public static void Freeze(int pid) => Send(pid, SignalStop);
+
+    /// <summary>Lets a frozen one go on.</summary>
+    public static void Thaw(int pid) => Send(pid, SignalContinue);
 
     /// <summary>The processes that run with this text in their command line.</summary>
     public static IReadOnlyList<int> Running(string text)

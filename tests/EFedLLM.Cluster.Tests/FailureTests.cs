@@ -6,12 +6,14 @@ namespace EFedLLM.Cluster.Tests;
 public class FailureTests
 {
     [Fact]
-    public async Task A_device_that_dies_in_the_middle_of_an_answer_ends_it_with_a_clear_error_and_others_are_answered_later()
+    public async Task An_answer_that_no_device_can_take_over_ends_with_an_error_that_names_the_missing_layers_and_others_are_refused_until_one_can()
     {
-        await using var cluster = await RunningCluster.StartAsync(2);
+        // Each device can hold a little more than half of the model.
+        await using var cluster = await RunningCluster.StartAsync(
+            2, environment: new Dictionary<string, string> { ["EFEDLLM__DEVICE__CACHE_SHARE"] = "0.6" }, more: ["--memory", "3000KB", "--repair-timeout", "2"]);
         FailedEvent? failure = null;
         var tokens = 0;
-        await foreach (var next in cluster.Client.GenerateAsync(new GenerateRequest { Messages = [new ChatLine("user", "Hi")], MaxTokens = 480, IgnoreEos = true }, CancellationToken.None))
+        await foreach (var next in cluster.Client.GenerateAsync(new GenerateRequest { Messages = [new ChatLine("user", "Hi")], MaxTokens = 400, IgnoreEos = true }, CancellationToken.None))
         {
             if (next is TokenEvent && ++tokens == 5)
             {
@@ -23,23 +25,17 @@ public class FailureTests
 
         Assert.NotNull(failure);
         Assert.Equal("hopLost", failure.Error);
-        Assert.Contains("device", failure.Message, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("No reachable device serves", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("layer", failure.Message, StringComparison.Ordinal);
+        var refusal = await Assert.ThrowsAsync<UserErrorException>(() => cluster.AskAsync());
+        Assert.Contains("layer", refusal.Message, StringComparison.Ordinal);
 
-        // Until the plan has changed, prompts are refused and say why; none hangs.
-        using var patience = new CancellationTokenSource(EfedllmProcess.Patience);
-        while (true)
-        {
-            patience.Token.ThrowIfCancellationRequested();
-            try
-            {
-                Assert.Equal("The capital of France is Paris.", (await cluster.AskAsync()).Text);
-                break;
-            }
-            catch (UserErrorException refusal)
-            {
-                Assert.False(string.IsNullOrWhiteSpace(refusal.Message));
-            }
-        }
+        await using var device = EfedllmProcess.Start(null, "join", "--seed", cluster.Report.Seed, "--name", "third", "--data", TestHome.NewFolder("third"));
+        await device.LineAsync(line => line.StartsWith("serves efed-mini: ", StringComparison.Ordinal));
+        await cluster.UntilAsync(facts => facts.Models[0].Ready);
+        Assert.Equal("The capital of France is Paris.", (await cluster.AskAsync()).Text);
+        device.Terminate();
+        await device.EndAsync();
     }
 
     [Fact]

@@ -6,7 +6,7 @@ using Akka.Actor;
 using Akka.Actor.Setup;
 using Akka.Configuration;
 using Akka.Persistence.Sql;
-using EFedLLM.Actors.Identity;
+using EFedLLM.Actors.Membership;
 using EFedLLM.Actors.Protocol;
 
 namespace EFedLLM.Actors.Configuration;
@@ -52,6 +52,7 @@ public static class NodeConfiguration
             configuration = configuration.WithFallback(Resource("cluster-wan.conf"));
         }
 
+        configuration = WithJournal(configuration, settings);
         configuration = Reference.Aggregate(configuration, (whole, name) => whole.WithFallback(Resource(name)))
             .WithFallback(SqlPersistence.DefaultConfiguration);
         _ = new SettingsReader(configuration, "akka.remote.dot-netty.tcp").Bytes("maximum-frame-size", LeastFrameBytes, 64 << 20);
@@ -72,7 +73,8 @@ public static class NodeConfiguration
 
         try
         {
-            return bootstrap.And(NodeCertificate.Load(folder).TransportSetup());
+            var identity = NodeIdentity.Load(folder, settings.DataFolder);
+            return bootstrap.And(identity.Certificate.TransportSetup()).And(identity);
         }
         catch (InvalidDataException e)
         {
@@ -155,17 +157,11 @@ public static class NodeConfiguration
 
         var seeds = settings.Seeds.IsDefault ? [] : settings.Seeds;
         Line("akka.cluster.seed-nodes", Hocon.List(seeds.Select(seed => SeedAddress(seed, tls).ToString())));
-        Line("akka.cluster.roles", Hocon.List(settings.Roles));
+        Line("akka.cluster.roles", Hocon.List(settings.LedgerRole is { } ledger ? settings.Roles.Add(ledger) : settings.Roles));
         Line("akka.cluster.app-version", Hocon.Quote(typeof(NodeConfiguration).Assembly.GetName().Version!.ToString(3)));
-        if (settings.Roles.Contains(ClusterNames.Ledger, StringComparer.Ordinal))
+        if (settings.LedgerDatabase is { } database)
         {
-            // Only a ledger node has a journal: elsewhere a persistent actor fails for want of a data source, which is what it should do.
-            var source = Hocon.Quote($"Data Source={Path.Combine(Path.GetFullPath(settings.DataFolder), "ledger.db")}");
-            foreach (var plugin in new[] { "akka.persistence.journal.sql", "akka.persistence.snapshot-store.sql", "akka.persistence.query.journal.sql" })
-            {
-                Line($"{plugin}.connection-string", source);
-                Line($"{plugin}.provider-name", Hocon.Quote("SQLite.MS"));
-            }
+            Line(LedgerDatabase.Key, Hocon.Quote(database));
         }
 
         if (settings.MemoryBytes is { } memory)
@@ -178,7 +174,32 @@ public static class NodeConfiguration
             Line("efedllm.device.threads", $"{threads}");
         }
 
+        if (settings.RepairTimeout is { } patience)
+        {
+            Line("efedllm.pipeline.repair-timeout", $"{(long)patience.TotalMilliseconds} ms");
+        }
+
         return hocon.ToString();
+    }
+
+    /// <summary>Only a ledger node has a journal: elsewhere a persistent actor fails for want of a data source, which is what it should do.</summary>
+    private static Config WithJournal(Config configuration, NodeSettings settings)
+    {
+        if (!settings.Roles.Contains(ClusterNames.Ledger, StringComparer.Ordinal))
+        {
+            return configuration;
+        }
+
+        var database = LedgerDatabase.Of(configuration.WithFallback(Resource("node.conf")).GetString(LedgerDatabase.Key, ""), settings.DataFolder);
+        var source = new StringBuilder();
+        foreach (var plugin in new[] { "akka.persistence.journal.sql", "akka.persistence.snapshot-store.sql", "akka.persistence.query.journal.sql" })
+        {
+            source.AppendLine($"{plugin}.connection-string = {Hocon.Quote(database.ConnectionString)}");
+            source.AppendLine($"{plugin}.provider-name = {Hocon.Quote(database.Provider)}");
+        }
+
+        configuration = ConfigurationFactory.ParseString(source.ToString()).WithFallback(configuration);
+        return database.IsShared ? configuration.WithFallback(Resource("persistence-postgresql.conf")) : configuration;
     }
 
     private static Config Read(string file)

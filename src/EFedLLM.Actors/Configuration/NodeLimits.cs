@@ -66,6 +66,18 @@ public sealed record NodeLimits
     /// <summary>How long a hop may take to say that it is there.</summary>
     public required TimeSpan ProbeDeadline { get; init; }
 
+    /// <summary>How long a hop whose connection broke may take to answer over another one.</summary>
+    public required TimeSpan ReconnectDeadline { get; init; }
+
+    /// <summary>How long a session that lost a hop waits for devices that cover the model again.</summary>
+    public required TimeSpan RepairTimeout { get; init; }
+
+    /// <summary>Most reports that wait for a ledger.</summary>
+    public required int OutboxReports { get; init; }
+
+    /// <summary>Most bytes of them.</summary>
+    public required long OutboxBytes { get; init; }
+
     /// <summary>Reads and judges the settings of a whole configuration.</summary>
     /// <param name="configuration">As <see cref="NodeConfiguration.Build(NodeSettings)"/> returns it.</param>
     /// <exception cref="ConfigurationException">A value is impossible; the message names its key.</exception>
@@ -75,6 +87,7 @@ public sealed record NodeLimits
         var device = new SettingsReader(configuration, "efedllm.device");
         var gateway = new SettingsReader(configuration, "efedllm.gateway");
         var pipeline = new SettingsReader(configuration, "efedllm.pipeline");
+        var outbox = new SettingsReader(configuration, "efedllm.outbox");
         var maxTokens = gateway.Integer("max-tokens", 1, ProtocolLimits.SessionTokens);
         return new NodeLimits
         {
@@ -98,6 +111,10 @@ public sealed record NodeLimits
             StepDeadline = pipeline.Duration("step-deadline", TimeSpan.FromMilliseconds(1), day),
             RowDeadline = pipeline.Duration("row-deadline", TimeSpan.Zero, day),
             ProbeDeadline = pipeline.Duration("probe-deadline", TimeSpan.FromMilliseconds(1), day),
+            ReconnectDeadline = pipeline.Duration("reconnect-deadline", TimeSpan.FromMilliseconds(1), day),
+            RepairTimeout = pipeline.Duration("repair-timeout", TimeSpan.FromMilliseconds(1), day),
+            OutboxReports = outbox.Integer("reports", 1, 1_000_000),
+            OutboxBytes = outbox.Bytes("size", 64 << 10, 1 << 30),
         };
     }
 }

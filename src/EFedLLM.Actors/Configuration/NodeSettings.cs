@@ -37,4 +37,16 @@ public sealed record NodeSettings
 
     /// <summary>Compute threads, or null for what the configuration says.</summary>
     public int? Threads { get; init; }
+
+    /// <summary>How long an answer that lost a device waits for others, or null for what the configuration says.</summary>
+    public TimeSpan? RepairTimeout { get; init; }
+
+    /// <summary>Where a ledger node keeps its entries, as <see cref="Configuration.LedgerDatabase.Of"/> reads it, or null for what the configuration says. It may hold a password.</summary>
+    public string? LedgerDatabase { get; init; }
+
+    /// <summary>A role beside <see cref="Roles"/> that tells other nodes which ledger this node keeps; null where it keeps none. <c>LedgerStore.OpenAsync</c> finds it.</summary>
+    public string? LedgerRole { get; init; }
+
+    /// <summary>The settings without their secrets.</summary>
+    public override string ToString() => $"{string.Join(", ", Roles)} at {Host}:{Port} in {DataFolder}";
 }

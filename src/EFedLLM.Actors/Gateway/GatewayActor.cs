@@ -184,6 +184,7 @@ internal sealed class GatewayActor : ReceiveActor, IWithTimers
         var answer = new AnswerText(entry.Model.Tokenizer, encoded.Settings, entry.Model.Shape.EndTokens);
         var (client, reporter, time) = (entry.Client, _settings.Reporter, _settings.Time);
         entry.Pipeline = Context.Watch(Context.ActorOf(Props.Create(() => new InferencePipeline(plan, answer, client, reporter, time)), $"session-{plan.Session}"));
+        entry.Pipeline.Tell(_view);
     }
 
     /// <summary>Every way is closed. One that never was open opens with a change of the view; one that refused may open by itself.</summary>

@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using EFedLLM.Actors.Protocol;
 
 namespace EFedLLM.Actors.Identity;
 
@@ -11,7 +12,7 @@ public sealed class CertificateAuthority : IDisposable
     /// <summary>The file with the authority's certificate, in its own folder and in every node's.</summary>
     public const string CertificateFile = "ca.crt";
 
-    /// <summary>The file with the authority's key. It belongs on no node.</summary>
+    /// <summary>The file with the authority's key. It belongs on no node but the one that invites others.</summary>
     public const string KeyFile = "ca.key";
 
     private static readonly TimeSpan Allowance = TimeSpan.FromHours(1);
@@ -22,7 +23,10 @@ public sealed class CertificateAuthority : IDisposable
     private CertificateAuthority(X509Certificate2 certificate, TimeProvider time) => (_certificate, _time) = (certificate, time);
 
     /// <summary>The SHA-256 of the authority's public key, in lower-case hexadecimal: compare it over another channel before trusting a certificate that was sent.</summary>
-    public string Fingerprint => NodeCertificate.FingerprintOf(_certificate);
+    public string Fingerprint => CertificateRules.Fingerprint(_certificate);
+
+    /// <summary>The authority's certificate, PEM.</summary>
+    public string CertificatePem => _certificate.ExportCertificatePem();
 
     /// <summary>Makes a new authority.</summary>
     /// <param name="folder">Where it keeps its certificate and key; made when it is missing.</param>
@@ -36,7 +40,7 @@ public sealed class CertificateAuthority : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(lifetime, TimeSpan.Zero);
         time ??= TimeProvider.System;
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest(Subject(name), key, HashAlgorithmName.SHA256);
+        var request = new CertificateRequest(CertificateRules.Subject(name, null), key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: true, pathLengthConstraint: 0, critical: true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign, critical: true));
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, critical: false));
@@ -60,21 +64,58 @@ public sealed class CertificateAuthority : IDisposable
         => new(PemFiles.LoadWithKey(Path.Combine(folder, CertificateFile), Path.Combine(folder, KeyFile)), time ?? TimeProvider.System);
 
     /// <summary>Makes a node's certificate and key, and puts the authority's certificate beside them.</summary>
-    /// <param name="folder">The folder for one node; made when it is missing. <see cref="NodeCertificate.Load"/> reads it.</param>
+    /// <param name="folder">The folder for one node; made when it is missing. <see cref="NodeCertificate.Load(string)"/> reads it.</param>
     /// <param name="name">The node's name for people.</param>
     /// <param name="hosts">Host names and addresses the node may be reached under.</param>
     /// <param name="lifetime">How long the certificate is valid; at most as long as the authority's.</param>
+    /// <param name="device">The device whose certificate it is, so that revoking the device revokes it; null where it is nobody's in particular.</param>
     /// <exception cref="IOException">The folder has a node's key already.</exception>
-    public void Issue(string folder, string name, IReadOnlyCollection<string> hosts, TimeSpan lifetime)
+    public void Issue(string folder, string name, IReadOnlyCollection<string> hosts, TimeSpan lifetime, DeviceId? device = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         ArgumentNullException.ThrowIfNull(hosts);
-        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(lifetime, TimeSpan.Zero);
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest(Subject(name), key, HashAlgorithmName.SHA256);
+        using var certificate = Make(new CertificateRequest(CertificateRules.Subject(name, device), key, HashAlgorithmName.SHA256), hosts, lifetime);
+        if (!SecretFile.TryCreate(Path.Combine(folder, NodeCertificate.KeyFile), Encoding.ASCII.GetBytes(key.ExportPkcs8PrivateKeyPem())))
+        {
+            throw new IOException($"There is a node's key in {folder} already. Choose another folder, or remove what is in it.");
+        }
+
+        NodeCertificate.Store(folder, certificate.ExportCertificatePem(), CertificatePem);
+    }
+
+    /// <summary>Makes the certificate of a device for a key that the device made itself. It names the device and no host: peers judge by authority and device, and nobody gets to bear another's address.</summary>
+    /// <param name="key">The key, as <see cref="SigningRequest.Read"/> returns it.</param>
+    /// <param name="name">The device's name for people.</param>
+    /// <param name="device">The device.</param>
+    /// <param name="lifetime">How long the certificate is valid; at most as long as the authority's.</param>
+    /// <returns>The certificate, PEM.</returns>
+    public string Sign(PublicKey key, string name, DeviceId device, TimeSpan lifetime)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        using var certificate = Make(new CertificateRequest(CertificateRules.Subject(name, device), key, HashAlgorithmName.SHA256), [], lifetime);
+        return certificate.ExportCertificatePem();
+    }
+
+    /// <summary>The authority's signature of a statement of its own: ECDSA with SHA-256, 64 bytes. <see cref="CertificateRules.IsSigned"/> checks it.</summary>
+    internal byte[] SignStatement(ReadOnlySpan<byte> statement)
+    {
+        using var key = _certificate.GetECDsaPrivateKey() ?? throw new InvalidOperationException("The authority's key is no ECDSA key; 'efedllm cert ca' makes one.");
+        return key.SignData(statement, HashAlgorithmName.SHA256);
+    }
+
+    /// <summary>A copy of the authority's certificate, without its key.</summary>
+    internal X509Certificate2 PublicCertificate() => X509CertificateLoader.LoadCertificate(_certificate.RawData);
+
+    /// <inheritdoc/>
+    public void Dispose() => _certificate.Dispose();
+
+    private X509Certificate2 Make(CertificateRequest request, IReadOnlyCollection<string> hosts, TimeSpan lifetime)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(lifetime, TimeSpan.Zero);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: false, hasPathLengthConstraint: false, pathLengthConstraint: 0, critical: true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, critical: true));
-        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(NodeCertificate.ServerUse), new Oid(NodeCertificate.ClientUse)], critical: false));
+        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(CertificateRules.ServerUse), new Oid(CertificateRules.ClientUse)], critical: false));
         request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(_certificate, includeKeyIdentifier: true, includeIssuerAndSerial: false));
         if (hosts.Count > 0)
         {
@@ -97,24 +138,6 @@ public sealed class CertificateAuthority : IDisposable
         var now = _time.GetUtcNow();
         var end = now + lifetime;
         var last = new DateTimeOffset(_certificate.NotAfter.ToUniversalTime());
-        using var certificate = request.Create(_certificate, now - Allowance, end < last ? end : last, RandomNumberGenerator.GetBytes(16));
-        if (!SecretFile.TryCreate(Path.Combine(folder, NodeCertificate.KeyFile), Encoding.ASCII.GetBytes(key.ExportPkcs8PrivateKeyPem())))
-        {
-            throw new IOException($"There is a node's key in {folder} already. Choose another folder, or remove what is in it.");
-        }
-
-        File.WriteAllText(Path.Combine(folder, NodeCertificate.CertificateFile), certificate.ExportCertificatePem());
-        File.WriteAllText(Path.Combine(folder, CertificateFile), _certificate.ExportCertificatePem());
-    }
-
-    /// <inheritdoc/>
-    public void Dispose() => _certificate.Dispose();
-
-    private static X500DistinguishedName Subject(string name)
-    {
-        ArgumentException.ThrowIfNullOrWhiteSpace(name);
-        var builder = new X500DistinguishedNameBuilder();
-        builder.AddCommonName(name);
-        return builder.Build();
+        return request.Create(_certificate, now - Allowance, end < last ? end : last, RandomNumberGenerator.GetBytes(16));
     }
 }

@@ -1,7 +1,8 @@
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text;
 using Akka.Event;
 using Akka.Remote.Transport.DotNetty;
+using EFedLLM.Actors.Protocol;
 
 namespace EFedLLM.Actors.Identity;
 
@@ -14,68 +15,65 @@ public sealed class NodeCertificate : IDisposable
     /// <summary>The file with a node's key.</summary>
     public const string KeyFile = "node.key";
 
-    internal const string ServerUse = "1.3.6.1.5.5.7.3.1";
-    internal const string ClientUse = "1.3.6.1.5.5.7.3.2";
-
     private readonly X509Certificate2 _authority;
-    private readonly byte[] _authorityKey;
+    private readonly Func<X509Certificate2, string?>? _revoked;
 
-    private NodeCertificate(X509Certificate2 certificate, X509Certificate2 authority)
-    {
-        Certificate = certificate;
-        _authority = authority;
-        _authorityKey = KeyHash(authority);
-    }
+    private NodeCertificate(X509Certificate2 certificate, X509Certificate2 authority, Func<X509Certificate2, string?>? revoked)
+        => (Certificate, _authority, _revoked) = (certificate, authority, revoked);
 
     /// <summary>The node's certificate with its private key.</summary>
     public X509Certificate2 Certificate { get; }
 
     /// <summary>The SHA-256 of the authority's public key, in lower-case hexadecimal.</summary>
-    public string AuthorityFingerprint => Convert.ToHexStringLower(_authorityKey);
+    public string AuthorityFingerprint => CertificateRules.Fingerprint(_authority);
 
-    /// <summary>Reads what <see cref="CertificateAuthority.Issue"/> wrote.</summary>
+    /// <summary>The SHA-256 of this node's public key, in lower-case hexadecimal.</summary>
+    public string Fingerprint => CertificateRules.Fingerprint(Certificate);
+
+    /// <summary>The device whose certificate it is, or null where it names none.</summary>
+    public DeviceId? Device => CertificateRules.DeviceOf(Certificate);
+
+    /// <summary>The authority's certificate.</summary>
+    internal X509Certificate2 Authority => _authority;
+
+    /// <summary>Reads what <see cref="CertificateAuthority.Issue"/> or <see cref="Store"/> wrote.</summary>
     /// <param name="folder">The node's folder.</param>
     /// <exception cref="InvalidDataException">A file is missing or unusable, or the certificate is not from the authority beside it, or expired.</exception>
-    public static NodeCertificate Load(string folder)
+    public static NodeCertificate Load(string folder) => Load(folder, null);
+
+    /// <summary>The same, refusing peers whose certificate was revoked.</summary>
+    /// <param name="folder">The node's folder.</param>
+    /// <param name="revoked">Opens what says why a certificate of this authority is no longer accepted, or null.</param>
+    /// <exception cref="InvalidDataException">A file is missing or unusable, or the certificate is not from the authority beside it, or expired.</exception>
+    internal static NodeCertificate Load(string folder, Func<X509Certificate2, Func<X509Certificate2, string?>>? revoked)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         var authority = PemFiles.Load(Path.Combine(folder, CertificateAuthority.CertificateFile));
-        var node = new NodeCertificate(PemFiles.LoadWithKey(Path.Combine(folder, CertificateFile), Path.Combine(folder, KeyFile)), authority);
-        if (node.Reject(node.Certificate) is { } reason)
+        var own = PemFiles.LoadWithKey(Path.Combine(folder, CertificateFile), Path.Combine(folder, KeyFile));
+        if (CertificateRules.Reject(own, authority) is { } reason)
         {
-            node.Dispose();
+            own.Dispose();
+            authority.Dispose();
             throw new InvalidDataException($"The certificate in {folder} would be refused by every peer: {reason}. 'efedllm cert' makes another.");
         }
 
-        return node;
+        return new NodeCertificate(own, authority, revoked?.Invoke(authority));
+    }
+
+    /// <summary>Puts a certificate beside the key that is in a folder already; whole or not at all.</summary>
+    /// <param name="folder">The node's folder.</param>
+    /// <param name="certificate">The node's certificate, PEM.</param>
+    /// <param name="authority">The authority's certificate, PEM.</param>
+    public static void Store(string folder, string certificate, string authority)
+    {
+        // The node's own is written last: with it, the folder is complete.
+        SecretFile.Replace(Path.Combine(folder, CertificateAuthority.CertificateFile), Encoding.ASCII.GetBytes(authority));
+        SecretFile.Replace(Path.Combine(folder, CertificateFile), Encoding.ASCII.GetBytes(certificate));
     }
 
     /// <summary>Why a peer's certificate is refused, or null when it is accepted.</summary>
     /// <param name="peer">The certificate, or null when the peer showed none.</param>
-    public string? Reject(X509Certificate2? peer)
-    {
-        if (peer is null)
-        {
-            return "no certificate was shown";
-        }
-
-        using var chain = new X509Chain();
-        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        chain.ChainPolicy.CustomTrustStore.Add(_authority);
-        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
-        chain.ChainPolicy.DisableCertificateDownloads = true;
-        chain.ChainPolicy.ApplicationPolicy.Add(new Oid(ServerUse));
-        chain.ChainPolicy.ApplicationPolicy.Add(new Oid(ClientUse));
-        if (!chain.Build(peer))
-        {
-            return string.Join("; ", chain.ChainStatus.Select(status => status.StatusInformation.Trim()));
-        }
-
-        // The root is compared by its key, not by what it says of itself.
-        return CryptographicOperations.FixedTimeEquals(KeyHash(chain.ChainElements[^1].Certificate), _authorityKey)
-            ? null
-            : "it is from another authority";
-    }
+    public string? Reject(X509Certificate2? peer) => CertificateRules.Reject(peer, _authority) ?? _revoked?.Invoke(peer!);
 
     /// <summary>The setting of Akka's transport: mutual TLS with this certificate, and peers judged by <see cref="Reject"/> alone.</summary>
     public DotNettySslSetup TransportSetup() => new(
@@ -99,8 +97,4 @@ public sealed class NodeCertificate : IDisposable
         Certificate.Dispose();
         _authority.Dispose();
     }
-
-    internal static string FingerprintOf(X509Certificate2 certificate) => Convert.ToHexStringLower(KeyHash(certificate));
-
-    private static byte[] KeyHash(X509Certificate2 certificate) => SHA256.HashData(certificate.PublicKey.ExportSubjectPublicKeyInfo());
 }

@@ -26,6 +26,14 @@ internal static class PemFiles
         });
     }
 
+    /// <summary>Reads a private key into <paramref name="key"/>.</summary>
+    /// <exception cref="InvalidDataException">The file is missing or holds none.</exception>
+    public static void LoadKey(string file, ECDsa key) => Guard(file, () =>
+    {
+        key.ImportFromPem(Read(file));
+        return key;
+    });
+
     private static string Read(string file)
         => new FileInfo(file).Length <= MaxBytes ? File.ReadAllText(file) : throw new InvalidDataException($"{file} is longer than {MaxBytes} bytes.");
 

@@ -12,22 +12,9 @@ internal static partial class SecretFile
     public static bool TryCreate(string file, ReadOnlySpan<byte> content)
     {
         var path = Path.GetFullPath(file);
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        var part = $"{path}.{Guid.NewGuid():n}";
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.None };
-        if (!OperatingSystem.IsWindows())
-        {
-            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        }
-
+        var part = Write(path, content);
         try
         {
-            using (var stream = new FileStream(part, options))
-            {
-                stream.Write(content);
-                stream.Flush(flushToDisk: true);
-            }
-
             Publish(part, path);
             return true;
         }
@@ -38,6 +25,48 @@ internal static partial class SecretFile
         finally
         {
             File.Delete(part);
+        }
+    }
+
+    /// <summary>Writes a file, in place of the one before: whoever reads it, even after a crash, finds one of the two whole.</summary>
+    /// <param name="file">The file; its folder is made when it is missing.</param>
+    /// <param name="content">What it holds.</param>
+    public static void Replace(string file, ReadOnlySpan<byte> content)
+    {
+        var path = Path.GetFullPath(file);
+        var part = Write(path, content);
+        try
+        {
+            File.Move(part, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(part);
+            throw;
+        }
+    }
+
+    private static string Write(string path, ReadOnlySpan<byte> content)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        var part = $"{path}.{Guid.NewGuid():n}";
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.None };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        try
+        {
+            using var stream = new FileStream(part, options);
+            stream.Write(content);
+            stream.Flush(flushToDisk: true);
+            return part;
+        }
+        catch
+        {
+            File.Delete(part);
+            throw;
         }
     }
 

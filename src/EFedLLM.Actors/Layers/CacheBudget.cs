@@ -13,23 +13,10 @@ internal sealed class CacheBudget(long total)
     public long Reserved => Interlocked.Read(ref _reserved);
 
     /// <summary>Reserves memory; false, and nothing changed, when there is not enough.</summary>
-    public bool TryReserve(long bytes)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(bytes);
-        while (true)
-        {
-            var reserved = Interlocked.Read(ref _reserved);
-            if (bytes > total - reserved)
-            {
-                return false;
-            }
+    public bool TryReserve(long bytes) => TryReserve(bytes, 0);
 
-            if (Interlocked.CompareExchange(ref _reserved, reserved + bytes, reserved) == reserved)
-            {
-                return true;
-            }
-        }
-    }
+    /// <summary>Reserves memory for what is useful and not needed: only where a quarter of the whole stays free for what is.</summary>
+    public bool TryReserveSpare(long bytes) => TryReserve(bytes, total / 4);
 
     /// <summary>Gives reserved memory back.</summary>
     public void Release(long bytes)
@@ -38,6 +25,24 @@ internal sealed class CacheBudget(long total)
         if (Interlocked.Add(ref _reserved, -bytes) < 0)
         {
             throw new InvalidOperationException("More cache memory was given back than reserved.");
+        }
+    }
+
+    private bool TryReserve(long bytes, long left)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(bytes);
+        while (true)
+        {
+            var reserved = Interlocked.Read(ref _reserved);
+            if (bytes > total - left - reserved)
+            {
+                return false;
+            }
+
+            if (Interlocked.CompareExchange(ref _reserved, reserved + bytes, reserved) == reserved)
+            {
+                return true;
+            }
         }
     }
 }

@@ -17,7 +17,7 @@ internal sealed record ForgetIdle : INoSerializationVerificationNeeded
     public static ForgetIdle Instance { get; } = new();
 }
 
-/// <summary>Host to shard: take no new sessions, and say <see cref="ShardDrained"/> when the last one is closed.</summary>
+/// <summary>Host to shard: take no new sessions, ask the pipelines of those there are to move them, and say <see cref="ShardDrained"/> when the last one is closed.</summary>
 internal sealed record DrainShard : INoSerializationVerificationNeeded
 {
     /// <summary>The one there is.</summary>

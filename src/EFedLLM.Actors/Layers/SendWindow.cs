@@ -33,6 +33,19 @@ internal sealed class SendWindow(int credit)
         return message;
     }
 
+    /// <summary>Takes a place for a message that was not appended; false when too many are under way.</summary>
+    /// <param name="position">The message's position.</param>
+    public bool TryTake(int position)
+    {
+        if (_underWay.Count >= credit)
+        {
+            return false;
+        }
+
+        _underWay.Enqueue(position);
+        return true;
+    }
+
     /// <summary>Takes credit. Messages between two actors keep their order, so only the oldest can be meant; anything else is a double or a lie, and is passed over.</summary>
     /// <returns>Whether it was credit.</returns>
     public bool Acknowledge(int position) => _underWay.TryPeek(out var oldest) && oldest == position && _underWay.TryDequeue(out _);

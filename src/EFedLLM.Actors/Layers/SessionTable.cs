@@ -18,6 +18,8 @@ internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange r
     /// <summary>Activations of one session that may wait, in bytes, before credit for more is held back.</summary>
     public const long BytesAhead = 4 << 20;
 
+    private const long BytesKeptAhead = 64 << 10;
+
     private readonly Dictionary<SessionId, ShardSession> _sessions = [];
 
     /// <summary>Whether new sessions are refused.</summary>
@@ -80,7 +82,7 @@ internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange r
         }
 
         var bytes = BytesFor(shape, range, message.TokenLimit);
-        if (!budget.TryReserve(bytes))
+        if (!budget.TryReserve(bytes) && !(ForgetOutputs() && budget.TryReserve(bytes)))
         {
             return OpenDecision.Refuse(
                 RefusalReason.Full,
@@ -88,6 +90,11 @@ internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange r
         }
 
         session = new ShardSession(message, bytes, now);
+        if (!range.HasHead(shape.Layers) && !session.IsWhole)
+        {
+            session.Kept = new KeptOutputs(shape.HiddenSize);
+        }
+
         _sessions.Add(message.Session, session);
         return new OpenDecision(OpenOutcome.New, session);
     }
@@ -102,7 +109,7 @@ internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange r
             return new FeedDecision(FeedOutcome.Unknown, null);
         }
 
-        if (message.Epoch != session.Epoch || !range.HasEmbedding || !sender.Equals(session.Open.Pipeline))
+        if (message.Epoch != session.Epoch || !session.IsResumed || !range.HasEmbedding || !sender.Equals(session.Open.Pipeline))
         {
             return new FeedDecision(FeedOutcome.Ignored, session);
         }
@@ -127,7 +134,7 @@ internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange r
             return new FeedDecision(FeedOutcome.Unknown, null);
         }
 
-        if (message.Epoch != session.Epoch || !sender.Equals(session.Previous))
+        if (message.Epoch != session.Epoch || !session.IsResumed || !sender.Equals(session.Previous))
         {
             return new FeedDecision(FeedOutcome.Ignored, session);
         }
@@ -145,6 +152,64 @@ internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange r
         return session.Owed >= ProtocolLimits.HiddenCredit
             ? Fail(session, "the hop before sends more than it has credit for.")
             : Accept(session, StepPiece.Of(message));
+    }
+
+    /// <summary>Decides about going on in the epoch of a repaired route, and brings the session to where it goes on.</summary>
+    /// <param name="message">Where each hop goes on.</param>
+    /// <param name="sender">Who sent it.</param>
+    public FeedDecision Resume(ResumeSession message, IActorRef sender)
+    {
+        if (!TryFind(message, out var session))
+        {
+            return new FeedDecision(FeedOutcome.Unknown, null);
+        }
+
+        if (message.Epoch != session.Epoch || session.IsResumed || session.IsComputing || !sender.Equals(range.HasEmbedding ? session.Open.Pipeline : session.Previous))
+        {
+            return new FeedDecision(FeedOutcome.Ignored, session);
+        }
+
+        if (Problem(message, session) is { } problem)
+        {
+            return Fail(session, problem);
+        }
+
+        session.Resume(message);
+        return new FeedDecision(FeedOutcome.Accepted, session);
+    }
+
+    /// <summary>Keeps what a session gave, as far as there is memory for it; where there is none, nothing of it is kept until its route is repaired.</summary>
+    /// <param name="session">The session.</param>
+    /// <param name="position">The first position.</param>
+    /// <param name="hidden">The rows, [rows, hidden].</param>
+    public void Keep(ShardSession session, int position, ReadOnlyMemory<float> hidden)
+    {
+        if (session.Kept is not { } kept)
+        {
+            return;
+        }
+
+        kept.Add(position, hidden);
+        if (kept.Bytes > session.KeptBytes)
+        {
+            // Not for each token.
+            var more = Math.Max(kept.Bytes - session.KeptBytes, BytesKeptAhead);
+            if (budget.TryReserveSpare(more))
+            {
+                session.KeptBytes += more;
+            }
+            else
+            {
+                ForgetOutputs(session);
+            }
+        }
+    }
+
+    /// <summary>Gives the memory of a session back whose cache is gone.</summary>
+    public void Release(ShardSession session)
+    {
+        ForgetOutputs(session);
+        budget.Release(session.CacheBytes);
     }
 
     /// <summary>The session whose next hop gives credit, or null when the message is of no use.</summary>
@@ -173,9 +238,32 @@ internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange r
         session.Window.Clear();
     }
 
+    /// <summary>Forgets what all sessions keep that nobody is about to ask for; whether there was any.</summary>
+    private bool ForgetOutputs()
+    {
+        var forgotten = false;
+        foreach (var session in _sessions.Values)
+        {
+            if (session is { IsResumed: true, KeptBytes: > 0 })
+            {
+                ForgetOutputs(session);
+                forgotten = true;
+            }
+        }
+
+        return forgotten;
+    }
+
+    private void ForgetOutputs(ShardSession session)
+    {
+        session.Kept = null;
+        budget.Release(session.KeptBytes);
+        session.KeptBytes = 0;
+    }
+
     private static FeedDecision Fail(ShardSession session, string problem) => new(FeedOutcome.Failed, session, problem);
 
-    private static OpenDecision Again(ShardSession session, OpenSession message, TimeSpan now)
+    private OpenDecision Again(ShardSession session, OpenSession message, TimeSpan now)
     {
         if (message.Epoch < session.Epoch)
         {
@@ -191,6 +279,11 @@ internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange r
         if (message.Epoch > session.Epoch)
         {
             session.Reopen(message);
+            if (!range.HasHead(shape.Layers) && !session.IsWhole)
+            {
+                // Memory may have become free since it was given up.
+                session.Kept ??= new KeptOutputs(shape.HiddenSize);
+            }
         }
         else if (message.Route != session.Open.Route)
         {
@@ -261,6 +354,25 @@ internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange r
         return message.TokenLimit < 1 || (message.Route.Model == model && message.TokenLimit > shape.ContextLength)
             ? $"{message.TokenLimit} positions are impossible; the model has {shape.ContextLength}."
             : SamplingRules.Problem(message.Sampling);
+    }
+
+    private static string? Problem(ResumeSession message, ShardSession session)
+    {
+        var (hop, starts) = (session.Open.HopIndex, message.Starts);
+        if (starts.IsDefault || starts.Length != session.Open.Route.Hops.Length || message.Length < 1 || message.Length > session.Open.TokenLimit + 1)
+        {
+            return "where to go on is said for another route.";
+        }
+
+        var has = session.Opened();
+        if (starts[hop] < 0 || starts[hop] > has.KvLength || starts[hop] > message.Length)
+        {
+            return $"it is to go on at position {starts[hop]} and has {has.KvLength}.";
+        }
+
+        return session.Next is not null && (starts[hop + 1] < 0 || (starts[hop + 1] < starts[hop] && starts[hop + 1] < has.KeptFrom))
+            ? $"the next hop lacks position {starts[hop + 1]}, of which nothing is kept before {has.KeptFrom}."
+            : null;
     }
 
     /// <summary>The last token may be there only to be scored, at a position that is never computed.</summary>

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
 using Akka.Actor;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Transformer.Blocks;
@@ -9,12 +11,19 @@ namespace EFedLLM.Actors.Layers;
 internal sealed class ShardSession
 {
     private readonly Queue<int> _owed = new();
+    private int _resendFrom;
+    private int _resendEnd;
+    private bool _isDrawnAfterResend;
 
     /// <summary>A session that was just opened.</summary>
     /// <param name="open">How.</param>
     /// <param name="cacheBytes">Memory reserved for its cache and what waits for it.</param>
     /// <param name="now">The time, as <see cref="LastActive"/> counts it.</param>
-    public ShardSession(OpenSession open, long cacheBytes, TimeSpan now) => (Open, CacheBytes, LastActive) = (open, cacheBytes, now);
+    public ShardSession(OpenSession open, long cacheBytes, TimeSpan now)
+    {
+        (Open, CacheBytes, LastActive) = (open, cacheBytes, now);
+        IsResumed = open.Epoch == 1;
+    }
 
     /// <summary>The message that opened it, of the current epoch.</summary>
     public OpenSession Open { get; private set; }
@@ -25,6 +34,12 @@ internal sealed class ShardSession
     /// <summary>Its keys and values; null only where nothing computes.</summary>
     public KvCache? Cache { get; set; }
 
+    /// <summary>What it gave, as far as memory allows; null where nothing follows the shard, or nothing is kept.</summary>
+    public KeptOutputs? Kept { get; set; }
+
+    /// <summary>Memory reserved for <see cref="Kept"/>, in bytes.</summary>
+    public long KeptBytes { get; set; }
+
     /// <summary>Whether it is computed in one step, when all of its positions are there: an encoder sees every position from every other one.</summary>
     public bool IsWhole => Open.Output != SequenceOutput.None;
 
@@ -33,6 +48,15 @@ internal sealed class ShardSession
 
     /// <summary>The only position it accepts: what the cache holds once everything accepted is computed.</summary>
     public int NextPosition { get; set; }
+
+    /// <summary>The first position that the next hop lacks: rows before it are computed and not sent.</summary>
+    public int ForwardFrom { get; private set; }
+
+    /// <summary>Whether it takes steps: in the epoch of a repaired route not before every hop is told where to go on.</summary>
+    public bool IsResumed { get; private set; }
+
+    /// <summary>Whether the pipeline waits for <see cref="SessionOpened"/> until what computes now is computed.</summary>
+    public bool OwesOpened { get; set; }
 
     /// <summary>Positions of the batch that computes now.</summary>
     public int ComputingRows { get; set; }
@@ -59,7 +83,7 @@ internal sealed class ShardSession
     public int Epoch => Open.Epoch;
 
     /// <summary>Whether the next batch may have a step of it. What it computed goes out before it computes more, so that a slow next hop holds it back.</summary>
-    public bool CanCompute => !IsComputing && !IsClosed && Steps.Rows >= (IsWhole ? Open.TokenLimit : 1) && Window.IsEmpty;
+    public bool CanCompute => !IsComputing && !IsClosed && Steps.Rows >= (IsWhole ? Open.TokenLimit : 1) && Window.IsEmpty && _resendFrom == _resendEnd;
 
     /// <summary>The actor of the next hop, or null at the end of the route.</summary>
     public IActorRef? Next => Open.HopIndex + 1 < Open.Route.Hops.Length ? Open.Route.Hops[Open.HopIndex + 1].Shard : null;
@@ -69,6 +93,13 @@ internal sealed class ShardSession
 
     /// <summary>Messages taken whose credit is held back because too much waits here.</summary>
     public int Owed => _owed.Count;
+
+    /// <summary>What the pipeline is told when it opens the session. An encoder keeps nothing from step to step.</summary>
+    public SessionOpened Opened()
+    {
+        var length = IsWhole ? 0 : NextPosition;
+        return new SessionOpened(Open.Session, Epoch, Open.HopIndex, length, Kept is { } kept && kept.End == length ? kept.From : length);
+    }
 
     /// <summary>Appends an accepted step.</summary>
     public void Accept(StepPiece piece)
@@ -89,8 +120,50 @@ internal sealed class ShardSession
     {
         Open = open;
         NextPosition -= Steps.Rows;
+        (_resendFrom, _resendEnd, ForwardFrom, IsResumed) = (0, 0, 0, false);
         Steps.Clear();
         Window.Clear();
         _owed.Clear();
+    }
+
+    /// <summary>Goes on where the pipeline says, which was found possible (see <see cref="SessionTable.Resume"/>).</summary>
+    public void Resume(ResumeSession message)
+    {
+        var start = message.Starts[Open.HopIndex];
+        (NextPosition, IsResumed) = (start, true);
+        Cache?.Truncate(start);
+        Kept?.Truncate(start);
+        if (Next is not null)
+        {
+            ForwardFrom = message.Starts[Open.HopIndex + 1];
+            (_resendFrom, _resendEnd) = (Math.Min(ForwardFrom, start), start);
+            _isDrawnAfterResend = start == message.Length;
+        }
+    }
+
+    /// <summary>The next message to the next hop that it gave credit for, or null: first what it lacks of the outputs that were kept, then what was computed since.</summary>
+    /// <param name="width">Values of a row.</param>
+    /// <param name="rowsPerMessage">Most rows of a message.</param>
+    public FeedHidden? NextMessage(int width, int rowsPerMessage)
+    {
+        if (_resendFrom == _resendEnd)
+        {
+            return Window.Next();
+        }
+
+        if (!Window.TryTake(_resendFrom))
+        {
+            return null;
+        }
+
+        var position = _resendFrom;
+        var rows = Math.Min(rowsPerMessage, _resendEnd - position);
+        var hidden = GC.AllocateUninitializedArray<float>(rows * width);
+        Kept!.CopyTo(position, hidden);
+        _resendFrom += rows;
+
+        // Nothing was computed for it in this epoch.
+        var times = ImmutableCollectionsMarshal.AsImmutableArray(new int[Open.HopIndex + 1]);
+        return new FeedHidden(Open.Session, Epoch, position, rows, _isDrawnAfterResend && _resendFrom == _resendEnd, hidden, times);
     }
 }

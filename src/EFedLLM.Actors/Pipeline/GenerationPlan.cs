@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Akka.Actor;
 using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Transformer.Blocks;
@@ -11,7 +12,7 @@ namespace EFedLLM.Actors.Pipeline;
 /// <param name="Session">The session.</param>
 /// <param name="Model">The model.</param>
 /// <param name="VocabularySize">Number of token ids.</param>
-/// <param name="Route">The hops.</param>
+/// <param name="Route">The hops to begin with.</param>
 /// <param name="Tokens">The prompt's token ids, at least one.</param>
 /// <param name="Settings">How to generate. Prompt and answer fit the context.</param>
 /// <param name="Limits">Chunks and deadlines.</param>
@@ -40,9 +41,11 @@ internal sealed record GenerationPlan(
     public int FedTokens => Settings.MaxTokens == 0 ? Tokens.Length - 1 : Tokens.Length;
 
     /// <summary>A hop in words.</summary>
-    public string Describe(int hop)
-    {
-        var (device, range, shard) = Route.Hops[hop];
-        return $"device {device.Short} at {shard.Path.Address} ({range.Describe(Model.Layers)})";
-    }
+    public string Describe(Hop hop) => $"device {hop.Device.Short} at {hop.Shard.Path.Address} ({hop.Range.Describe(Model.Layers)})";
+
+    /// <summary>The message that opens the session on a hop.</summary>
+    /// <param name="open">Which hop of which route.</param>
+    /// <param name="pipeline">The session's pipeline.</param>
+    public OpenSession Open(OpenHop open, IActorRef pipeline) => new(Session, open.Epoch, open.Route, open.Hop, TokenLimit, Settings.Sampling, pipeline, Output,
+        ScorePrompt && open.Hop == open.Route.Hops.Length - 1 ? Tokens : []);
 }

@@ -21,12 +21,11 @@ internal sealed partial class GenerationState
         var isWanted = IsEncoding && message.Rows == _plan.Tokens.Length && _fed == message.Rows && message.Values.Length == _plan.OutputWidth && message.HopMicroseconds.Length == Hops;
         if (!isWanted || !IsFinite(message.Values.Span))
         {
-            Lose(Hops - 1, "it gave a result that was not asked for.", WorkOutcome.Failed);
+            Distrust(Hops - 1, "it gave a result that was not asked for.", now);
             return _commands;
         }
 
-        _computed = message.Rows;
-        Count(message.HopMicroseconds);
+        Advance(message.Rows, message.HopMicroseconds);
         _commands.Add(new TellClient(new TextEncoded(_plan.Prompt, message.Values)));
         Finish(FinishReason.Stop, "", now);
         return _commands;

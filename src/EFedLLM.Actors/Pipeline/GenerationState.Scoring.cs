@@ -7,12 +7,19 @@ internal sealed partial class GenerationState
 {
     private int _scored;
 
+    /// <summary>The first position of which it is not known what the head gave: a score, or the draw after the last one.</summary>
+    private int Lacking => IsScoring ? _scored : Known - 1;
+
+    private bool IsScoring => _plan.ScorePrompt && _scored < _plan.Tokens.Length - 1;
+
     /// <summary>Tells whoever asked of scores that are new.</summary>
     /// <returns>False where they are not the prompt's.</returns>
     private bool Scores(RowsComputed message)
     {
         var scores = message.Scores.IsDefault ? [] : message.Scores;
-        if (scores.Length != (_plan.ScorePrompt ? message.Rows : 0))
+
+        // After a repair, tokens of the answer are computed again together with the prompt's.
+        if (scores.Length != (_plan.ScorePrompt ? Math.Clamp(_plan.Tokens.Length - 1 - message.Position, 0, message.Rows) : 0))
         {
             return false;
         }
@@ -34,5 +41,12 @@ internal sealed partial class GenerationState
         }
 
         return true;
+    }
+
+    /// <summary>What comes after scores came without them.</summary>
+    private void RecoverScores(TimeSpan now)
+    {
+        _trouble = $"{_plan.Describe(_current.Route.Hops[^1])}: the scores from position {_scored} on did not come.";
+        Recover(now);
     }
 }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Akka.Actor;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Transformer.Generation;
 
@@ -10,20 +11,21 @@ namespace EFedLLM.Actors.Pipeline;
 /// </summary>
 internal sealed partial class GenerationState
 {
-    /// <summary>The epoch of a route that was never repaired.</summary>
-    public const int Epoch = 1;
-
     private readonly GenerationPlan _plan;
     private readonly AnswerText _answer;
     private readonly List<PipelineCommand> _commands = [];
-    private readonly bool[] _hasAnswered;
-    private readonly long[] _microseconds;
-    private readonly int _window;
+    private readonly List<int> _generated = [];
+    private readonly StepPace _pace;
     private Phase _phase = Phase.Opening;
+    private RouteEpoch _current;
+    private int _window;
     private int _fed;
     private int _computed;
-    private int _generated;
+    private int _reach;
+    private int _furthest;
+    private bool _isStarted;
     private bool _hasProbed;
+    private bool _isPaced;
     private TimeSpan _firstStep;
     private TimeSpan _firstToken;
     private TimeSpan _lastToken;
@@ -33,13 +35,8 @@ internal sealed partial class GenerationState
     /// <param name="answer">Its text.</param>
     public GenerationState(GenerationPlan plan, AnswerText answer)
     {
-        (_plan, _answer) = (plan, answer);
-        _hasAnswered = new bool[Hops];
-        _microseconds = new long[Hops];
-
-        // Enough for every hop to have a chunk while one is on its way; more would only fill mailboxes.
-        // An encoder computes nothing before it has everything.
-        _window = IsEncoding ? int.MaxValue : plan.Limits.PromptChunk * Math.Min(Hops + 1, 4);
+        (_plan, _answer, _pace) = (plan, answer, new StepPace(plan.Limits));
+        _current = new RouteEpoch(plan.Route, 0);
     }
 
     private enum Phase
@@ -47,72 +44,100 @@ internal sealed partial class GenerationState
         Opening,
         Running,
         Probing,
+        Waiting,
         Ended,
     }
 
     /// <summary>When <see cref="DeadlinePassed"/> is due, unless something happens before; null when it is over.</summary>
     public TimeSpan? Deadline { get; private set; }
 
-    private int Hops => _plan.Route.Hops.Length;
+    /// <summary>The route that is used now.</summary>
+    public Route Route => _current.Route;
+
+    private int Hops => _current.Count;
+
+    /// <summary>Tokens that are known: of the prompt and of the answer.</summary>
+    private int Known => _plan.Tokens.Length + _generated.Count;
+
+    /// <summary>Tokens that are computed on: where nothing is drawn after the last one of the prompt, it has nothing to say.</summary>
+    private int Wanted => _plan.FedTokens + _generated.Count;
 
     /// <summary>Begins: opens the session on every hop.</summary>
     public IReadOnlyList<PipelineCommand> Start(TimeSpan now)
     {
         _commands.Clear();
-        Ask();
-        Deadline = now + _plan.Limits.OpenDeadline;
+        Begin(_plan.Route, now);
         return _commands;
+    }
+
+    /// <summary>A message of the session. What a hop of the route says of itself in its epoch counts, and nothing else.</summary>
+    /// <param name="message">The message.</param>
+    /// <param name="sender">Who sent it.</param>
+    /// <param name="now">The time.</param>
+    public IReadOnlyList<PipelineCommand> Hear(ISessionMessage message, IActorRef sender, TimeSpan now)
+    {
+        if (message.Session != _plan.Session)
+        {
+            return [];
+        }
+
+        if (message is SessionMoving)
+        {
+            return Moving(sender, now);
+        }
+
+        if (message.Epoch != _current.Epoch)
+        {
+            _commands.Clear();
+            if (_next is { } next && message.Epoch == next.Epoch)
+            {
+                HearNext(message, sender, now);
+            }
+
+            return _commands;
+        }
+
+        return message switch
+        {
+            TokenSampled drawn when _current.IsHead(sender) => Sampled(drawn, now),
+            RowsComputed rows when _current.IsHead(sender) => Computed(rows, now),
+            SequenceEncoded encoded when _current.IsHead(sender) => Encoded(encoded, now),
+            SessionOpened opened when _current.Is(opened.HopIndex, sender) => Opened(opened.HopIndex, now, new HopStock(opened.KvLength, opened.KeptFrom)),
+            SessionRefused refused when _current.Is(refused.HopIndex, sender) => Refused(refused.HopIndex, refused.Reason, refused.Message, now),
+            StepRejected rejected when _current.Is(rejected.HopIndex, sender) => Rejected(rejected.HopIndex, rejected, now),
+            StepFailed failed when _current.Is(failed.HopIndex, sender) => Failed(failed.HopIndex, failed.Message, now),
+            _ => [],
+        };
     }
 
     /// <summary>A hop is ready, or still there.</summary>
-    public IReadOnlyList<PipelineCommand> Opened(int hop, TimeSpan now)
+    public IReadOnlyList<PipelineCommand> Opened(int hop, TimeSpan now, HopStock stock = default)
     {
         _commands.Clear();
-        if (_phase is not (Phase.Opening or Phase.Probing) || _hasAnswered[hop])
+        if (_phase is not (Phase.Opening or Phase.Probing))
         {
             return _commands;
         }
 
-        _hasAnswered[hop] = true;
-        if (!_hasAnswered.All(answered => answered))
+        if (_phase == Phase.Opening && (stock.KvLength > Known || stock.KeptFrom > stock.KvLength))
+        {
+            Distrust(hop, "it says that it has positions it was never given.", now);
+            return _commands;
+        }
+
+        if (!_current.Answer(hop, stock))
         {
             return _commands;
         }
 
-        if (_phase == Phase.Opening)
+        _suspects.Remove(_current.Route.Hops[hop].Shard);
+        if (_current.IsComplete && _phase == Phase.Opening)
         {
-            _firstStep = now;
-            _commands.Add(new TellClient(new GenerationStarted(
-                _plan.Prompt,
-                _plan.Session,
-                _plan.Model.Model,
-                _plan.Model.Name,
-                _plan.Tokens,
-                [.. _plan.Route.Hops.Select(hop => new HopDescription(hop.Device, hop.Shard.Path.Address.ToString(), hop.Range))])));
-            FeedPrompt();
+            GoOn(now);
         }
-
-        Progress(now);
-        return _commands;
-    }
-
-    /// <summary>A hop does not take the session.</summary>
-    public IReadOnlyList<PipelineCommand> Refused(int hop, RefusalReason reason, string message)
-    {
-        _commands.Clear();
-        switch (_phase)
+        else if (_current.IsComplete)
         {
-            case Phase.Opening when reason == RefusalReason.Invalid:
-                Fail(GenerationError.Internal, $"{Upper(_plan.Describe(hop))} refuses the session: {message}", hop, null);
-                break;
-            case Phase.Opening:
-                TurnAway(hop, reason, $"{Upper(_plan.Describe(hop))} refuses the session: {message}");
-                break;
-            case Phase.Probing:
-                Lose(hop, $"it has the session no more: {message}", WorkOutcome.Failed);
-                break;
-            default:
-                break;
+            Progress(now);
         }
 
         return _commands;
@@ -122,33 +147,40 @@ internal sealed partial class GenerationState
     public IReadOnlyList<PipelineCommand> Computed(RowsComputed message, TimeSpan now)
     {
         _commands.Clear();
-        if (_phase is not (Phase.Running or Phase.Probing) || message.Position != _computed || message.HopMicroseconds.Length != Hops)
+        if (_phase is not (Phase.Running or Phase.Probing) || message.Position < _computed || message.HopMicroseconds.Length != Hops)
         {
             return _commands;
         }
 
-        if (message.Rows < 1 || message.Rows > Math.Min(_fed, _plan.Tokens.Length - 1) - _computed)
+        if (message.Rows < 1 || message.Rows > Math.Min(_reach, Known - 1) - message.Position)
         {
-            Lose(Hops - 1, "it says that it computed positions it was never given.", WorkOutcome.Failed);
+            Distrust(Hops - 1, "it says that it computed positions it was never given.", now);
+            return _commands;
+        }
+
+        if (message.Position > _computed && IsScoring)
+        {
+            RecoverScores(now);
             return _commands;
         }
 
         if (!Scores(message))
         {
-            Lose(Hops - 1, "it scores other tokens than those of the prompt.", WorkOutcome.Failed);
+            Distrust(Hops - 1, "it scores other tokens than those of the prompt.", now);
             return _commands;
         }
 
-        _computed += message.Rows;
-        Count(message.HopMicroseconds);
+        Advance(message.Position + message.Rows, message.HopMicroseconds);
         if (_plan.Settings.MaxTokens == 0 && _computed == _plan.FedTokens)
         {
             Finish(FinishReason.Length, "", now);
-            return _commands;
+        }
+        else if (!TakeMove(now))
+        {
+            Feed();
+            Progress(now);
         }
 
-        FeedPrompt();
-        Progress(now);
         return _commands;
     }
 
@@ -156,26 +188,36 @@ internal sealed partial class GenerationState
     public IReadOnlyList<PipelineCommand> Sampled(TokenSampled message, TimeSpan now)
     {
         _commands.Clear();
-        var expected = _plan.Tokens.Length + _generated;
-        if (_phase is not (Phase.Running or Phase.Probing) || message.Position < expected)
+        if (_phase is not (Phase.Running or Phase.Probing) || message.Position < Known)
         {
             return _commands;
         }
 
-        if (IsEncoding || message.Position > expected || _fed < expected || message.Choice.Id < 0 || message.Choice.Id >= _plan.VocabularySize || message.HopMicroseconds.Length != Hops)
+        if (IsEncoding || message.Position > Known || _reach < Known || message.Choice.Id < 0 || message.Choice.Id >= _plan.VocabularySize || message.HopMicroseconds.Length != Hops)
         {
-            Lose(Hops - 1, "it drew a token that was not asked for or does not exist.", WorkOutcome.Failed);
+            Distrust(Hops - 1, "it drew a token that was not asked for or does not exist.", now);
             return _commands;
         }
 
-        _computed = message.Position;
-        Count(message.HopMicroseconds);
-        var transport = _generated == 0 ? 0 : Transport(now - _lastToken, message.HopMicroseconds);
-        _firstToken = _generated == 0 ? now : _firstToken;
+        if (IsScoring)
+        {
+            RecoverScores(now);
+            return _commands;
+        }
+
+        Advance(message.Position, message.HopMicroseconds);
+        var transport = _isPaced ? Transport(now - _lastToken, message.HopMicroseconds) : 0;
+        if (_isPaced)
+        {
+            _pace.Took(now - _lastToken);
+        }
+
+        _isPaced = true;
+        _firstToken = _generated.Count == 0 ? now : _firstToken;
         _lastToken = now;
         var text = _answer.Append(message.Choice.Id);
-        var told = new TellClient(new TokenGenerated(_plan.Prompt, _generated, message.Choice, text, transport));
-        _generated++;
+        var told = new TellClient(new TokenGenerated(_plan.Prompt, _generated.Count, message.Choice, text, transport));
+        _generated.Add(message.Choice.Id);
         if (_answer.Finished is { } reason)
         {
             _commands.Add(told);
@@ -183,96 +225,16 @@ internal sealed partial class GenerationState
             return _commands;
         }
 
+        if (TakeMove(now))
+        {
+            _commands.Add(told);
+            return _commands;
+        }
+
         // The hops first: whoever asked reads while they compute.
-        _commands.Add(new FeedRoute(new FeedTokens(_plan.Session, Epoch, message.Position, [message.Choice.Id], Sample: true)));
+        Feed();
         _commands.Add(told);
-        _fed = message.Position + 1;
         Progress(now);
-        return _commands;
-    }
-
-    /// <summary>A hop did not accept a step.</summary>
-    public IReadOnlyList<PipelineCommand> Rejected(int hop, StepRejected message)
-    {
-        _commands.Clear();
-
-        // A hop that has the position already got the message twice: no harm is done.
-        if (_phase is Phase.Running or Phase.Probing && message.KvLength <= message.Position)
-        {
-            Lose(hop, $"it got position {message.Position} and has only {message.KvLength}: something was lost on the way.", null);
-        }
-
-        return _commands;
-    }
-
-    /// <summary>A hop cannot go on.</summary>
-    public IReadOnlyList<PipelineCommand> Failed(int hop, string message)
-    {
-        _commands.Clear();
-        if (_phase is Phase.Running or Phase.Probing)
-        {
-            Lose(hop, message, WorkOutcome.Failed);
-        }
-        else if (_phase == Phase.Opening)
-        {
-            TurnAway(hop, RefusalReason.Leaving, $"{Upper(_plan.Describe(hop))} gave the session up: {message}");
-        }
-
-        return _commands;
-    }
-
-    /// <summary>A hop's actor or node is gone.</summary>
-    public IReadOnlyList<PipelineCommand> HopGone(int hop)
-    {
-        _commands.Clear();
-        if (_phase == Phase.Opening)
-        {
-            TurnAway(hop, RefusalReason.Leaving, $"{Upper(_plan.Describe(hop))} is gone.");
-        }
-        else if (_phase != Phase.Ended)
-        {
-            Lose(hop, "it is gone.", WorkOutcome.TimedOut);
-        }
-
-        return _commands;
-    }
-
-    /// <summary>A hop's node does not answer heartbeats: asks all hops at once instead of waiting for the deadline.</summary>
-    public IReadOnlyList<PipelineCommand> Suspect(TimeSpan now)
-    {
-        _commands.Clear();
-        if (_phase == Phase.Running)
-        {
-            Probe(now);
-        }
-
-        return _commands;
-    }
-
-    /// <summary><see cref="Deadline"/> has passed.</summary>
-    public IReadOnlyList<PipelineCommand> DeadlinePassed(TimeSpan now)
-    {
-        _commands.Clear();
-        switch (_phase)
-        {
-            case Phase.Opening or Phase.Probing:
-                var silent = Array.IndexOf(_hasAnswered, false);
-                Lose(silent, $"it does not answer within {(_phase == Phase.Opening ? _plan.Limits.OpenDeadline : _plan.Limits.ProbeDeadline).TotalSeconds:0.###} s.", WorkOutcome.TimedOut);
-                break;
-            case Phase.Running when !_hasProbed:
-                Probe(now);
-                break;
-            case Phase.Running:
-                Fail(
-                    GenerationError.HopLost,
-                    $"All {Hops} hops answer, but position {_computed} does not come out of them: it was lost on the way, or a device is stuck. Ask again.",
-                    null,
-                    null);
-                break;
-            default:
-                break;
-        }
-
         return _commands;
     }
 
@@ -288,115 +250,98 @@ internal sealed partial class GenerationState
         return _commands;
     }
 
-    private static string Upper(string text) => char.ToUpperInvariant(text[0]) + text[1..];
-
     private static double Transport(TimeSpan step, ImmutableArray<int> microseconds)
         => Math.Max(0, step.TotalMilliseconds - microseconds.Sum(time => time / 1000.0));
 
-    private void Ask()
-    {
-        Array.Clear(_hasAnswered);
-        for (var hop = 0; hop < Hops; hop++)
-        {
-            _commands.Add(new OpenHop(hop));
-        }
-    }
+    private static string Upper(string text) => char.ToUpperInvariant(text[0]) + text[1..];
 
-    private void Probe(TimeSpan now)
+    /// <summary>Every hop is there: the first steps of the route, from where its hops go on.</summary>
+    private void GoOn(TimeSpan now)
     {
-        // A hop that has the session says so again; one that is stuck or gone says nothing.
-        (_phase, _hasProbed) = (Phase.Probing, true);
-        Ask();
-        Deadline = now + _plan.Limits.ProbeDeadline;
+        if (!_isStarted)
+        {
+            (_isStarted, _firstStep) = (true, now);
+            _commands.Add(new TellClient(new GenerationStarted(
+                _plan.Prompt,
+                _plan.Session,
+                _plan.Model.Model,
+                _plan.Model.Name,
+                _plan.Tokens,
+                [.. _current.Route.Hops.Select(hop => new HopDescription(hop.Device, hop.Shard.Path.Address.ToString(), hop.Range))])));
+        }
+
+        // Enough for every hop to have a chunk while one is on its way; more would only fill mailboxes.
+        // An encoder computes nothing before it has everything.
+        _window = IsEncoding ? int.MaxValue : _plan.Limits.PromptChunk * Math.Min(Hops + 1, 4);
+        var lowest = 0;
+        (_fed, _computed, _reach, _isPaced) = (0, 0, 0, false);
+        if (_current.Epoch > FirstEpoch)
+        {
+            var starts = ReplayPlan.Starts(_current.Stocks, Known, Lacking);
+            _commands.Add(new ResumeRoute(new ResumeSession(_plan.Session, _current.Epoch, starts, Known)));
+            (_fed, _computed, _reach, lowest) = (starts[0], starts[^1], starts.Max(), starts.Min());
+            _commands.Add(new Note($"goes on in epoch {_current.Epoch} over {Hops} hops, which keep {string.Join(", ", starts)} of {Known} positions."));
+        }
+
+        _workers.UnionWith(_current.Route.Hops.Select(hop => hop.Shard));
+        _troubleSince = null;
+        Feed();
+        _phase = Phase.Running;
+        Deadline = now + _pace.Patience(Known - lowest, _hasProbed, _attempts);
     }
 
     private void Progress(TimeSpan now)
     {
         _phase = Phase.Running;
-        Deadline = now + _plan.Limits.StepDeadline + ((_fed - _computed) * _plan.Limits.RowDeadline);
+        Deadline = now + _pace.Patience(_fed - _computed, _hasProbed, _attempts);
     }
 
-    private void FeedPrompt()
+    private void Advance(int computed, ImmutableArray<int> microseconds)
     {
-        var prompt = _plan.FedTokens;
-        while (_fed < prompt && _fed - _computed < _window)
+        (_computed, _hasProbed) = (computed, false);
+        if (computed > _furthest)
         {
-            var count = Math.Min(_plan.Limits.PromptChunk, prompt - _fed);
-            _commands.Add(new FeedRoute(new FeedTokens(_plan.Session, Epoch, _fed, _plan.Tokens.Slice(_fed, count), _fed + count == prompt && _plan.Settings.MaxTokens > 0)));
+            (_furthest, _attempts) = (computed, 0);
+        }
+
+        for (var hop = 0; hop < Hops; hop++)
+        {
+            _current.Microseconds[hop] += microseconds[hop];
+        }
+    }
+
+    /// <summary>Feeds tokens that are known, as far as the hops are to have them now. The head draws after the last one that is known.</summary>
+    private void Feed()
+    {
+        while (_fed < Wanted && _fed - _computed < _window)
+        {
+            var count = Math.Min(_plan.Limits.PromptChunk, Wanted - _fed);
+            _commands.Add(new FeedRoute(new FeedTokens(_plan.Session, _current.Epoch, _fed, Tokens(_fed, count), _fed + count == Known)));
             _fed += count;
         }
+
+        _reach = Math.Max(_reach, _fed);
     }
 
-    private void Count(ImmutableArray<int> microseconds)
+    private ImmutableArray<int> Tokens(int from, int count)
     {
-        _hasProbed = false;
-        for (var hop = 0; hop < Hops; hop++)
+        var prompt = _plan.Tokens;
+        if (from + count <= prompt.Length)
         {
-            _microseconds[hop] += microseconds[hop];
+            return prompt.Slice(from, count);
         }
-    }
 
-    private void TurnAway(int hop, RefusalReason reason, string message)
-    {
-        CloseAll(except: hop);
-        End(new HopRefusal(_plan.Route.Hops[hop].Device, reason, message));
-    }
-
-    private void Lose(int hop, string what, WorkOutcome? outcome)
-        => Fail(GenerationError.HopLost, $"The answer broke off at {_plan.Describe(hop)}: {what} Ask again.", hop, outcome);
-
-    private void Fail(GenerationError error, string message, int? hop, WorkOutcome? outcome)
-    {
-        // A hop that is only silent may still hold the session.
-        CloseAll(except: null);
-        Report(hop, outcome);
-        _commands.Add(new TellClient(new GenerationFailed(_plan.Prompt, error, message)));
-        End(null);
-    }
-
-    private void Finish(FinishReason reason, string text, TimeSpan now)
-    {
-        CloseAll(except: null);
-        Report(null, null);
-        var prefill = _generated > 0 ? _firstToken - _firstStep : _phase == Phase.Opening ? TimeSpan.Zero : now - _firstStep;
-        _commands.Add(new TellClient(new GenerationFinished(_plan.Prompt, reason, text, new GenerationTiming(
-            _plan.Tokens.Length,
-            _generated,
-            ((_phase == Phase.Opening ? now : _firstStep) - _plan.Arrived).TotalMilliseconds,
-            prefill.TotalMilliseconds,
-            (_lastToken - _firstToken).TotalMilliseconds,
-            [.. _microseconds.Select(microseconds => microseconds / 1000.0)]))));
-        End(null);
-    }
-
-    private void Report(int? guilty, WorkOutcome? outcome)
-    {
-        for (var hop = 0; hop < Hops; hop++)
+        if (count == 1)
         {
-            var isGuilty = hop == guilty && outcome is not null;
-            if (isGuilty || _computed > 0)
-            {
-                var (device, range, _) = _plan.Route.Hops[hop];
-                _commands.Add(new ReportWork(new WorkReport(
-                    device, _plan.Session, _plan.Model.Model, range, isGuilty ? outcome!.Value : WorkOutcome.Served, _computed)));
-            }
+            return [_generated[from - prompt.Length]];
         }
-    }
 
-    private void CloseAll(int? except)
-    {
-        for (var hop = 0; hop < Hops; hop++)
+        var tokens = ImmutableArray.CreateBuilder<int>(count);
+        for (var position = from; position < from + count; position++)
         {
-            if (hop != except)
-            {
-                _commands.Add(new CloseHop(hop));
-            }
+            tokens.Add(position < prompt.Length ? prompt[position] : _generated[position - prompt.Length]);
         }
-    }
 
-    private void End(HopRefusal? refusal)
-    {
-        (_phase, Deadline) = (Phase.Ended, null);
-        _commands.Add(new EndPipeline(refusal));
+        return tokens.MoveToImmutable();
     }
 }

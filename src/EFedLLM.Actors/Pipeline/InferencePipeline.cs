@@ -1,4 +1,6 @@
 using Akka.Actor;
+using Akka.Event;
+using Akka.Remote;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Transformer.Generation;
 
@@ -7,6 +9,7 @@ namespace EFedLLM.Actors.Pipeline;
 /// <summary>One session: opens it on every hop of its route, feeds the prompt, and streams what the head draws to whoever asked. What it decides is in <see cref="GenerationState"/>.</summary>
 internal sealed class InferencePipeline : ReceiveActor, IWithTimers
 {
+    private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly GenerationPlan _plan;
     private readonly GenerationState _state;
     private readonly IActorRef _client;
@@ -14,7 +17,7 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
     private readonly TimeProvider _time;
     private TimeSpan? _timer;
 
-    /// <summary>A pipeline that begins at once.</summary>
+    /// <summary>A pipeline that begins at once. It is to be sent every <see cref="ClusterView"/>.</summary>
     /// <param name="plan">What is settled about the generation; its <see cref="GenerationPlan.Arrived"/> counts from the time provider's zero.</param>
     /// <param name="answer">The answer's text.</param>
     /// <param name="client">Who asked.</param>
@@ -25,15 +28,11 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
         (_plan, _client, _reporter, _time) = (plan, client, reporter, time);
         _state = new GenerationState(plan, answer);
 
-        Receive<TokenSampled>(message => OfHead(message, () => _state.Sampled(message, Now)));
-        Receive<SequenceEncoded>(message => OfHead(message, () => _state.Encoded(message, Now)));
-        Receive<RowsComputed>(message => OfHead(message, () => _state.Computed(message, Now)));
-        Receive<SessionOpened>(message => OfHop(message, message.HopIndex, hop => _state.Opened(hop, Now)));
-        Receive<SessionRefused>(message => OfHop(message, message.HopIndex, hop => _state.Refused(hop, message.Reason, message.Message)));
-        Receive<StepRejected>(message => OfHop(message, message.HopIndex, hop => _state.Rejected(hop, message)));
-        Receive<StepFailed>(message => OfHop(message, message.HopIndex, hop => _state.Failed(hop, message.Message)));
-        Receive<Terminated>(message => Lost(message.ActorRef));
-        Receive<ClusterView>(Look);
+        Receive<ISessionMessage>(message => Do(_state.Hear(message, Sender, Now)));
+        Receive<Terminated>(message => Do(_state.HopGone(message.ActorRef, Now)));
+        Receive<ClusterView>(view => Do(_state.Look(view, Now)));
+        Receive<DisassociatedEvent>(news => Do(_state.Disconnected(news.RemoteAddress, Now)));
+        Receive<AssociationErrorEvent>(news => Do(_state.Disconnected(news.RemoteAddress, Now)));
         Receive<CheckDeadline>(_ => Check());
         Receive<CancelPipeline>(_ => Do(_state.Cancel(Now)));
     }
@@ -46,52 +45,14 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
     /// <inheritdoc/>
     protected override void PreStart()
     {
-        foreach (var hop in _plan.Route.Hops)
-        {
-            Context.Watch(hop.Shard);
-        }
-
+        // The socket of a process that dies closes at once: long before its heartbeats are missed.
+        Context.System.EventStream.Subscribe(Self, typeof(DisassociatedEvent));
+        Context.System.EventStream.Subscribe(Self, typeof(AssociationErrorEvent));
         Do(_state.Start(Now));
     }
 
-    private void OfHop(ISessionMessage message, int hop, Func<int, IReadOnlyList<PipelineCommand>> handle)
-    {
-        // What a hop says of itself counts, and nothing else.
-        var hops = _plan.Route.Hops;
-        if (message.Session == _plan.Session && message.Epoch == GenerationState.Epoch && hop >= 0 && hop < hops.Length && hops[hop].Shard.Equals(Sender))
-        {
-            Do(handle(hop));
-        }
-    }
-
-    private void OfHead(ISessionMessage message, Func<IReadOnlyList<PipelineCommand>> handle)
-        => OfHop(message, _plan.Route.Hops.Length - 1, _ => handle());
-
-    private void Lost(IActorRef shard)
-    {
-        for (var hop = 0; hop < _plan.Route.Hops.Length; hop++)
-        {
-            if (_plan.Route.Hops[hop].Shard.Equals(shard))
-            {
-                Do(_state.HopGone(hop));
-                return;
-            }
-        }
-    }
-
-    private void Look(ClusterView view)
-    {
-        var devices = view.Devices.ToDictionary(device => device.Device, device => device.Node);
-        foreach (var hop in _plan.Route.Hops)
-        {
-            // The view tells of a silent node long before the node is given up for dead.
-            if (devices.TryGetValue(hop.Device, out var node) && !view.IsReachable(node))
-            {
-                Do(_state.Suspect(Now));
-                return;
-            }
-        }
-    }
+    /// <inheritdoc/>
+    protected override void PostStop() => Context.System.EventStream.Unsubscribe(Self);
 
     private void Check()
     {
@@ -113,18 +74,24 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
             switch (command)
             {
                 case FeedRoute feed:
-                    _plan.Route.Hops[0].Shard.Tell(feed.Message);
+                    _state.Route.Hops[0].Shard.Tell(feed.Message);
+                    break;
+                case Note note:
+                    _log.Info("Session {0} {1}", _plan.Session, note.Text);
                     break;
                 case TellClient tell:
                     _client.Tell(tell.Event);
                     break;
                 case OpenHop open:
-                    _plan.Route.Hops[open.Hop].Shard.Tell(new OpenSession(
-                        _plan.Session, GenerationState.Epoch, _plan.Route, open.Hop, _plan.TokenLimit, _plan.Settings.Sampling, Self, _plan.Output,
-                        _plan.ScorePrompt && open.Hop == _plan.Route.Hops.Length - 1 ? _plan.Tokens : []));
+                    var hop = open.Route.Hops[open.Hop].Shard;
+                    Context.Watch(hop);
+                    hop.Tell(_plan.Open(open, Self));
+                    break;
+                case ResumeRoute resume:
+                    _state.Route.Hops[0].Shard.Tell(resume.Message);
                     break;
                 case CloseHop close:
-                    _plan.Route.Hops[close.Hop].Shard.Tell(new CloseSession(_plan.Session, GenerationState.Epoch));
+                    close.Hop.Shard.Tell(new CloseSession(_plan.Session, close.Epoch));
                     break;
                 case ReportWork work:
                     _reporter.Tell(work.Report);

@@ -5,17 +5,28 @@ namespace EFedLLM.Actors.Pipeline;
 /// <summary>What <see cref="GenerationState"/> wants done.</summary>
 internal abstract record PipelineCommand;
 
-/// <summary>Send a hop <see cref="OpenSession"/>.</summary>
+/// <summary>Send a hop <see cref="OpenSession"/>, and follow whether it is there.</summary>
 /// <param name="Hop">Its place in the route.</param>
-internal sealed record OpenHop(int Hop) : PipelineCommand;
+/// <param name="Route">The route.</param>
+/// <param name="Epoch">Its epoch.</param>
+internal sealed record OpenHop(int Hop, Route Route, int Epoch) : PipelineCommand;
 
-/// <summary>Send the first hop a step.</summary>
+/// <summary>Send the first hop of the current route that all go on.</summary>
+/// <param name="Message">Where.</param>
+internal sealed record ResumeRoute(ResumeSession Message) : PipelineCommand;
+
+/// <summary>Send the first hop of the current route a step.</summary>
 /// <param name="Message">The step.</param>
 internal sealed record FeedRoute(FeedTokens Message) : PipelineCommand;
 
 /// <summary>Send a hop <see cref="CloseSession"/>.</summary>
-/// <param name="Hop">Its place in the route.</param>
-internal sealed record CloseHop(int Hop) : PipelineCommand;
+/// <param name="Hop">The hop.</param>
+/// <param name="Epoch">The latest epoch.</param>
+internal sealed record CloseHop(Hop Hop, int Epoch) : PipelineCommand;
+
+/// <summary>Write a line into the log: whoever runs the gateway should know, and whoever asked need not.</summary>
+/// <param name="Text">The line.</param>
+internal sealed record Note(string Text) : PipelineCommand;
 
 /// <summary>Tell whoever asked.</summary>
 /// <param name="Event">What.</param>

@@ -15,23 +15,36 @@ public static class RoutePlanner
     /// <param name="model">The model.</param>
     /// <param name="avoid">Devices to leave out, or null.</param>
     public static RouteChoice Plan(ClusterView view, ServedModel model, IReadOnlySet<DeviceId>? avoid = null)
+        => Plan(view, model, [], hop => avoid?.Contains(hop.Device) != true);
+
+    /// <summary>
+    /// The best route for a session that has one: with the fewest units on other shards than it has its caches on, and else as
+    /// <see cref="Plan(ClusterView, ServedModel, IReadOnlySet{DeviceId})"/> finds it.
+    /// </summary>
+    /// <param name="view">The cluster.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="kept">The hops that have caches of it. They may be used even where they take nothing new any more.</param>
+    /// <param name="may">Which others may be used.</param>
+    public static RouteChoice Plan(ClusterView view, ServedModel model, IReadOnlyCollection<Hop> kept, Func<Hop, bool> may)
     {
         ArgumentNullException.ThrowIfNull(view);
         ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(kept);
+        ArgumentNullException.ThrowIfNull(may);
         var units = model.UnitBytes.Length;
         var plan = view.Plans.FirstOrDefault(plan => plan.Model == model.Model);
-        var offers = Offers(view, model, plan, avoid);
+        var offers = Offers(view, model, plan, kept, may);
 
         // best[u]: the best way from unit u to the end.
         var best = new Way?[units + 1];
-        best[units] = new Way(0, 0, null, null);
+        best[units] = new Way(0, 0, 0, null, null);
         for (var unit = units - 1; unit >= 0; unit--)
         {
-            foreach (var (hop, isPlanned) in offers[unit])
+            foreach (var (hop, isPlanned, isKept) in offers[unit])
             {
                 if (best[hop.Range.End] is { } rest)
                 {
-                    var way = new Way(rest.Strangers + (isPlanned ? 0 : 1), rest.Hops + 1, hop, rest);
+                    var way = new Way(rest.New + (isKept ? 0 : hop.Range.Count), rest.Strangers + (isPlanned ? 0 : 1), rest.Hops + 1, hop, rest);
                     best[unit] = best[unit] is { } other && other.IsAtLeastAsGoodAs(way) ? other : way;
                 }
             }
@@ -52,33 +65,43 @@ public static class RoutePlanner
     }
 
     /// <summary>What may be used, by first unit; of equal ranges the plan's before others, then the lower device id.</summary>
-    private static List<(Hop Hop, bool IsPlanned)>[] Offers(ClusterView view, ServedModel model, PlacementPlan? plan, IReadOnlySet<DeviceId>? avoid)
+    private static List<Offer>[] Offers(ClusterView view, ServedModel model, PlacementPlan? plan, IReadOnlyCollection<Hop> kept, Func<Hop, bool> may)
     {
         var planned = plan?.Assignments.Select(assignment => (assignment.Device, assignment.Range)).ToHashSet() ?? [];
-        var offers = new List<(Hop Hop, bool IsPlanned)>[model.UnitBytes.Length];
+        var offers = new List<Offer>[model.UnitBytes.Length];
         for (var unit = 0; unit < offers.Length; unit++)
         {
             offers[unit] = [];
         }
 
+        foreach (var hop in kept)
+        {
+            offers[hop.Range.First].Add(new Offer(hop, planned.Contains((hop.Device, hop.Range)), true));
+        }
+
         var reachable = view.Members.Where(member => view.IsReachable(member.Address)).Select(member => member.Address).ToHashSet();
+        var caches = kept.Select(hop => hop.Shard).ToHashSet();
         foreach (var device in view.Devices.OrderBy(device => device.Device.Value, StringComparer.Ordinal))
         {
-            if (device.Leaving || !reachable.Contains(device.Node) || avoid?.Contains(device.Device) == true)
+            if (device.Leaving || !reachable.Contains(device.Node))
             {
                 continue;
             }
 
             foreach (var loaded in device.Loaded.Where(loaded => loaded.Model == model.Model && loaded.Range.IsValid(model.Layers)))
             {
-                offers[loaded.Range.First].Add((new Hop(device.Device, loaded.Range, loaded.Shard), planned.Contains((device.Device, loaded.Range))));
+                var hop = new Hop(device.Device, loaded.Range, loaded.Shard);
+                if (!caches.Contains(loaded.Shard) && may(hop))
+                {
+                    offers[loaded.Range.First].Add(new Offer(hop, planned.Contains((device.Device, loaded.Range)), false));
+                }
             }
         }
 
         return offers;
     }
 
-    private static string Problem(ServedModel model, PlacementPlan? plan, List<(Hop Hop, bool IsPlanned)>[] offers, bool isTooLong)
+    private static string Problem(ServedModel model, PlacementPlan? plan, List<Offer>[] offers, bool isTooLong)
     {
         var why = plan switch
         {
@@ -97,7 +120,7 @@ public static class RoutePlanner
             : $"No reachable device serves {string.Join(" or ", missing.Select(range => range.Describe(model.Layers)))} of {model.Name}.{why}";
     }
 
-    private static List<LayerRange> Missing(List<(Hop Hop, bool IsPlanned)>[] offers)
+    private static List<LayerRange> Missing(List<Offer>[] offers)
     {
         var missing = new List<LayerRange>();
         var covered = 0;
@@ -122,8 +145,10 @@ public static class RoutePlanner
         return missing;
     }
 
-    private sealed record Way(int Strangers, int Hops, Hop? Hop, Way? Rest)
+    private readonly record struct Offer(Hop Hop, bool IsPlanned, bool IsKept);
+
+    private sealed record Way(int New, int Strangers, int Hops, Hop? Hop, Way? Rest)
     {
-        public bool IsAtLeastAsGoodAs(Way other) => (Strangers, Hops).CompareTo((other.Strangers, other.Hops)) <= 0;
+        public bool IsAtLeastAsGoodAs(Way other) => (New, Strangers, Hops).CompareTo((other.New, other.Strangers, other.Hops)) <= 0;
     }
 }

@@ -1,6 +1,8 @@
 using Akka.Actor;
 using Akka.Cluster;
 using Akka.DistributedData;
+using Akka.Remote;
+using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Protocol;
 
 namespace EFedLLM.Actors.Placement;
@@ -28,6 +30,8 @@ internal sealed class ClusterViewActor : ReceiveActor
         Receive<ClusterEvent.IMemberEvent>(news => Hear(_state.WithStatus(news.Member.UniqueAddress, Describe(news.Member))));
         Receive<ClusterEvent.UnreachableMember>(news => Hear(_state.WithReachable(news.Member.UniqueAddress, false)));
         Receive<ClusterEvent.ReachableMember>(news => Hear(_state.WithReachable(news.Member.UniqueAddress, true)));
+        Receive<AssociatedEvent>(news => Connected(news.RemoteAddress, true));
+        Receive<AssociationErrorEvent>(news => Connected(news.RemoteAddress, false));
         Receive<ClusterEvent.LeaderChanged>(news => Hear(_state.WithLeader(news.Leader)));
         Receive<Changed>(change => change.Key.Equals(FactKeys.Devices), change => Hear(_state.WithDevices(change.Get(FactKeys.Devices))));
         Receive<Changed>(change => change.Key.Equals(FactKeys.Models), change => Hear(_state.WithModels(change.Get(FactKeys.Models))));
@@ -61,6 +65,8 @@ internal sealed class ClusterViewActor : ReceiveActor
             typeof(ClusterEvent.IMemberEvent),
             typeof(ClusterEvent.IReachabilityEvent),
             typeof(ClusterEvent.LeaderChanged));
+        Context.System.EventStream.Subscribe(Self, typeof(AssociatedEvent));
+        Context.System.EventStream.Subscribe(Self, typeof(AssociationErrorEvent));
         var replicator = DistributedData.Get(Context.System).Replicator;
         replicator.Tell(Dsl.Subscribe(FactKeys.Devices, Self));
         replicator.Tell(Dsl.Subscribe(FactKeys.Models, Self));
@@ -68,15 +74,28 @@ internal sealed class ClusterViewActor : ReceiveActor
     }
 
     /// <inheritdoc/>
-    protected override void PostStop() => _cluster.Unsubscribe(Self);
+    protected override void PostStop()
+    {
+        Context.System.EventStream.Unsubscribe(Self);
+        _cluster.Unsubscribe(Self);
+    }
 
     private static NodeView Describe(Member member)
-        => new(member.Address, [.. member.Roles.Order(StringComparer.Ordinal)], member.Status, true, member.AppVersion.Version);
+        => new(member.Address, [.. member.Roles.Where(ClusterNames.Roles.Contains).Order(StringComparer.Ordinal)], member.Status, true, member.AppVersion.Version);
 
     private ClusterViewState Snapshot(ClusterEvent.CurrentClusterState news)
     {
         var state = news.Members.Aggregate(_state, (state, member) => state.With(member.UniqueAddress, Describe(member)));
         return news.Unreachable.Aggregate(state, (state, member) => state.WithReachable(member.UniqueAddress, false)).WithLeader(news.Leader);
+    }
+
+    private void Connected(Address node, bool isConnected)
+    {
+        var state = _state.WithConnection(node, isConnected);
+        if (!ReferenceEquals(state, _state))
+        {
+            Hear(state);
+        }
     }
 
     private void Hear(ClusterViewState state)

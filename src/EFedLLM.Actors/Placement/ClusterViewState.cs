@@ -10,6 +10,7 @@ internal sealed class ClusterViewState
 {
     private readonly Address _self;
     private ImmutableDictionary<UniqueAddress, NodeView> _members = ImmutableDictionary<UniqueAddress, NodeView>.Empty;
+    private ImmutableHashSet<Address> _unconnected = [];
     private Address? _leader;
     private ImmutableArray<DeviceAnnouncement> _devices = [];
     private ImmutableArray<KeyValuePair<string, ServedModel>> _models = [];
@@ -20,7 +21,7 @@ internal sealed class ClusterViewState
     public ClusterViewState(Address self) => _self = self;
 
     private ClusterViewState(ClusterViewState other)
-        => (_self, _members, _leader, _devices, _models, _plans) = (other._self, other._members, other._leader, other._devices, other._models, other._plans);
+        => (_self, _members, _unconnected, _leader, _devices, _models, _plans) = (other._self, other._members, other._unconnected, other._leader, other._devices, other._models, other._plans);
 
     /// <summary>A member is there, or its state or reachability changed.</summary>
     /// <param name="node">The member: a process that restarts at the same address is another one.</param>
@@ -35,8 +36,14 @@ internal sealed class ClusterViewState
     public ClusterViewState WithReachable(UniqueAddress node, bool reachable)
         => _members.TryGetValue(node, out var member) ? With(node, member with { Reachable = reachable }) : this;
 
+    /// <summary>A connection to a node came about, or could not: then its process is not there, long before its heartbeats are missed.</summary>
+    public ClusterViewState WithConnection(Address node, bool isConnected)
+        => isConnected != _unconnected.Contains(node) || !_members.Keys.Any(member => member.Address.Equals(node))
+            ? this
+            : new(this) { _unconnected = isConnected ? _unconnected.Remove(node) : _unconnected.Add(node) };
+
     /// <summary>A member is gone.</summary>
-    public ClusterViewState Without(UniqueAddress node) => new(this) { _members = _members.Remove(node) };
+    public ClusterViewState Without(UniqueAddress node) => new(this) { _members = _members.Remove(node), _unconnected = _unconnected.Remove(node.Address) };
 
     /// <summary>The cluster has this leader, or none.</summary>
     public ClusterViewState WithLeader(Address? leader) => new(this) { _leader = leader };
@@ -59,6 +66,7 @@ internal sealed class ClusterViewState
         var members = _members.Values
             .GroupBy(member => member.Address)
             .Select(same => same.OrderBy(member => Rank(member.Status)).First())
+            .Select(member => _unconnected.Contains(member.Address) ? member with { Reachable = false } : member)
             .OrderBy(member => member.Address, Member.AddressOrdering)
             .ToImmutableArray();
         var up = members.Where(member => member.Status == MemberStatus.Up).Select(member => member.Address).ToHashSet();

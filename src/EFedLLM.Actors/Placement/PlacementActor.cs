@@ -25,6 +25,7 @@ internal sealed class PlacementActor : ReceiveActor, IWithTimers
     private readonly UniqueAddress _self = Cluster.Get(Context.System).SelfUniqueAddress;
     private readonly IActorRef _replicator = DistributedData.Get(Context.System).Replicator;
     private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly MissingNodes _missing;
     private readonly HashSet<Address> _everMembers = [];
     private readonly Dictionary<string, Address> _deviceEntries = new(StringComparer.Ordinal);
     private readonly HashSet<string> _modelEntries = new(StringComparer.Ordinal);
@@ -40,6 +41,7 @@ internal sealed class PlacementActor : ReceiveActor, IWithTimers
     public PlacementActor(IActorRef view, double cacheShare, int expectedDevices, PlacementTimings timings)
     {
         (_view, _cacheShare, _expectedDevices, _timings) = (view, cacheShare, expectedDevices, timings);
+        _missing = new MissingNodes(timings.Missing);
         Receive<GetSuccess>(success => Begin(success.Get(FactKeys.Plans)));
         Receive<NotFound>(_ => Begin([]));
         Receive<GetFailure>(_ => _replicator.Tell(Dsl.Get(FactKeys.Plans, ReadLocal.Instance)));
@@ -102,6 +104,7 @@ internal sealed class PlacementActor : ReceiveActor, IWithTimers
     private void Follow(ClusterView view)
     {
         _latest = view;
+        _missing.Look(view, Now);
         var members = view.Members.Select(member => member.Address).ToHashSet();
         _everMembers.UnionWith(members);
         Prune(node => _everMembers.Contains(node));
@@ -144,7 +147,12 @@ internal sealed class PlacementActor : ReceiveActor, IWithTimers
         }
 
         (_planning, _again) = (true, false);
-        var (view, plans) = (_latest!, _plans);
+        var (view, plans) = (_missing.Without(_latest!, Now), _plans);
+        if (_missing.Next(Now) is { } next)
+        {
+            Timers.StartSingleTimer(nameof(MissingNodes), Settled.Instance, next);
+        }
+
         Task.Run(() => new Planned(PlacementRound.Run(view, _cacheShare, plans))).PipeTo(Self);
     }
 
@@ -223,6 +231,8 @@ internal sealed class PlacementActor : ReceiveActor, IWithTimers
                 facts => models.Aggregate(facts, (facts, entry) => facts.ContainsKey(entry) ? facts.Remove(self, entry) : facts)));
         }
     }
+
+    private TimeSpan Now => Context.System.Scheduler.MonotonicClock;
 
     private static Address? GatewayOf(string entry)
         => entry.LastIndexOf(' ') is var space and > 0 && Address.TryParse(entry[..space], out var gateway) ? gateway : null;

@@ -16,6 +16,9 @@ public static class FactKeys
     /// <summary>The plan of each model, under the model's id. Written by the placement alone.</summary>
     public static LWWDictionaryKey<string, PlacementPlan> Plans { get; } = new("plans");
 
+    /// <summary>What the cluster's authority decided about devices: it only grows. Written by the node that has the authority's key, and again by every node that starts knowing of one.</summary>
+    public static GSetKey<SignedRevocation> Revocations { get; } = new("revocations");
+
     /// <summary>The entry of a gateway's model: two gateways that ask for one model have an entry each, so that the end of one does not end the model.</summary>
     public static string ModelEntry(Address gateway, ModelId model)
     {

@@ -17,7 +17,7 @@ public sealed record HopDescription(DeviceId Device, string Address, LayerRange 
 /// <param name="Model">The model.</param>
 /// <param name="ModelName">Its name.</param>
 /// <param name="PromptTokens">The prompt's token ids.</param>
-/// <param name="Route">The hops in order.</param>
+/// <param name="Route">The hops in order, with which it begins: others may take their place.</param>
 public sealed record GenerationStarted(PromptId Id, SessionId Session, ModelId Model, string ModelName, ImmutableArray<int> PromptTokens, ImmutableArray<HopDescription> Route) : IEvent
 {
     /// <inheritdoc/>
@@ -33,7 +33,7 @@ public sealed record GenerationStarted(PromptId Id, SessionId Session, ModelId M
 /// <param name="Index">Its number, from 0.</param>
 /// <param name="Choice">The token.</param>
 /// <param name="Text">The text that became certain with it; may be empty, and may belong to earlier tokens.</param>
-/// <param name="TransportMilliseconds">Time of its step in which no hop computed: what the messages from hop to hop cost. 0 for the first token, whose steps overlap.</param>
+/// <param name="TransportMilliseconds">Time of its step in which no hop computed: what the messages from hop to hop cost. 0 for the first token, whose steps overlap, and for the first after a hop was replaced.</param>
 public sealed record TokenGenerated(PromptId Id, int Index, TokenChoice Choice, string Text, double TransportMilliseconds) : IEvent
 {
     /// <inheritdoc/>
@@ -76,7 +76,7 @@ public sealed record TextEncoded(PromptId Id, ReadOnlyMemory<float> Values) : IE
 /// <param name="QueueMilliseconds">From the prompt's arrival to its first step.</param>
 /// <param name="PrefillMilliseconds">From the first step to the first token.</param>
 /// <param name="DecodeMilliseconds">From the first to the last token.</param>
-/// <param name="HopComputeMilliseconds">Compute time of each hop, all steps together.</param>
+/// <param name="HopComputeMilliseconds">Compute time of each hop of the last route, all its steps together.</param>
 public sealed record GenerationTiming(int PromptTokens, int GeneratedTokens, double QueueMilliseconds, double PrefillMilliseconds, double DecodeMilliseconds, ImmutableArray<double> HopComputeMilliseconds)
 {
     /// <inheritdoc/>
@@ -113,7 +113,7 @@ public enum GenerationError
     /// <summary>No set of devices covers the model at present.</summary>
     NoRoute = 5,
 
-    /// <summary>A hop died or failed during the generation.</summary>
+    /// <summary>A hop died or failed during the generation, and no other could take its place in time.</summary>
     HopLost = 6,
 
     /// <summary>Something unexpected; the log has more.</summary>

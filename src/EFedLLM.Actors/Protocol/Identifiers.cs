@@ -56,5 +56,5 @@ public readonly record struct PromptId(Guid Value)
 
 /// <summary>One entry for the ledger. The ledger counts an id once, however often it arrives.</summary>
 /// <param name="Reporter">The node that reports: chosen at random when it starts.</param>
-/// <param name="Sequence">Numbered by the reporter from 1 for each device it reports on, without gaps.</param>
+/// <param name="Sequence">Numbered by the reporter from 1 for each device it reports on, ascending.</param>
 public readonly record struct ReportId(Guid Reporter, long Sequence);

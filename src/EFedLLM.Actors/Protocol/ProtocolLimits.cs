@@ -50,4 +50,16 @@ public static class ProtocolLimits
 
     /// <summary>Most devices in one plan.</summary>
     public const int Devices = 100_000;
+
+    /// <summary>Most bytes of what is signed in one <see cref="SignedRevocation"/>.</summary>
+    public const int RevocationBytes = 4096;
+
+    /// <summary>Most further certificates that one revocation names.</summary>
+    public const int RevokedKeys = 16;
+
+    /// <summary>Most revocations and readmissions of one cluster.</summary>
+    public const int Revocations = 16_384;
+
+    /// <summary>Bytes of the authority's signature.</summary>
+    public const int AuthoritySignatureBytes = 64;
 }

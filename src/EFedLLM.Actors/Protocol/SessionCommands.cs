@@ -45,6 +45,25 @@ public sealed record OpenSession(
     public override int GetHashCode() => HashCode.Combine(Session, Epoch, HopIndex);
 }
 
+/// <summary>
+/// Pipeline to the first hop, and from each hop to the next, when every hop of a repaired route has answered <see cref="SessionOpened"/>:
+/// go on from here. It goes the way of the steps, so that it is there before the first of them. A hop forgets what it has from its start
+/// on, sends the next hop what that lacks of the rows before it from the outputs it kept, and takes steps again.
+/// </summary>
+/// <param name="Session">The session.</param>
+/// <param name="Epoch">The epoch of the route.</param>
+/// <param name="Starts">For each hop how many positions it keeps: the position of its next step. At most what it said it has.</param>
+/// <param name="Length">Positions whose tokens are known: the head draws after the last of them, and after none before it.</param>
+public sealed record ResumeSession(SessionId Session, int Epoch, ImmutableArray<int> Starts, int Length) : ISessionMessage, ICommand
+{
+    /// <inheritdoc/>
+    public bool Equals(ResumeSession? other) => other is not null && Session == other.Session && Epoch == other.Epoch && Length == other.Length
+        && Starts.AsSpan().SequenceEqual(other.Starts.AsSpan());
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Session, Epoch, Starts.Length, Length);
+}
+
 /// <summary>Pipeline to the first hop: compute these tokens.</summary>
 /// <param name="Session">The session.</param>
 /// <param name="Epoch">The epoch of the route.</param>

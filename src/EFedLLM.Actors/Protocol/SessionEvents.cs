@@ -3,11 +3,19 @@ using EFedLLM.Transformer.Sampling;
 
 namespace EFedLLM.Actors.Protocol;
 
-/// <summary>Hop to pipeline: ready for the session's first step.</summary>
+/// <summary>Hop to pipeline: it has the session. In the first epoch it is ready for a step; in a later one it waits for <see cref="ResumeSession"/>.</summary>
 /// <param name="Session">The session.</param>
 /// <param name="Epoch">The epoch of the route.</param>
 /// <param name="HopIndex">The hop.</param>
-public sealed record SessionOpened(SessionId Session, int Epoch, int HopIndex) : ISessionMessage, IEvent;
+/// <param name="KvLength">Positions it has computed.</param>
+/// <param name="KeptFrom">The first position of which it still has the output; the same as <paramref name="KvLength"/> when it has none.</param>
+public sealed record SessionOpened(SessionId Session, int Epoch, int HopIndex, int KvLength = 0, int KeptFrom = 0) : ISessionMessage, IEvent;
+
+/// <summary>Hop to pipeline: it is about to give its range up. It goes on with the session until that is closed or its time is over; another hop should take its place.</summary>
+/// <param name="Session">The session.</param>
+/// <param name="Epoch">The epoch of the hop's route.</param>
+/// <param name="HopIndex">The hop.</param>
+public sealed record SessionMoving(SessionId Session, int Epoch, int HopIndex) : ISessionMessage, IEvent;
 
 /// <summary>Why a hop refuses a session.</summary>
 public enum RefusalReason
@@ -84,11 +92,11 @@ public sealed record SequenceEncoded(SessionId Session, int Epoch, int Rows, Rea
     public override int GetHashCode() => HashCode.Combine(Session, Epoch, Rows, Values.Length);
 }
 
-/// <summary>Hop to pipeline: a step was not accepted because its position does not follow what the hop has.</summary>
+/// <summary>Hop to pipeline: a step was not accepted because its position does not follow what the hop has, or the connection to a hop beside it broke, so that one may be lost.</summary>
 /// <param name="Session">The session.</param>
 /// <param name="Epoch">The hop's current epoch.</param>
 /// <param name="HopIndex">The hop.</param>
-/// <param name="Position">The refused step's position.</param>
+/// <param name="Position">The refused step's position, or that of the one that may be lost.</param>
 /// <param name="KvLength">Positions the hop has: the only position it will accept.</param>
 public sealed record StepRejected(SessionId Session, int Epoch, int HopIndex, int Position, int KvLength) : ISessionMessage, IEvent;
 

@@ -10,9 +10,9 @@ internal static class LedgerFile
 {
     /// <summary>Makes the file ready.</summary>
     /// <param name="connectionString">As the journal uses it.</param>
-    /// <returns>Keeps other processes from the file until it is disposed of, or the process ends in whatever way.</returns>
+    /// <returns>What keeps other processes from the file until it is disposed of, or the process ends in whatever way; and the ledger's id.</returns>
     /// <exception cref="LedgerUnavailableException">The file cannot be used.</exception>
-    public static IDisposable Open(string connectionString)
+    public static (IDisposable Claim, Guid Id) Open(string connectionString)
     {
         var path = Path.GetFullPath(new SqliteConnectionStringBuilder(connectionString).DataSource);
         FileStream? claim = null;
@@ -25,10 +25,15 @@ internal static class LedgerFile
             using var connection = new SqliteConnection(new SqliteConnectionStringBuilder(connectionString) { Pooling = false }.ConnectionString);
             connection.Open();
             Execute(connection, "PRAGMA journal_mode = WAL");
-            Execute(connection, "BEGIN IMMEDIATE; ROLLBACK");
+            Execute(
+                connection,
+                "BEGIN IMMEDIATE; CREATE TABLE IF NOT EXISTS ledger (id TEXT NOT NULL); INSERT INTO ledger SELECT lower(hex(randomblob(16))) WHERE NOT EXISTS (SELECT 1 FROM ledger); COMMIT");
+            var id = Guid.TryParseExact(Execute(connection, "SELECT id FROM ledger") as string, "n", out var found)
+                ? found
+                : throw new SqliteException("its id is damaged", 11);
             var kept = claim;
             claim = null;
-            return kept;
+            return (kept, id);
         }
         catch (Exception e) when (e is SqliteException or IOException or UnauthorizedAccessException)
         {
@@ -54,12 +59,12 @@ internal static class LedgerFile
         }
     }
 
-    private static void Execute(SqliteConnection connection, string sql)
+    private static object? Execute(SqliteConnection connection, string sql)
     {
         using var command = connection.CreateCommand();
 #pragma warning disable CA2100 // The texts are constants of this class.
         command.CommandText = sql;
 #pragma warning restore CA2100
-        command.ExecuteNonQuery();
+        return command.ExecuteScalar();
     }
 }

@@ -9,34 +9,53 @@ namespace EFedLLM.Actors.Reputation;
 /// <summary>Starts the ledger.</summary>
 public static class LedgerStart
 {
-    /// <summary>On a node with the role ledger starts the ledger's entities; on any other the way to them. Waits for the disk, not for other nodes.</summary>
+    private static readonly TimeSpan LeaveLimit = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// On a node with the role ledger starts the ledger's entities, as soon as the cluster has let the node in and no other ledger node
+    /// speaks against it; on any other starts the way to them at once.
+    /// </summary>
+    /// <param name="system">The node, set up from <see cref="LedgerStore.Settings"/>.</param>
+    /// <param name="cancellation">Gives up waiting for the cluster.</param>
     /// <returns>Takes <see cref="RecordWork"/>, <see cref="GetDeviceRecord"/> and <see cref="ListLedgerDevices"/>.</returns>
-    /// <exception cref="LedgerUnavailableException">The ledger's file cannot be used; the message says why and what to do.</exception>
-    public static IActorRef StartLedger(this ActorSystem system) => system.StartLedger(TimeProvider.System);
+    /// <exception cref="LedgerUnavailableException">Another ledger node is in the cluster beside which this one cannot run; the message says why and what to do. The node has left the cluster again.</exception>
+    public static Task<IActorRef> StartLedgerAsync(this ActorSystem system, CancellationToken cancellation) => system.StartLedgerAsync(TimeProvider.System, cancellation);
 
     /// <summary>The same by another clock.</summary>
-    internal static IActorRef StartLedger(this ActorSystem system, TimeProvider time)
+    internal static async Task<IActorRef> StartLedgerAsync(this ActorSystem system, TimeProvider time, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(system);
         var sharding = ClusterSharding.Get(system);
-        if (!Cluster.Get(system).SelfRoles.Contains(ClusterNames.Ledger))
+        var roles = Cluster.Get(system).SelfRoles;
+        if (!roles.Contains(ClusterNames.Ledger))
         {
-            return sharding.StartProxy(ClusterNames.LedgerType, ClusterNames.Ledger, new LedgerExtractor());
+            return await sharding.StartProxyAsync(ClusterNames.LedgerType, ClusterNames.Ledger, new LedgerExtractor()).ConfigureAwait(false);
         }
 
-        var journal = system.Settings.Config.GetConfig("akka.persistence.journal.sql");
-        if (journal.GetString("provider-name", "").StartsWith("SQLite", StringComparison.OrdinalIgnoreCase))
+        if (LedgerIdentity.Find(roles) is null)
         {
-            var claim = LedgerFile.Open(journal.GetString("connection-string", ""));
-            system.RegisterOnTermination(claim.Dispose);
+            throw new InvalidOperationException($"A ledger node is set up from the settings of its {nameof(LedgerStore)}.");
         }
 
-        return sharding.Start(
+        var admitted = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        system.ActorOf(Props.Create(() => new LedgerGuard(admitted)), "ledger-guard");
+        try
+        {
+            await admitted.Task.WaitAsync(cancellation).ConfigureAwait(false);
+        }
+        catch (LedgerUnavailableException refusal)
+        {
+            // In order: as a member without entities it would be waited for by those that have some.
+            await Task.WhenAny(CoordinatedShutdown.Get(system).Run(new LedgerConflictReason(refusal.Message)), Task.Delay(LeaveLimit, cancellation)).ConfigureAwait(false);
+            throw;
+        }
+
+        return await sharding.StartAsync(
             ClusterNames.LedgerType,
             entity => entity == LedgerDirectory.EntityId
                 ? Props.Create(() => new LedgerDirectory())
                 : Props.Create(() => new ReputationActor(new DeviceId(entity), time)),
             ClusterShardingSettings.Create(system),
-            new LedgerExtractor());
+            new LedgerExtractor()).ConfigureAwait(false);
     }
 }

@@ -6,56 +6,77 @@ using EFedLLM.Actors.Protocol;
 namespace EFedLLM.Actors.Reputation;
 
 /// <summary>
-/// Brings a node's <see cref="WorkReport"/>s to the ledger. One report of a device is under way at a time and is repeated until the ledger
-/// has it on disk; the others wait. A report gets its number when it sets out, so that one that is dropped while it waits leaves no gap.
-/// The ledger knows a number again, so each report counts once, however often it was sent. A node that ends waits a while for its reports to be recorded; what waits even then is lost.
+/// Brings a node's <see cref="WorkReport"/>s to the ledger. Each is written to disk as it comes and removed when the ledger has it, so what
+/// waits outlives this process. One report of a device is under way at a time and is repeated until the ledger has it; the others wait.
+/// The ledger knows a report's id again, so each counts once, however often it was sent and by however many starts of this node.
 /// </summary>
 internal sealed class WorkReporter : ReceiveActor, IWithTimers
 {
-    /// <summary>Most reports that wait for one device; the oldest is dropped for one more.</summary>
-    public const int MostWaiting = 1000;
+    private const int WarnEvery = 1000;
 
+    // A new one with each start, so that a number that was lost with the power is never given to another report. What waits keeps its own.
     private readonly Guid _reporter = Guid.NewGuid();
-    private readonly Dictionary<DeviceId, Line> _lines = [];
+    private readonly Dictionary<DeviceId, long> _sequences = [];
+    private readonly Outbox _outbox;
+    private readonly OutboxFile _file;
     private readonly List<IActorRef> _flushing = [];
     private readonly IActorRef _ledger;
     private readonly TimeProvider _time;
     private readonly TimeSpan _firstRetry;
     private readonly TimeSpan _lastRetry;
     private readonly ILoggingAdapter _log = Context.GetLogger();
+    private Dictionary<long, OutboxEntry> _added = [];
+    private List<long> _removed = [];
+    private bool _writing;
+    private bool _failing;
+    private long _position;
+    private long _refused;
 
     /// <summary>To <paramref name="ledger"/>; repeats after <paramref name="firstRetry"/>, and each time after twice as long, up to <paramref name="lastRetry"/>.</summary>
-    public WorkReporter(IActorRef ledger, TimeProvider time, TimeSpan firstRetry, TimeSpan lastRetry)
+    public WorkReporter(IActorRef ledger, OutboxFile file, OutboxLimits limits, TimeProvider time, TimeSpan firstRetry, TimeSpan lastRetry)
     {
-        (_ledger, _time, _firstRetry, _lastRetry) = (ledger, time, firstRetry, lastRetry);
+        (_ledger, _file, _time, _firstRetry, _lastRetry) = (ledger, file, time, firstRetry, lastRetry);
+        (_outbox, _position) = (new Outbox(limits), file.LastPosition);
         Receive<WorkReport>(Take);
-        Receive<WorkRecorded>(recorded =>
-        {
-            if (_lines.TryGetValue(recorded.Device, out var line) && line.UnderWay?.Id == recorded.Id)
-            {
-                line.UnderWay = null;
-                Timers.Cancel(recorded.Device);
-                SendNext(line);
-                AnswerFlushing();
-            }
-        });
+        Receive<WorkRecorded>(Release);
         Receive<FlushReports>(_ =>
         {
             _flushing.Add(Sender);
             AnswerFlushing();
         });
-        Receive<Retry>(retry =>
-        {
-            if (_lines[retry.Device] is { UnderWay: { } report } line)
-            {
-                line.Delay = line.Delay * 2 < _lastRetry ? line.Delay * 2 : _lastRetry;
-                Send(line, report);
-            }
-        });
+        Receive<Retry>(retry => Repeat(retry.Device));
+        Receive<Written>(Finish);
     }
 
     /// <inheritdoc/>
     public ITimerScheduler Timers { get; set; } = null!;
+
+    /// <inheritdoc/>
+    protected override void PreStart()
+    {
+        if (_file.Warning is { } warning)
+        {
+            _log.Warning("{0}", warning);
+        }
+
+        foreach (var entry in _file.Waiting)
+        {
+            _outbox.Add(entry);
+        }
+
+        if (_outbox.Count > 0)
+        {
+            _log.Info("{0} reports of an earlier run wait for the ledger.", _outbox.Count);
+        }
+
+        foreach (var device in _outbox.Devices.ToList())
+        {
+            SendNext(device);
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void PostStop() => _file.ApplyAsync(_added.Values, _removed);
 
     private void Take(WorkReport report)
     {
@@ -65,46 +86,122 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
             return;
         }
 
-        if (!_lines.TryGetValue(report.Device, out var line))
+        var sequence = _sequences.GetValueOrDefault(report.Device) + 1;
+        var record = new RecordWork(
+            new ReportId(_reporter, sequence), report.Device, report.Session, report.Model, report.Range, report.Outcome, report.Tokens, _time.GetUtcNow());
+        var body = OutboxForm.Write(record);
+        if (!_outbox.HasRoom(report.Device, body.Length))
         {
-            _lines.Add(report.Device, line = new Line());
+            if (_refused++ % WarnEvery == 0)
+            {
+                _log.Warning(
+                    "The ledger does not answer: {0} reports ({1} bytes) wait for it, which is as many as may, and {2} newer ones were not kept (efedllm.outbox).",
+                    _outbox.Count, _outbox.Bytes, _refused);
+            }
+
+            return;
         }
 
-        if (line.Waiting.Count == MostWaiting)
+        _sequences[report.Device] = sequence;
+        var entry = new OutboxEntry(++_position, record, body);
+        _outbox.Add(entry);
+        _added.Add(entry.Position, entry);
+        WriteChanges();
+        SendNext(report.Device);
+    }
+
+    private void Release(WorkRecorded recorded)
+    {
+        if (_outbox.Acknowledge(recorded) is not { } done)
         {
-            line.Waiting.Dequeue();
-            if (line.Dropped++ % MostWaiting == 0)
+            return;
+        }
+
+        Timers.Cancel(recorded.Device);
+        if (!_added.Remove(done.Entry.Position))
+        {
+            _removed.Add(done.Entry.Position);
+        }
+
+        WriteChanges();
+        SendNext(recorded.Device);
+        if (done.Delay > _firstRetry)
+        {
+            // The ledger is back: nobody waits for the end of a long pause.
+            foreach (var device in _outbox.Hasten(_firstRetry))
             {
-                _log.Warning("The ledger does not answer: {0} reports on device {1} wait, and {2} of the oldest were dropped.", MostWaiting, report.Device, line.Dropped);
+                Repeat(device);
             }
         }
 
-        line.Waiting.Enqueue((report, _time.GetUtcNow()));
-        SendNext(line);
+        AnswerFlushing();
     }
 
-    private void SendNext(Line line)
+    private void SendNext(DeviceId device)
     {
-        if (line.UnderWay is null && line.Waiting.TryDequeue(out var next))
+        if (_outbox.SetOut(device, _firstRetry) is { } entry)
         {
-            var (report, at) = next;
-            line.UnderWay = new RecordWork(
-                new ReportId(_reporter, ++line.Sequence), report.Device, report.Session, report.Model, report.Range, report.Outcome, report.Tokens, at);
-            line.Delay = _firstRetry;
-            Send(line, line.UnderWay);
+            Send(entry, _firstRetry);
         }
     }
 
-    private void Send(Line line, RecordWork report)
+    private void Repeat(DeviceId device)
     {
-        _ledger.Tell(report);
-        Timers.StartSingleTimer(report.Device, new Retry(report.Device), line.Delay);
+        if (_outbox.Repeat(device, _lastRetry) is { } again)
+        {
+            Send(again.Entry, again.Delay);
+        }
+    }
+
+    private void Send(OutboxEntry entry, TimeSpan delay)
+    {
+        _ledger.Tell(entry.Report);
+        Timers.StartSingleTimer(entry.Report.Device, new Retry(entry.Report.Device), delay);
+    }
+
+    /// <summary>One write at a time, of all that has changed meanwhile.</summary>
+    private void WriteChanges()
+    {
+        if (_writing || (_added.Count == 0 && _removed.Count == 0))
+        {
+            return;
+        }
+
+        var (added, removed) = (_added, _removed);
+        (_added, _removed, _writing) = ([], [], true);
+        _file.ApplyAsync(added.Values, removed).PipeTo(
+            Self, success: () => new Written(added, removed, null), failure: error => new Written(added, removed, error));
+    }
+
+    private void Finish(Written written)
+    {
+        _writing = false;
+        if (written.Error is not { } error)
+        {
+            _failing = false;
+            WriteChanges();
+            return;
+        }
+
+        if (!_failing)
+        {
+            _failing = true;
+            _log.Warning(error, "Reports that wait for the ledger cannot be written to disk; until they can, they wait in memory alone.");
+        }
+
+        // With the next change they are tried again. What the ledger got meanwhile needs no writing any more.
+        var released = _removed.ToHashSet();
+        foreach (var entry in written.Added.Values.Where(entry => !released.Remove(entry.Position)))
+        {
+            _added.Add(entry.Position, entry);
+        }
+
+        _removed = [.. released, .. written.Removed];
     }
 
     private void AnswerFlushing()
     {
-        // A line with something that waits has something under way.
-        if (_flushing.Count == 0 || _lines.Values.Any(line => line.UnderWay is not null))
+        if (_flushing.Count == 0 || _outbox.Count > 0)
         {
             return;
         }
@@ -119,16 +216,5 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
 
     private sealed record Retry(DeviceId Device);
 
-    private sealed class Line
-    {
-        public Queue<(WorkReport Report, DateTimeOffset At)> Waiting { get; } = [];
-
-        public RecordWork? UnderWay { get; set; }
-
-        public TimeSpan Delay { get; set; }
-
-        public long Sequence { get; set; }
-
-        public long Dropped { get; set; }
-    }
+    private sealed record Written(Dictionary<long, OutboxEntry> Added, List<long> Removed, Exception? Error);
 }

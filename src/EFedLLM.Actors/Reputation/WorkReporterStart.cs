@@ -9,17 +9,26 @@ public static class WorkReporterStart
     private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(30);
 
-    /// <summary>Starts the reporter as <c>/user/reporter</c>: once for each node that reports. A node that leaves in order waits for its reports to be recorded, no longer than the phase may take.</summary>
+    /// <summary>
+    /// Starts the reporter as <c>/user/reporter</c>: once for each node that reports. A node that leaves in order waits for its reports to be
+    /// recorded, no longer than the phase may take; what waits even then is on disk, and is reported when the node starts again.
+    /// </summary>
     /// <param name="system">The node.</param>
-    /// <param name="ledger">As <see cref="LedgerStart.StartLedger(ActorSystem)"/> returns it.</param>
+    /// <param name="ledger">As <see cref="LedgerStart.StartLedgerAsync(ActorSystem, CancellationToken)"/> returns it.</param>
+    /// <param name="outbox">The file in which reports wait; it lies in the node's data folder, which has one user at a time.</param>
+    /// <param name="limits">How many may wait.</param>
     /// <param name="time">The clock of the reports.</param>
     /// <returns>Takes <see cref="Protocol.WorkReport"/>, from this process only.</returns>
-    public static IActorRef StartWorkReporter(this ActorSystem system, IActorRef ledger, TimeProvider time)
+    /// <exception cref="LedgerUnavailableException">The file cannot be written; the message says why and what to do.</exception>
+    public static async Task<IActorRef> StartWorkReporterAsync(this ActorSystem system, IActorRef ledger, string outbox, OutboxLimits limits, TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(system);
         ArgumentNullException.ThrowIfNull(ledger);
+        ArgumentNullException.ThrowIfNull(limits);
         ArgumentNullException.ThrowIfNull(time);
-        var reporter = system.ActorOf(Props.Create(() => new WorkReporter(ledger, time, FirstRetry, LastRetry)), "reporter");
+        var file = await Task.Run(() => OutboxFile.Open(outbox, limits)).ConfigureAwait(false);
+        var reporter = system.ActorOf(Props.Create(() => new WorkReporter(ledger, file, limits, time, FirstRetry, LastRetry)), "reporter");
+        system.RegisterOnTermination(() => file.CloseAsync());
 
         // After the gateway has answered its last prompt, before the ledger's shards are handed over.
         var shutdown = CoordinatedShutdown.Get(system);
@@ -33,7 +42,7 @@ public static class WorkReporterStart
     }
 
     /// <summary>Waits until the ledger has every report that the reporter took.</summary>
-    /// <param name="reporter">As <see cref="StartWorkReporter"/> returns it.</param>
+    /// <param name="reporter">As <see cref="StartWorkReporterAsync"/> returns it.</param>
     /// <param name="patience">How long at most.</param>
     /// <returns>Whether the ledger has them.</returns>
     public static async Task<bool> FlushReportsAsync(this IActorRef reporter, TimeSpan patience)

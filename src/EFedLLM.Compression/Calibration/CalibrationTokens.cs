@@ -64,22 +64,23 @@ public sealed record CalibrationTokens(int StartToken, ImmutableArray<ReadOnlyMe
     }
 
     /// <summary>
-    /// The same with chunks of another text between: one behind every two. What a single kind of text never shows is then
-    /// not thought free, and a model keeps more of what it can on other texts. What is held out stays of the first text.
+    /// The same with chunks of other texts between: one behind every two, the texts taking turns, each beginning again
+    /// where it ends. What a single kind of text never shows is then not thought free, and a model keeps more of what it
+    /// can on other texts. What is held out stays of the first text.
     /// </summary>
-    /// <param name="ids">The other text, tokenized likewise; as much of it is taken as it has.</param>
-    public CalibrationTokens Mixed(int[] ids)
+    /// <param name="texts">The other texts, tokenized likewise; what is shorter than a chunk is left out.</param>
+    public CalibrationTokens Mixed(params IReadOnlyList<int[]> texts)
     {
-        ArgumentNullException.ThrowIfNull(ids);
-        var there = ids.Length / Length;
-        var others = Math.Min(there, Calibration.Length / 2);
-        var mixed = ImmutableArray.CreateBuilder<ReadOnlyMemory<int>>(Calibration.Length + others);
+        ArgumentNullException.ThrowIfNull(texts);
+        var others = texts.Where(text => text.Length >= Length).ToArray();
+        var mixed = ImmutableArray.CreateBuilder<ReadOnlyMemory<int>>(Calibration.Length * 3 / 2);
         for (var i = 0; i < Calibration.Length; i++)
         {
             mixed.Add(Calibration[i]);
-            if (i % 2 == 1 && i / 2 < others)
+            if (i % 2 == 1 && others.Length > 0)
             {
-                mixed.Add(ids.AsMemory((int)((long)(i / 2) * there / others) * Length, Length));
+                var other = others[i / 2 % others.Length];
+                mixed.Add(other.AsMemory(i / 2 / others.Length % (other.Length / Length) * Length, Length));
             }
         }
 

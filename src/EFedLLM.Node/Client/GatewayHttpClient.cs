@@ -21,16 +21,22 @@ internal sealed class GatewayHttpClient : IAnswerSource
     /// <summary>Creates a client of one gateway.</summary>
     /// <param name="gateway">Its base address.</param>
     /// <param name="handler">Carries the requests; null is the network.</param>
-    public GatewayHttpClient(Uri gateway, HttpMessageHandler? handler = null)
+    /// <param name="operatorToken">Shows that an operator asks, or null.</param>
+    /// <param name="authorityFolder">Folder of the authority whose certificates are trusted beside the system's, or null for that of the cluster last started here.</param>
+    public GatewayHttpClient(Uri gateway, HttpMessageHandler? handler = null, string? operatorToken = null, string? authorityFolder = null)
     {
         _gateway = gateway;
-        _http = new HttpClient(handler ?? new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(5) })
+        _http = new HttpClient(handler ?? GatewayTrust.Handler(gateway, authorityFolder))
         {
             BaseAddress = gateway,
             // An answer may take as long as it takes: the caller's token ends it.
             Timeout = Timeout.InfiniteTimeSpan,
             MaxResponseContentBufferSize = MostFactBytes,
         };
+        if (operatorToken is not null)
+        {
+            _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", operatorToken);
+        }
     }
 
     /// <inheritdoc/>
@@ -74,6 +80,29 @@ internal sealed class GatewayHttpClient : IAnswerSource
     public Task<LedgerDevice> ReadLedgerAsync(string device, CancellationToken cancellation) =>
         GetAsync($"efedllm/v1/ledger/{Uri.EscapeDataString(device)}", ApiJson.Default.LedgerDevice, cancellation);
 
+    /// <summary>Makes an invite.</summary>
+    public Task<InviteResult> InviteAsync(InviteRequest request, CancellationToken cancellation) =>
+        AskAsync(Post("efedllm/v1/invites", request, ApiJson.Default.InviteRequest), ApiJson.Default.InviteResult, cancellation);
+
+    /// <summary>Every invite.</summary>
+    public Task<IReadOnlyList<InviteFacts>> ReadInvitesAsync(CancellationToken cancellation) => GetAsync("efedllm/v1/invites", ApiJson.Default.IReadOnlyListInviteFacts, cancellation);
+
+    /// <summary>Takes an invite back.</summary>
+    public Task<InviteFacts> RevokeInviteAsync(string id, CancellationToken cancellation) =>
+        AskAsync(new HttpRequestMessage(HttpMethod.Delete, $"efedllm/v1/invites/{Uri.EscapeDataString(id)}"), ApiJson.Default.InviteFacts, cancellation);
+
+    /// <summary>Keeps a device out.</summary>
+    public Task<EvictResult> EvictAsync(EvictRequest request, CancellationToken cancellation) =>
+        AskAsync(Post("efedllm/v1/cluster/evict", request, ApiJson.Default.EvictRequest), ApiJson.Default.EvictResult, cancellation);
+
+    /// <summary>Lets a device in again.</summary>
+    public Task<EvictResult> ReadmitAsync(EvictRequest request, CancellationToken cancellation) =>
+        AskAsync(Post("efedllm/v1/cluster/readmit", request, ApiJson.Default.EvictRequest), ApiJson.Default.EvictResult, cancellation);
+
+    /// <summary>Every device that is kept out.</summary>
+    public Task<IReadOnlyList<EvictedFacts>> ReadEvictedAsync(CancellationToken cancellation) =>
+        GetAsync("efedllm/v1/cluster/evicted", ApiJson.Default.IReadOnlyListEvictedFacts, cancellation);
+
     /// <inheritdoc/>
     public ValueTask DisposeAsync()
     {
@@ -81,9 +110,18 @@ internal sealed class GatewayHttpClient : IAnswerSource
         return ValueTask.CompletedTask;
     }
 
-    private async Task<T> GetAsync<T>(string path, JsonTypeInfo<T> type, CancellationToken cancellation)
+    private static HttpRequestMessage Post<T>(string path, T body, JsonTypeInfo<T> type)
     {
-        using var message = new HttpRequestMessage(HttpMethod.Get, path);
+        var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(body, type));
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        return new HttpRequestMessage(HttpMethod.Post, path) { Content = content };
+    }
+
+    private Task<T> GetAsync<T>(string path, JsonTypeInfo<T> type, CancellationToken cancellation) => AskAsync(new HttpRequestMessage(HttpMethod.Get, path), type, cancellation);
+
+    private async Task<T> AskAsync<T>(HttpRequestMessage question, JsonTypeInfo<T> type, CancellationToken cancellation)
+    {
+        using var message = question;
         using var response = await SendAsync(message, cancellation);
         try
         {

@@ -55,7 +55,9 @@ internal static class UserFolder
 /// <summary>A cluster that was started on this machine.</summary>
 /// <param name="Gateway">Base address of its HTTP interface.</param>
 /// <param name="Seed">Address that further devices join, <c>host:port</c>.</param>
-internal sealed record LastCluster(string Gateway, string Seed);
+/// <param name="Authority">Folder of its authority with the key, or null where it was started without.</param>
+/// <param name="Trust">Folder with the authority's certificate, or null where it uses none.</param>
+internal sealed record LastCluster(string Gateway, string Seed, string? Authority = null, string? Trust = null);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(LastCluster))]

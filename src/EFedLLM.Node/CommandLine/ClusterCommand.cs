@@ -5,17 +5,20 @@ using EFedLLM.Node.Output;
 
 namespace EFedLLM.Node.CommandLine;
 
-/// <summary><c>efedllm cluster …</c>: who is in the cluster, who holds what, whether it can answer.</summary>
+/// <summary><c>efedllm cluster …</c>: who is in the cluster, who holds what, whether it can answer, who is kept out.</summary>
 internal static class ClusterCommand
 {
     /// <summary>Creates the command with its verbs.</summary>
-    public static Command Create() => new("cluster", "Look at a cluster: members, devices, layers.")
+    public static Command Create() => new("cluster", "Look at a cluster, and keep devices out: members, devices, layers.")
     {
         Verb("show", "Members, devices and models, all at once.", ClusterTables.Show),
         Verb("members", "The nodes with their roles and states.", ClusterTables.Members),
         Verb("leader", "The cluster's leader.", facts => Console.Out.WriteLine(facts.Leader ?? "none")),
         Verb("status", "Whether each model can be asked, and if not, why.", ClusterTables.Models),
         Verb("shards", "Which device holds which layers, with memory, bits and rank.", ClusterTables.Shards),
+        EvictCommand.Evict(),
+        EvictCommand.Readmit(),
+        EvictCommand.Evicted(),
     };
 
     private static Command Verb(string name, string description, Action<ClusterFacts> print)

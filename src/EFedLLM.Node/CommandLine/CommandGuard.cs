@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Akka.Configuration;
+using EFedLLM.Actors.Reputation;
 using EFedLLM.Node.Output;
 
 namespace EFedLLM.Node.CommandLine;
@@ -37,6 +38,7 @@ internal static class CommandGuard
         AggregateException { InnerExceptions.Count: 1 } one => Explain(one.InnerException!, cancellation),
         UserErrorException user => (user.Message, user.ExitCode),
         OperationCanceledException when cancellation.IsCancellationRequested => (null, ExitCodes.Interrupted),
+        LedgerUnavailableException ledger => (ledger.Message, ExitCodes.Failed),
         ConfigurationException setting => (setting.Message, ExitCodes.Usage),
         UnauthorizedAccessException or IOException or InvalidDataException or NotSupportedException or TimeoutException =>
             (error.Message, ExitCodes.Failed),

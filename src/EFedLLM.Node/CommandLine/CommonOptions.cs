@@ -37,6 +37,16 @@ internal static class CommonOptions
         HelpName = "folder",
     };
 
+    /// <summary><c>--ca</c>.</summary>
+    public static Option<string?> Authority(string description) => new("--ca") { Description = description, HelpName = "folder" };
+
+    /// <summary><c>--enrol-port</c>.</summary>
+    public static Option<int?> EnrolPort() => new Option<int?>("--enrol-port")
+    {
+        Description = "Port on which invited devices enrol; 0 is any free one. Only with --ca.",
+        HelpName = "n",
+    }.Between(0, ushort.MaxValue);
+
     /// <summary><c>--verbose</c>.</summary>
     public static Option<bool> Verbose() => new("--verbose", "-v") { Description = "Show the nodes' logs." };
 

@@ -15,6 +15,7 @@ internal static class EfedllmCommand
     {
         new UpCommand(),
         new JoinCommand(),
+        InviteCommand.Create(),
         new ChatCommand(),
         new PromptCommand(),
         ClusterCommand.Create(),

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Node.Client;
 using EFedLLM.Node.Hosting;
 using EFedLLM.Node.Models;
 using EFedLLM.Node.Output;
@@ -11,12 +13,24 @@ namespace EFedLLM.Node.CommandLine;
 /// <summary><c>efedllm join</c>: this machine becomes a device of a cluster, until Ctrl-C.</summary>
 internal sealed class JoinCommand : Command
 {
-    private readonly Option<string[]> _seeds = new("--seed", "-s") { Description = "Address of the cluster, as \"efedllm up\" prints it; may be given several times.", HelpName = "host:port", Required = true };
-    private readonly Option<string?> _name = new("--name") { Description = "A name for people. Default: this machine's.", HelpName = "text" };
+    private readonly Argument<string?> _what = new("invite | host:port")
+    {
+        Description = "An invite, as \"efedllm invite\" prints it, or the address of a cluster on this machine. Default: the cluster joined last by invite.",
+        Arity = ArgumentArity.ZeroOrOne,
+    };
+
+    private readonly Option<string[]> _seeds = new("--seed", "-s") { Description = "Address of the cluster, as \"efedllm up\" prints it; may be given several times.", HelpName = "host:port" };
+    private readonly Option<string?> _name = new("--name") { Description = "A name for people. Default: the invite's, else this machine's.", HelpName = "text" };
     private readonly Option<string[]> _models = new("--model", "-m")
     {
         Description = "A checkpoint folder or a factored model that is here already, beside those compressed before; may be given several times. What is not here is fetched from the cluster.",
         HelpName = "folder",
+    };
+
+    private readonly Option<string[]> _roles = new("--role")
+    {
+        Description = "What this machine does in the cluster; may be given several times. A ledger node keeps the rewards (--ledger-db); an anchor decides who stays when the network breaks. Default: device.",
+        HelpName = $"{NodeRoles.Device}|{NodeRoles.Ledger}|{NodeRoles.Anchor}",
     };
 
     private readonly Option<string?> _publicHost = new("--public-host") { Description = "Host under which others reach this machine. Default: --host.", HelpName = "host" };
@@ -25,9 +39,11 @@ internal sealed class JoinCommand : Command
     private readonly NodeOptionsReader _node;
 
     public JoinCommand()
-        : base("join", "Make this machine a device of a cluster; Ctrl-C takes it out again.")
+        : base("join", "Make this machine a device (or a ledger node) of a cluster; Ctrl-C takes it out again.")
     {
-        foreach (var option in new Option[] { _seeds, _name, _models })
+        Add(_what);
+        _roles.AcceptOnlyFromAmong(NodeRoles.Device, NodeRoles.Ledger, NodeRoles.Anchor);
+        foreach (var option in new Option[] { _seeds, _name, _roles, _models })
         {
             Add(option);
         }
@@ -41,42 +57,61 @@ internal sealed class JoinCommand : Command
 
     private async Task<int> RunAsync(ParseResult parse, CancellationToken cancellation)
     {
-        var seeds = parse.GetRequiredValue(_seeds).Select(seed => HostPort.Parse(seed, "--seed").ToString()).ToList();
         var name = (parse.GetValue(_name) ?? Environment.MachineName).Trim();
         if (name.Length is 0 or > 64)
         {
             throw new UserErrorException("--name must have 1 to 64 characters.", ExitCodes.Usage);
         }
 
-        var certificate = _node.Certificate(parse);
-        BindRules.Check(_node.Host(parse), certificate is not null);
-        var models = await ModelPreparation.AvailableAsync(parse.GetValue(_models) ?? [], cancellation);
+        var (invite, seeds) = JoinTarget.Read(parse.GetValue(_what), parse.GetValue(_seeds) ?? []);
+        string[] roles = parse.GetValue(_roles) is { Length: > 0 } wanted ? [.. wanted.Distinct()] : [NodeRoles.Device];
+        var named = _node.Certificate(parse);
         using var data = DataFolder.Claim(parse.GetValue(_data), "device");
+        var nodeFolder = Path.Combine(data.Path, "node");
+        using var key = DeviceKey.LoadOrCreate(Path.Combine(nodeFolder, NodeFiles.Key));
+        var target = await JoinTarget.FindAsync(invite, seeds, named, data.Path, key, name, cancellation);
+        var host = _node.NamedHost(parse) ?? (target.Joined is null ? _node.Host(parse) : await LocalAddress.TowardsAsync(HostPort.Parse(target.Seeds[0], "The seed"), cancellation));
+        BindRules.Check(host, target.CertificateFolder is not null);
+        if (target.Joined is { } joined)
+        {
+            name = parse.GetValue(_name) is null ? joined.Name : name;
+            if (await EnrolmentClient.EvictedAsync(joined, key.Device, cancellation) is { } evicted)
+            {
+                throw new UserErrorException(
+                    $"This device was evicted from the cluster at {evicted.UtcDateTime:yyyy-MM-dd HH:mm} UTC. Its operator can let it in again: efedllm cluster readmit {key.Device}");
+            }
+        }
+
+        var models = roles.Contains(NodeRoles.Device) ? await ModelPreparation.AvailableAsync(parse.GetValue(_models) ?? [], cancellation) : [];
         var options = new NodeOptions
         {
             Name = name,
-            Roles = [NodeRoles.Device],
-            DataFolder = Path.Combine(data.Path, "node"),
-            Host = _node.Host(parse),
+            Roles = roles,
+            DataFolder = nodeFolder,
+            Host = host,
             PublicHost = parse.GetValue(_publicHost),
             Port = _node.Port(parse),
-            Seeds = seeds,
+            Seeds = target.Seeds,
             ModelFolders = models,
             MemoryBytes = _node.Memory(parse),
             Threads = _node.Threads(parse),
-            CertificateFolder = certificate,
+            RepairTimeout = _node.RepairTimeout(parse),
+            CertificateFolder = target.CertificateFolder,
             Profile = _node.Network(parse),
             ConfigurationFile = _node.Configuration(parse),
+            LedgerDatabase = _node.LedgerDatabase(parse),
             Verbose = parse.GetValue(_verbose),
         };
-        Screen.Note($"joining {string.Join(", ", seeds)} as {name}; Ctrl-C leaves");
-        await using var host = await NodeHost.StartAsync(options, cancellation);
-        Screen.Note($"device {host.Ready.Device?[..8]} is in the cluster at {host.Ready.Address}; waiting for layers");
+        Screen.Note($"joining {string.Join(", ", target.Seeds)} as {name}; Ctrl-C leaves");
+        await using var node = await NodeHost.StartAsync(options, cancellation);
+        Screen.Note(node.Ready.Device is { } device
+            ? $"device {device[..8]} is in the cluster at {node.Ready.Address}; waiting for layers"
+            : $"{string.Join(" and ", roles)} {name} is in the cluster at {node.Ready.Address}");
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var telling = Task.WhenAll(TellAsync(host, over.Token), FetchBar.RunAsync(host.View, host.Ready.Device, over.Token));
+        var telling = Task.WhenAll(TellAsync(node, over.Token), FetchBar.RunAsync(node.View, node.Ready.Device, over.Token));
         try
         {
-            await host.RunAsync(cancellation, CancellationToken.None);
+            await node.RunAsync(cancellation, CancellationToken.None);
         }
         finally
         {

@@ -17,6 +17,8 @@ internal sealed class NodeCommand : Command
     private readonly Option<int?> _expected = new Option<int?>("--expected-devices") { Description = "How many devices the first placement waits for." }.Between(1, 100_000);
     private readonly Option<string> _httpHost = new("--http-host") { Description = "Address of the HTTP interface.", DefaultValueFactory = _ => "127.0.0.1" };
     private readonly Option<int?> _httpPort = new Option<int?>("--http-port") { Description = "Port of the HTTP interface; 0 is any free one. Default: none." }.Between(0, ushort.MaxValue);
+    private readonly Option<string?> _authority = CommonOptions.Authority("Folder of the cluster's authority: the node then invites and evicts.");
+    private readonly Option<int?> _enrolPort = CommonOptions.EnrolPort();
     private readonly Option<string?> _chatTemplate = CommonOptions.ChatTemplate();
     private readonly Option<bool> _supervised = new("--supervised") { Description = "End when standard input ends." };
     private readonly Option<bool> _verbose = CommonOptions.Verbose();
@@ -27,7 +29,7 @@ internal sealed class NodeCommand : Command
     {
         Hidden = true;
         _node = new NodeOptionsReader(this);
-        foreach (var option in new Option[] { _name, _data, _roles, _seeds, _models, _publicHost, _expected, _httpHost, _httpPort, _chatTemplate, _supervised, _verbose })
+        foreach (var option in new Option[] { _name, _data, _roles, _seeds, _models, _publicHost, _expected, _httpHost, _httpPort, _authority, _enrolPort, _chatTemplate, _supervised, _verbose })
         {
             Add(option);
         }
@@ -49,12 +51,16 @@ internal sealed class NodeCommand : Command
         ChatTemplate = parse.GetValue(_chatTemplate),
         MemoryBytes = _node.Memory(parse),
         Threads = _node.Threads(parse),
+        RepairTimeout = _node.RepairTimeout(parse),
         ExpectedDevices = parse.GetValue(_expected) ?? 1,
         HttpHost = parse.GetRequiredValue(_httpHost),
         HttpPort = parse.GetValue(_httpPort),
         CertificateFolder = _node.Certificate(parse),
+        AuthorityFolder = parse.GetValue(_authority) is { } authority ? Path.GetFullPath(authority) : null,
+        EnrolPort = parse.GetValue(_enrolPort) ?? 0,
         Profile = _node.Network(parse),
         ConfigurationFile = _node.Configuration(parse),
+        LedgerDatabase = _node.LedgerDatabase(parse),
         Supervised = parse.GetValue(_supervised),
         Verbose = parse.GetValue(_verbose),
     };

@@ -13,12 +13,19 @@ internal sealed class NodeOptionsReader
     private readonly Option<string?> _certificate = new("--cert") { Description = "Folder with this machine's certificate, as \"efedllm cert\" makes it: members then prove who they are.", HelpName = "folder" };
     private readonly Option<string?> _network = new("--network") { Description = "wan is patient with home connections; lan, the default, notices a dead node sooner.", HelpName = "lan|wan" };
     private readonly Option<string?> _configuration = new("--config") { Description = "A file with HOCON settings; hocon/node.conf lists them.", HelpName = "file" };
+    private readonly Option<string?> _ledgerDatabase = new("--ledger-db")
+    {
+        Description = "PostgreSQL for the ledger, so that there can be more than one ledger node: a connection string, or @ and a file with one, which keeps its password off the command line; or set EFEDLLM__LEDGER__DATABASE. Default: a SQLite file in --data.",
+        HelpName = "Host=...;Database=...|@file",
+    };
+
+    private readonly Option<int?> _repair = new Option<int?>("--repair-timeout") { Description = "Seconds that an answer which lost a device waits until others hold its layers. Default: 60.", HelpName = "s" }.Between(1, 86_400);
 
     /// <summary>Creates the options and adds them to a command.</summary>
     public NodeOptionsReader(Command command)
     {
         _network.AcceptOnlyFromAmong("lan", "wan");
-        foreach (var option in new Option[] { _host, _port, _memory, _threads, _certificate, _network, _configuration })
+        foreach (var option in new Option[] { _host, _port, _memory, _threads, _certificate, _network, _configuration, _ledgerDatabase, _repair })
         {
             command.Add(option);
         }
@@ -26,6 +33,9 @@ internal sealed class NodeOptionsReader
 
     /// <summary>Address to listen on.</summary>
     public string Host(ParseResult parse) => parse.GetRequiredValue(_host);
+
+    /// <summary>Address to listen on, or null where none was named.</summary>
+    public string? NamedHost(ParseResult parse) => parse.GetResult(_host) is { Implicit: false } ? parse.GetValue(_host) : null;
 
     /// <summary>Port to listen on; 0 is any free one.</summary>
     public int Port(ParseResult parse) => parse.GetValue(_port) ?? 0;
@@ -37,6 +47,9 @@ internal sealed class NodeOptionsReader
     /// <summary>Compute threads of a device, or null.</summary>
     public int? Threads(ParseResult parse) => parse.GetValue(_threads);
 
+    /// <summary>How long an answer that lost a device waits for others, or null.</summary>
+    public TimeSpan? RepairTimeout(ParseResult parse) => parse.GetValue(_repair) is { } seconds ? TimeSpan.FromSeconds(seconds) : null;
+
     /// <summary>The certificate's folder, or null.</summary>
     public string? Certificate(ParseResult parse) => parse.GetValue(_certificate) is { } folder ? Path.GetFullPath(folder) : null;
 
@@ -45,4 +58,12 @@ internal sealed class NodeOptionsReader
 
     /// <summary>The user's settings file, or null.</summary>
     public string? Configuration(ParseResult parse) => parse.GetValue(_configuration) is { } file ? Path.GetFullPath(file) : null;
+
+    /// <summary>Where a ledger node keeps its entries, or null.</summary>
+    public string? LedgerDatabase(ParseResult parse) => parse.GetValue(_ledgerDatabase) switch
+    {
+        // The nodes may be other processes in other folders.
+        ['@', .. var file] => $"@{Path.GetFullPath(file)}",
+        var named => named,
+    };
 }

@@ -13,6 +13,7 @@ namespace EFedLLM.Node.CommandLine;
 internal sealed class UpCommand : Command
 {
     private const int MostDevices = 64;
+    private const int DefaultEnrolPort = 7081;
 
     private static readonly TimeSpan PlacementLimit = TimeSpan.FromMinutes(2);
 
@@ -32,6 +33,10 @@ internal sealed class UpCommand : Command
         DefaultValueFactory = _ => "127.0.0.1",
     };
 
+    private readonly Option<string?> _authority = CommonOptions.Authority(
+        "Folder of the cluster's authority, made when there is none: its nodes then have certificates, and it can invite other machines and evict them.");
+
+    private readonly Option<int?> _enrolPort = CommonOptions.EnrolPort();
     private readonly Option<string?> _chatTemplate = CommonOptions.ChatTemplate();
     private readonly Option<string?> _data = CommonOptions.Data();
     private readonly Option<bool> _json = CommonOptions.Json();
@@ -42,7 +47,7 @@ internal sealed class UpCommand : Command
     public UpCommand()
         : base("up", "Start a cluster on this machine, show what runs where, and chat with it. Everything ends with the command.")
     {
-        foreach (var option in new Option[] { _devices, _model, _prompt, _httpPort, _httpHost, _chatTemplate, _data })
+        foreach (var option in new Option[] { _devices, _model, _prompt, _httpPort, _httpHost, _authority, _enrolPort, _chatTemplate, _data })
         {
             Add(option);
         }
@@ -58,14 +63,14 @@ internal sealed class UpCommand : Command
     {
         var request = _generation.Read(parse);
         var prompt = parse.GetValue(_prompt) is { } text ? await BoundedInput.ReadAsync(text, cancellation) : null;
-        BindRules.Check(_node.Host(parse), _node.Certificate(parse) is not null);
+        BindRules.Check(_node.Host(parse), _node.Certificate(parse) is not null || parse.GetValue(_authority) is not null);
         var settings = await ReadAsync(parse, cancellation);
         using var data = DataFolder.Claim(parse.GetValue(_data), "cluster");
         await using var cluster = await Screen.WaitingAsync(
             $"starting {Say.Count(settings.Devices, "device")}, a gateway and a ledger", () => LocalCluster.StartAsync(settings with { DataFolder = data.Path }, cancellation));
         var facts = await Screen.WaitingAsync("placing layers", () => cluster.WaitUntilPlacedAsync(settings.Devices, PlacementLimit, cancellation));
-        UserFolder.Remember(new LastCluster(cluster.Gateway.ToString(), cluster.Seed));
-        await using var gateway = new GatewayHttpClient(cluster.Gateway);
+        UserFolder.Remember(new LastCluster(cluster.Gateway.ToString(), cluster.Seed, settings.AuthorityFolder, cluster.TrustFolder));
+        await using var gateway = new GatewayHttpClient(cluster.Gateway, null, null, cluster.TrustFolder);
         if (prompt is not null)
         {
             await AnswerPrinter.PrintAsync(gateway, request with { Messages = [new ChatLine("user", prompt)] }, parse.GetValue(_json), cancellation);
@@ -103,6 +108,7 @@ internal sealed class UpCommand : Command
             DataFolder = "",
             Devices = parse.GetValue(_devices) ?? 3,
             Threads = _node.Threads(parse),
+            RepairTimeout = _node.RepairTimeout(parse),
             MemoryBytes = _node.Memory(parse),
             Host = _node.Host(parse),
             Port = _node.Port(parse),
@@ -110,8 +116,11 @@ internal sealed class UpCommand : Command
             HttpPort = named ?? (FreePort.IsFree(GatewayLocator.DefaultPort) ? GatewayLocator.DefaultPort : 0),
             ChatTemplate = parse.GetValue(_chatTemplate),
             CertificateFolder = _node.Certificate(parse),
+            AuthorityFolder = parse.GetValue(_authority) is { } authority ? Path.GetFullPath(authority) : null,
+            EnrolPort = parse.GetValue(_enrolPort) ?? (FreePort.IsFree(DefaultEnrolPort) ? DefaultEnrolPort : 0),
             Profile = _node.Network(parse),
             ConfigurationFile = _node.Configuration(parse),
+            LedgerDatabase = _node.LedgerDatabase(parse),
             Verbose = parse.GetValue(_verbose),
         };
     }

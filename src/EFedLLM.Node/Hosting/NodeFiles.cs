@@ -17,4 +17,7 @@ internal static class NodeFiles
 
     /// <summary>The ledger's database.</summary>
     public const string Ledger = "ledger.db";
+
+    /// <summary>What waits for the ledger.</summary>
+    public const string Outbox = "outbox.db";
 }

@@ -5,8 +5,10 @@ using Akka.Actor.Setup;
 using Akka.Cluster;
 using Akka.Configuration;
 using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Membership;
 using EFedLLM.Actors.Placement;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Reputation;
 using EFedLLM.Node.CommandLine;
 using EFedLLM.Node.Supervision;
 
@@ -23,6 +25,7 @@ internal sealed class NodeHost : IAsyncDisposable
     private readonly NodeOptions _options;
     private readonly DataFolder _data;
     private readonly FileLoggerProvider _log;
+    private LedgerStore? _ledger;
     private NodeParts? _parts;
     private ActorSystem? _system;
 
@@ -70,6 +73,12 @@ internal sealed class NodeHost : IAsyncDisposable
         await Task.WhenAny(terminated, Task.Delay(Timeout.InfiniteTimeSpan, told.Token));
         if (!told.IsCancellationRequested)
         {
+            ThrowIfEvicted();
+            if (CoordinatedShutdown.Get(_system).ShutdownReason is LedgerConflictReason conflict)
+            {
+                throw new UserErrorException(conflict.Message);
+            }
+
             throw new UserErrorException(
                 $"The cluster has removed this node: it was out of reach for too long, or the anchors are gone. Start it again to join again. Its log is {Path.Combine(_data.Path, NodeFiles.Log)}.");
         }
@@ -102,13 +111,15 @@ internal sealed class NodeHost : IAsyncDisposable
                 Task.Delay(EndLimit));
         }
 
+        _ledger?.Dispose();
         _log.Dispose();
         _data.Dispose();
     }
 
     private async Task StartAsync(CancellationToken cancellation)
     {
-        _system = CreateSystem();
+        _ledger = await LedgerStore.OpenAsync(_options.ToSettings(), cancellation);
+        _system = CreateSystem(_ledger.Settings);
         var cluster = Cluster.Get(_system);
         var view = _system.StartClusterView();
         View = ViewFeed.Follow(_system, cluster.SelfAddress, view);
@@ -118,11 +129,11 @@ internal sealed class NodeHost : IAsyncDisposable
             cluster.Join(cluster.SelfAddress);
         }
 
-        _parts = await NodeParts.StartAsync(_system, _options, view, View, _log);
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         patience.CancelAfter(JoinLimit);
         try
         {
+            _parts = await NodeParts.StartAsync(_system, _options, view, View, _log, patience.Token);
             await View.WaitAsync(view => view.IsReachable(cluster.SelfAddress), patience.Token);
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
@@ -143,6 +154,15 @@ internal sealed class NodeHost : IAsyncDisposable
         LogStart();
     }
 
+    /// <exception cref="UserErrorException">The cluster has evicted this device, so that there is no coming back.</exception>
+    private void ThrowIfEvicted()
+    {
+        if (_parts?.Device is { } own && NodeIdentity.Of(_system!)?.Revocations.Current.Find(own) is not null)
+        {
+            throw new UserErrorException($"This device was evicted from the cluster. Its operator can let it in again: efedllm cluster readmit {own}");
+        }
+    }
+
     /// <summary>Where a start's time went: most of it is compiling.</summary>
     private void LogStart()
     {
@@ -155,9 +175,9 @@ internal sealed class NodeHost : IAsyncDisposable
             JitInfo.GetCompiledMethodCount());
     }
 
-    private ActorSystem CreateSystem()
+    private ActorSystem CreateSystem(NodeSettings settings)
     {
-        var setup = NodeConfiguration.Setup(_options.ToSettings());
+        var setup = NodeConfiguration.Setup(settings);
         var ours = ConfigurationFactory.ParseString(AkkaLogger.Settings);
         var bootstrap = setup.Get<BootstrapSetup>().Value;
         try

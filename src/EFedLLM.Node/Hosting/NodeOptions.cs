@@ -38,6 +38,9 @@ internal sealed record NodeOptions
     /// <summary>Compute threads of a device; null is what the configuration says.</summary>
     public int? Threads { get; init; }
 
+    /// <summary>How long an answer that lost a device waits for others; null is what the configuration says.</summary>
+    public TimeSpan? RepairTimeout { get; init; }
+
     /// <summary>How many devices the first placement waits for, so that a cluster that starts is planned once and not once a device.</summary>
     public int ExpectedDevices { get; init; } = 1;
 
@@ -50,11 +53,20 @@ internal sealed record NodeOptions
     /// <summary>Folder with this node's certificate and key and the authority's certificate; null is no TLS.</summary>
     public string? CertificateFolder { get; init; }
 
+    /// <summary>Folder of the cluster's authority, with its key; null where the node neither invites nor evicts.</summary>
+    public string? AuthorityFolder { get; init; }
+
+    /// <summary>Port on which invited devices enrol; 0 is any free one.</summary>
+    public int EnrolPort { get; init; }
+
     /// <summary>What kind of network the nodes share.</summary>
     public NetworkProfile Profile { get; init; }
 
     /// <summary>A HOCON file of the user's, or null.</summary>
     public string? ConfigurationFile { get; init; }
+
+    /// <summary>Where a ledger node keeps its entries, or null for what the configuration says. It may hold a password.</summary>
+    public string? LedgerDatabase { get; init; }
 
     /// <summary>Whether it is a child of another process of this program, and ends with it.</summary>
     public bool Supervised { get; init; }
@@ -79,5 +91,7 @@ internal sealed record NodeOptions
         ConfigurationFile = ConfigurationFile,
         MemoryBytes = MemoryBytes,
         Threads = Threads,
+        RepairTimeout = RepairTimeout,
+        LedgerDatabase = LedgerDatabase,
     };
 }

@@ -4,9 +4,11 @@ using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Gateway;
 using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Layers;
+using EFedLLM.Actors.Membership;
 using EFedLLM.Actors.Placement;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Reputation;
+using EFedLLM.Node.CommandLine;
 using EFedLLM.Node.Http;
 using EFedLLM.Transformer.Checkpoints;
 
@@ -16,11 +18,12 @@ namespace EFedLLM.Node.Hosting;
 internal sealed class NodeParts : IAsyncDisposable
 {
     private DeviceKey? _key;
-    private NodeCertificate? _certificate;
     private HttpHost? _http;
+    private EnrolmentDesk? _desk;
+    private EnrolmentHost? _enrolment;
     private BlobHost? _files;
     private BlobFetcher? _fetcher;
-    private Lazy<IActorRef>? _reporter;
+    private Lazy<Task<IActorRef>>? _reporter;
 
     private NodeParts()
     {
@@ -38,12 +41,14 @@ internal sealed class NodeParts : IAsyncDisposable
     /// <param name="view">Its view actor.</param>
     /// <param name="feed">The same for code outside actors.</param>
     /// <param name="log">Takes the log.</param>
-    public static async Task<NodeParts> StartAsync(ActorSystem system, NodeOptions options, IActorRef view, ViewFeed feed, ILoggerProvider log)
+    /// <param name="cancellation">Gives up waiting for the cluster.</param>
+    public static async Task<NodeParts> StartAsync(
+        ActorSystem system, NodeOptions options, IActorRef view, ViewFeed feed, ILoggerProvider log, CancellationToken cancellation)
     {
         var parts = new NodeParts();
         try
         {
-            await parts.StartAllAsync(system, options, view, feed, log);
+            await parts.StartAllAsync(system, options, view, feed, log, cancellation);
             return parts;
         }
         catch
@@ -54,7 +59,13 @@ internal sealed class NodeParts : IAsyncDisposable
     }
 
     /// <summary>Waits until the ledger has the node's reports, but not longer than <paramref name="patience"/>.</summary>
-    public Task FlushAsync(TimeSpan patience) => _reporter is { IsValueCreated: true } ? _reporter.Value.FlushReportsAsync(patience) : Task.CompletedTask;
+    public async Task FlushAsync(TimeSpan patience)
+    {
+        if (_reporter is { IsValueCreated: true, Value.IsCompletedSuccessfully: true })
+        {
+            await (await _reporter.Value).FlushReportsAsync(patience);
+        }
+    }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -70,16 +81,23 @@ internal sealed class NodeParts : IAsyncDisposable
         }
 
         _fetcher?.Dispose();
-        _certificate?.Dispose();
+        if (_enrolment is not null)
+        {
+            await _enrolment.DisposeAsync();
+        }
+
+        _desk?.Dispose();
         _key?.Dispose();
     }
 
-    private async Task StartAllAsync(ActorSystem system, NodeOptions options, IActorRef view, ViewFeed feed, ILoggerProvider log)
+    private async Task StartAllAsync(
+        ActorSystem system, NodeOptions options, IActorRef view, ViewFeed feed, ILoggerProvider log, CancellationToken cancellation)
     {
         var limits = NodeLimits.Read(system.Settings.Config);
+        var membership = await StartMembershipAsync(system, options, feed, log);
         // A device has nothing to report but false files, and those are rare; its work is reported by gateways.
-        var ledger = options.Has(NodeRoles.Ledger) || options.Has(NodeRoles.Gateway) ? system.StartLedger() : ActorRefs.Nobody;
-        _reporter = new Lazy<IActorRef>(() => system.StartWorkReporter(ledger.IsNobody() ? system.StartLedger() : ledger, TimeProvider.System));
+        var ledger = options.Has(NodeRoles.Ledger) || options.Has(NodeRoles.Gateway) ? await system.StartLedgerAsync(cancellation) : ActorRefs.Nobody;
+        _reporter = new Lazy<Task<IActorRef>>(() => StartReporterAsync(system, options, limits, ledger, cancellation));
         if (options.Has(NodeRoles.Ledger))
         {
             // Its database opens with the first question, and then the first report need not wait for it.
@@ -102,31 +120,69 @@ internal sealed class NodeParts : IAsyncDisposable
                 Limits = limits,
                 View = view,
                 Blobs = await StartFilesAsync(system, options, log),
-                Report = report => Task.Run(() => _reporter.Value.Tell(report)),
+                Report = report => Report(report, log.CreateLogger(nameof(NodeParts))),
             });
         }
 
         if (options.Has(NodeRoles.Gateway))
         {
-            await StartGatewayAsync(system, options, limits, view, feed, ledger, log);
+            await StartGatewayAsync(system, options, limits, view, feed, ledger, membership, log);
         }
     }
+
+    private static async Task<IActorRef> StartReporterAsync(ActorSystem system, NodeOptions options, NodeLimits limits, IActorRef ledger, CancellationToken cancellation)
+        => await system.StartWorkReporterAsync(
+            ledger.IsNobody() ? await system.StartLedgerAsync(cancellation) : ledger,
+            Path.Combine(options.DataFolder, NodeFiles.Outbox),
+            new OutboxLimits(limits.OutboxReports, limits.OutboxBytes),
+            TimeProvider.System);
 
     private async Task<DeviceBlobs> StartFilesAsync(ActorSystem system, NodeOptions options, ILoggerProvider log)
     {
         var limits = BlobLimits.Read(system.Settings.Config);
-        var certificate = Certificate(options);
+        var certificate = NodeIdentity.Of(system)?.Certificate;
         var store = BlobStore.Open(options.DataFolder, limits.DiskBytes);
         _fetcher = new BlobFetcher(store, limits, certificate);
         _files = await BlobHost.StartAsync(new BlobHostSettings(options.Host, limits, certificate), store, log);
         return new DeviceBlobs(store, _fetcher, _files.Port, certificate is not null);
     }
 
-    private NodeCertificate? Certificate(NodeOptions options)
-        => _certificate ??= options.CertificateFolder is { } folder ? NodeCertificate.Load(folder) : null;
+    /// <summary>Tells the ledger, beside the actor that asks for it.</summary>
+    private void Report(WorkReport report, ILogger log) => Task.Run(async () =>
+    {
+        try
+        {
+            (await _reporter!.Value).Tell(report);
+        }
+        catch (Exception error)
+        {
+            log.LogError(error, "The ledger cannot be told of device {Device}.", report.Device.Short);
+        }
+    });
+
+    private async Task<MembershipApi> StartMembershipAsync(ActorSystem system, NodeOptions options, ViewFeed feed, ILoggerProvider log)
+    {
+        if (NodeIdentity.Of(system) is not { } identity)
+        {
+            return options.AuthorityFolder is null
+                ? new MembershipApi(null, feed)
+                : throw new UserErrorException("A node that invites (--ca) needs a certificate of its own: name its folder with --cert.", ExitCodes.Usage);
+        }
+
+        var membership = system.StartMembership();
+        if (options.AuthorityFolder is not { } folder)
+        {
+            return new MembershipApi(identity, feed);
+        }
+
+        _desk = EnrolmentDesk.Open(folder, identity, TimeProvider.System);
+        _enrolment = await EnrolmentHost.StartAsync(options.Host, options.EnrolPort, _desk, identity, log);
+        var address = new HostPort(options.PublicHost ?? options.Host, _enrolment.Port).ToString();
+        return new MembershipApi(identity, feed, _desk, OperatorToken.LoadOrCreate(folder), membership, address);
+    }
 
     private async Task StartGatewayAsync(
-        ActorSystem system, NodeOptions options, NodeLimits limits, IActorRef view, ViewFeed feed, IActorRef ledger, ILoggerProvider log)
+        ActorSystem system, NodeOptions options, NodeLimits limits, IActorRef view, ViewFeed feed, IActorRef ledger, MembershipApi membership, ILoggerProvider log)
     {
         var models = options.ModelFolders.Select(folder => GatewayModel.Open(folder, options.ChatTemplate)).ToList();
         var gateway = system.StartGateway(new GatewaySettings
@@ -134,21 +190,22 @@ internal sealed class NodeParts : IAsyncDisposable
             Models = models,
             Limits = limits,
             View = view,
-            Reporter = _reporter!.Value,
+            Reporter = await _reporter!.Value,
         });
         if (options.HttpPort is not { } port)
         {
             return;
         }
 
-        var certificate = BindRules.IsLoopback(options.HttpHost) ? null : Certificate(options)?.Certificate;
+        var certificate = BindRules.IsLoopback(options.HttpHost) ? null : NodeIdentity.Of(system)?.Certificate.Certificate;
         _http = await HttpHost.StartAsync(
             new HttpHostSettings(options.HttpHost, port, certificate),
             new GatewayBackend(new GatewayClient(system, gateway), models, feed),
             new ClusterApi(feed, Manifests(options.ModelFolders), ledger),
             new HttpApiSettings(limits.HttpBodyBytes, limits.DefaultMaxTokens, limits.MaxTokens),
             log,
-            TimeProvider.System);
+            TimeProvider.System,
+            membership);
     }
 
     private static Dictionary<ModelId, ModelManifest> Manifests(IReadOnlyList<string> folders)

@@ -16,6 +16,9 @@ internal sealed class ApiException(int status, string message, string type = "in
     /// <summary>OpenAI's error code, for example <c>model_not_found</c>, or null.</summary>
     public string? Code { get; } = code;
 
+    /// <summary>Seconds after which a request that is refused with 429 may be sent again.</summary>
+    public string RetryAfter { get; init; } = "1";
+
     /// <summary>A field whose value makes no sense.</summary>
     public static ApiException Invalid(string param, string message) => new(StatusCodes.Status400BadRequest, message, param: param);
 

@@ -60,7 +60,7 @@ internal static class HttpErrors
             http.Response.StatusCode = answer.Status;
             if (answer.Status == StatusCodes.Status429TooManyRequests)
             {
-                http.Response.Headers.RetryAfter = "1";
+                http.Response.Headers.RetryAfter = answer.RetryAfter;
             }
 
             await http.Response.WriteAsJsonAsync(Body(answer), OpenAiJson.Default.ErrorResponse, cancellationToken: http.RequestAborted);

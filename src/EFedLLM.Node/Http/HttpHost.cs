@@ -31,9 +31,10 @@ internal sealed class HttpHost : IAsyncDisposable
     /// <param name="settings">Bounds of requests.</param>
     /// <param name="log">Takes the log.</param>
     /// <param name="clock">Gives the times.</param>
+    /// <param name="membership">Invites and evicts; null where there is nothing of that.</param>
     /// <exception cref="UserErrorException">The address is in use or not allowed.</exception>
     public static async Task<HttpHost> StartAsync(
-        HttpHostSettings host, IGatewayBackend backend, IClusterApi cluster, HttpApiSettings settings, ILoggerProvider log, TimeProvider clock)
+        HttpHostSettings host, IGatewayBackend backend, IClusterApi cluster, HttpApiSettings settings, ILoggerProvider log, TimeProvider clock, IMembershipApi? membership = null)
     {
         if (host.Certificate is null && !BindRules.IsLoopback(host.Host))
         {
@@ -57,6 +58,11 @@ internal sealed class HttpHost : IAsyncDisposable
         app.MapOpenAi(backend, settings, clock);
         app.MapNative(backend, cluster, settings);
         app.MapHealth(backend);
+        if (membership is not null)
+        {
+            app.MapMembership(membership);
+        }
+
         app.MapFallback(http => throw new ApiException(
             StatusCodes.Status404NotFound, $"There is no {Shown(http.Request.Method)} {Shown(http.Request.Path.ToString())} here.", code: "unknown_url"));
         try

@@ -44,6 +44,12 @@ internal sealed class ChildNode : IAsyncDisposable
             start.ArgumentList.Add(argument);
         }
 
+        if (options.LedgerDatabase is { } database)
+        {
+            // Not as an argument: those can be read by everybody on the machine.
+            start.Environment["EFEDLLM__LEDGER__DATABASE"] = database;
+        }
+
         var process = Process.Start(start) ?? throw new UserErrorException($"The process of {options.Name} could not be started.");
         return new ChildNode(options, process);
     }

@@ -20,6 +20,9 @@ internal sealed record ClusterSettings
     /// <summary>Memory that each device gives; null is what the configuration says.</summary>
     public long? MemoryBytes { get; init; }
 
+    /// <summary>How long an answer that lost a device waits for others; null is what the configuration says.</summary>
+    public TimeSpan? RepairTimeout { get; init; }
+
     /// <summary>Address that the nodes listen on for the cluster.</summary>
     public string Host { get; init; } = "127.0.0.1";
 
@@ -38,11 +41,20 @@ internal sealed record ClusterSettings
     /// <summary>Folder with the certificate of all these nodes; null is no TLS.</summary>
     public string? CertificateFolder { get; init; }
 
+    /// <summary>Folder of the cluster's authority; null where it neither invites nor evicts. Without a <see cref="CertificateFolder"/>, each node gets a certificate of its own from it.</summary>
+    public string? AuthorityFolder { get; init; }
+
+    /// <summary>Port on which invited devices enrol; 0 is any free one.</summary>
+    public int EnrolPort { get; init; }
+
     /// <summary>What kind of network further devices are on.</summary>
     public NetworkProfile Profile { get; init; }
 
     /// <summary>A HOCON file of the user's, or null.</summary>
     public string? ConfigurationFile { get; init; }
+
+    /// <summary>Where the ledger keeps its entries, or null for what the configuration says. It may hold a password.</summary>
+    public string? LedgerDatabase { get; init; }
 
     /// <summary>Whether the nodes' logs are shown.</summary>
     public bool Verbose { get; init; }

@@ -1,9 +1,12 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using EFedLLM.Actors.Identity;
+using EFedLLM.Actors.Protocol;
 using EFedLLM.Node.Api;
 using EFedLLM.Node.Client;
 using EFedLLM.Node.CommandLine;
 using EFedLLM.Node.Hosting;
+using EFedLLM.Node.Output;
 
 namespace EFedLLM.Node.Supervision;
 
@@ -32,15 +35,23 @@ internal sealed class LocalCluster : IAsyncDisposable
     /// <summary>Folder with the certificate that further devices need one like, or null.</summary>
     public string? CertificateFolder { get; private init; }
 
+    /// <summary>Folder of its authority, or null where it cannot invite further devices.</summary>
+    public string? AuthorityFolder { get; private init; }
+
+    /// <summary>Folder with its authority's certificate, or null where it has none.</summary>
+    public string? TrustFolder => AuthorityFolder ?? CertificateFolder;
+
     /// <summary>Starts all processes at once and waits until each is ready.</summary>
     /// <exception cref="UserErrorException">One cannot start; the message says which and why. None is left behind.</exception>
     public static async Task<LocalCluster> StartAsync(ClusterSettings settings, CancellationToken cancellation)
     {
         var seed = new HostPort(settings.Host, settings.Port != 0 ? settings.Port : FreePort.Find()).ToString();
-        var cluster = new LocalCluster([]) { Seed = seed, CertificateFolder = settings.CertificateFolder };
+        var cluster = new LocalCluster([]) { Seed = seed, CertificateFolder = settings.CertificateFolder, AuthorityFolder = settings.AuthorityFolder };
         try
         {
-            foreach (var options in Plan(settings, seed))
+            var plan = Plan(settings, seed).ToList();
+            MakeCertificates(settings, plan);
+            foreach (var options in plan)
             {
                 cluster._children.Add(ChildNode.Start(options));
             }
@@ -63,7 +74,7 @@ internal sealed class LocalCluster : IAsyncDisposable
     /// <exception cref="UserErrorException">A process ended, or the cluster is not ready in time.</exception>
     public async Task<ClusterFacts> WaitUntilPlacedAsync(int devices, TimeSpan limit, CancellationToken cancellation)
     {
-        await using var client = new GatewayHttpClient(Gateway);
+        await using var client = new GatewayHttpClient(Gateway, null, null, TrustFolder);
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         patience.CancelAfter(limit);
         using var timer = new PeriodicTimer(PollInterval);
@@ -152,6 +163,38 @@ internal sealed class LocalCluster : IAsyncDisposable
         }
     }
 
+    private static void MakeCertificates(ClusterSettings settings, IReadOnlyList<NodeOptions> plan)
+    {
+        if (settings.AuthorityFolder is not { } folder)
+        {
+            return;
+        }
+
+        using var authority = LocalCertificates.Authority(folder, out var made);
+        if (made)
+        {
+            Screen.Note($"made an authority for this cluster in {folder}; keep its {CertificateAuthority.KeyFile} safe");
+        }
+
+        if (settings.CertificateFolder is not null)
+        {
+            return;
+        }
+
+        string[] hosts = [.. new[] { settings.Host, settings.HttpHost, "127.0.0.1", "localhost" }.Where(host => Uri.CheckHostName(host) != UriHostNameType.Unknown).Distinct()];
+        foreach (var node in plan)
+        {
+            DeviceId? device = null;
+            if (node.Has(NodeRoles.Device))
+            {
+                using var key = DeviceKey.LoadOrCreate(Path.Combine(node.DataFolder, NodeFiles.Key));
+                device = key.Device;
+            }
+
+            LocalCertificates.Ensure(authority, node.CertificateFolder!, node.Name, hosts, device, TimeProvider.System);
+        }
+    }
+
     private static IEnumerable<NodeOptions> Plan(ClusterSettings settings, string seed)
     {
         var address = HostPort.Parse(seed, "seed");
@@ -166,9 +209,13 @@ internal sealed class LocalCluster : IAsyncDisposable
             ChatTemplate = settings.ChatTemplate,
             HttpHost = settings.HttpHost,
             HttpPort = settings.HttpPort,
-            CertificateFolder = settings.CertificateFolder,
+            CertificateFolder = CertificateOf(settings, "anchor"),
+            AuthorityFolder = settings.AuthorityFolder,
+            EnrolPort = settings.EnrolPort,
             Profile = settings.Profile,
             ConfigurationFile = settings.ConfigurationFile,
+            RepairTimeout = settings.RepairTimeout,
+            LedgerDatabase = settings.LedgerDatabase,
             ExpectedDevices = settings.Devices,
             Supervised = true,
             Verbose = settings.Verbose,
@@ -186,6 +233,9 @@ internal sealed class LocalCluster : IAsyncDisposable
                 Seeds = [seed],
                 HttpPort = null,
                 ChatTemplate = null,
+                CertificateFolder = CertificateOf(settings, name),
+                AuthorityFolder = null,
+                LedgerDatabase = null,
 
                 // One device has the model; the others fetch their layers from it, as devices on other machines do.
                 ModelFolders = number == 1 ? anchor.ModelFolders : [],
@@ -194,4 +244,7 @@ internal sealed class LocalCluster : IAsyncDisposable
             };
         }
     }
+
+    private static string? CertificateOf(ClusterSettings settings, string name) =>
+        settings.CertificateFolder ?? (settings.AuthorityFolder is null ? null : Path.Combine(settings.DataFolder, name, "certificate"));
 }

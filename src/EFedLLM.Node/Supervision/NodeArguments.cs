@@ -15,11 +15,14 @@ internal static class NodeArguments
         Add("--port", Text(options.Port));
         Add("--memory", options.MemoryBytes is { } memory ? Text(memory) : null);
         Add("--threads", options.Threads is { } threads ? Text(threads) : null);
+        Add("--repair-timeout", options.RepairTimeout is { } patience ? Text((long)patience.TotalSeconds) : null);
         Add("--expected-devices", Text(options.ExpectedDevices));
         Add("--http-port", options.HttpPort is { } port ? Text(port) : null);
         Add("--http-host", options.HttpHost);
         Add("--chat-template", options.ChatTemplate);
         Add("--cert", options.CertificateFolder);
+        Add("--ca", options.AuthorityFolder);
+        Add("--enrol-port", options.AuthorityFolder is null ? null : Text(options.EnrolPort));
         Add("--config", options.ConfigurationFile);
         Add("--network", options.Profile == NetworkProfile.Wan ? "wan" : "lan");
         foreach (var model in options.ModelFolders)

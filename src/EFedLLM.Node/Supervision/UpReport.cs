@@ -25,8 +25,9 @@ internal sealed record UpReport(string Gateway, string OpenAi, string Seed, stri
     }
 
     /// <summary>How a person adds a device.</summary>
-    public static string JoinCommand(LocalCluster cluster) =>
-        $"{OwnProgram.ForPeople()} join --seed {cluster.Seed}{(cluster.CertificateFolder is null ? "" : " --cert <its certificate's folder>")}";
+    public static string JoinCommand(LocalCluster cluster) => cluster.AuthorityFolder is not null
+        ? $"{OwnProgram.ForPeople()} invite, and on the other machine what it prints"
+        : $"{OwnProgram.ForPeople()} join --seed {cluster.Seed}{(cluster.CertificateFolder is null ? "" : " --cert <its certificate's folder>")}";
 }
 
 /// <summary>One process.</summary>

@@ -62,6 +62,69 @@ public sealed class NodeConfigurationTests : IDisposable
     }
 
     [Fact]
+    public void A_database_for_the_ledger_is_named_on_the_command_line_in_the_environment_in_a_file_or_in_a_file_of_its_own()
+    {
+        const string Connection = "Host=db;Database=efedllm;Username=me;Password=s3cret";
+        var ledger = Anchor with { Roles = [ClusterNames.Anchor, ClusterNames.Ledger] };
+        File.WriteAllText(_file, Connection + "\n");
+        var environment = new Hashtable { ["EFEDLLM__LEDGER__DATABASE"] = Connection };
+        var sources = new List<Config>
+        {
+            Build(ledger with { LedgerDatabase = Connection }), Build(ledger with { LedgerDatabase = "@" + _file }), NodeConfiguration.Build(ledger, environment),
+        };
+        File.WriteAllText(_file, $"efedllm.ledger.database = \"{Connection}\"");
+        sources.Add(Build(ledger with { ConfigurationFile = _file }));
+        foreach (var configuration in sources)
+        {
+            foreach (var plugin in new[] { "journal", "snapshot-store" })
+            {
+                Assert.Contains("Host=db;", configuration.GetString($"akka.persistence.{plugin}.sql.connection-string"), StringComparison.Ordinal);
+                Assert.Contains("Password=s3cret", configuration.GetString($"akka.persistence.{plugin}.sql.connection-string"), StringComparison.Ordinal);
+                Assert.Equal("PostgreSQL.15", configuration.GetString($"akka.persistence.{plugin}.sql.provider-name"));
+                Assert.Equal("efedllm", configuration.GetString($"akka.persistence.{plugin}.sql.default.schema-name"));
+            }
+
+            Assert.Equal(4, configuration.GetInt("akka.persistence.journal.sql.parallelism"));
+            Assert.False(configuration.GetBoolean("akka.persistence.journal.sql.auto-initialize", true));
+        }
+
+        Assert.Equal("", NodeConfiguration.Build(Anchor, environment).GetString("akka.persistence.journal.sql.connection-string"));
+    }
+
+    [Theory]
+    [InlineData("Host=db;Database=x;Passwort=s3cret")]
+    [InlineData("Host=db;Database=x;Password=abc;s3cret=1")]
+    [InlineData("Host=db;Database=x;Port=s3cret")]
+    [InlineData("Host=db;Password=s3cret")]
+    [InlineData("Database=x;Password=s3cret")]
+    [InlineData("postgresql://me:s3cret@db/x")]
+    [InlineData("Data Source=s3cret.db")]
+    [InlineData("s3cret")]
+    [InlineData("@/no/such/file")]
+    [InlineData("@")]
+    [InlineData("Host=db;Database=x;Password=s3cret;Application Name=LONG")]
+    public void A_database_that_is_none_stops_the_start_without_showing_its_text(string database)
+    {
+        var text = database.Replace("LONG", new string('x', 5000), StringComparison.Ordinal);
+        var error = Assert.Throws<ConfigurationException>(() => Build(Anchor with { Roles = [ClusterNames.Anchor, ClusterNames.Ledger], LedgerDatabase = text }));
+        Assert.Contains("efedllm.ledger.database", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cret", error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_database_file_that_is_empty_or_huge_is_named_and_neither_settings_nor_database_show_a_password()
+    {
+        var ledger = Anchor with { Roles = [ClusterNames.Anchor, ClusterNames.Ledger], LedgerDatabase = "@" + _file };
+        Assert.Contains(_file, Assert.Throws<ConfigurationException>(() => Build(ledger)).Message, StringComparison.Ordinal);
+        File.WriteAllText(_file, new string('#', 5000));
+        Assert.Contains(_file, Assert.Throws<ConfigurationException>(() => Build(ledger)).Message, StringComparison.Ordinal);
+
+        const string Connection = "Host=db;Port=5433;Database=efedllm;Username=me;Password=s3cret";
+        Assert.DoesNotContain("s3cret", (ledger with { LedgerDatabase = Connection }).ToString(), StringComparison.Ordinal);
+        Assert.Equal("the PostgreSQL database efedllm at db:5433", LedgerDatabase.Of(Connection, "data").ToString());
+    }
+
+    [Fact]
     public void A_network_of_homes_is_given_more_patience()
     {
         var lan = Build(Anchor);
@@ -103,6 +166,8 @@ public sealed class NodeConfigurationTests : IDisposable
     [InlineData("efedllm.device.memory = lots", "efedllm.device.memory", "lots")]
     [InlineData("efedllm.device.cache-share = 1.5", "efedllm.device.cache-share", "0 to 1")]
     [InlineData("efedllm.device.cache-share = NaN", "efedllm.device.cache-share", "0 to 1")]
+    [InlineData("efedllm.outbox.reports = 0", "efedllm.outbox.reports", "1 to 1000000")]
+    [InlineData("efedllm.outbox.size = 1 KiB", "efedllm.outbox.size", "65536")]
     [InlineData("efedllm.pipeline.step-deadline = 0", "efedllm.pipeline.step-deadline", "")]
     [InlineData("efedllm.pipeline.step-deadline = soon", "efedllm.pipeline.step-deadline", "soon")]
     [InlineData("efedllm.pipeline.step-deadline = infinite", "efedllm.pipeline.step-deadline", "infinite")]

@@ -4,6 +4,7 @@ using Akka.Actor.Setup;
 using Akka.Cluster;
 using Akka.Configuration;
 using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Reputation;
 
 namespace EFedLLM.Actors.Tests.Configuration;
 
@@ -13,7 +14,9 @@ internal sealed class TestNode : IAsyncDisposable
     /// <summary>Far longer than anything here takes, so that only what never happens runs into it.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    private TestNode(ActorSystem system) => System = system;
+    private readonly LedgerStore? _ledger;
+
+    private TestNode(ActorSystem system, LedgerStore? ledger) => (System, _ledger) = (system, ledger);
 
     public ActorSystem System { get; }
 
@@ -25,17 +28,28 @@ internal sealed class TestNode : IAsyncDisposable
 
     /// <summary>A node that founds a cluster, or joins <paramref name="seed"/>'s, without waiting until it is let in.</summary>
     public static TestNode Start(TestNode? seed, string? certificates, string? data, params string[] roles)
+        => Start(Settings(seed, certificates, data, roles), seed, null);
+
+    /// <summary>A node with what lies under its ledger: a file in <paramref name="data"/>, or a PostgreSQL database.</summary>
+    public static async Task<TestNode> StartLedgerNodeAsync(TestNode? seed, string data, string? database, params string[] roles)
     {
-        var settings = new NodeSettings
-        {
-            Roles = [.. roles],
-            Seeds = seed is null ? [] : [seed.Seed],
-            DataFolder = data ?? Path.GetTempPath(),
-            CertificateFolder = certificates,
-        };
+        var ledger = await LedgerStore.OpenAsync(Settings(seed, null, data, [.. roles, ClusterNames.Ledger]) with { LedgerDatabase = database }, CancellationToken.None);
+        return Start(ledger.Settings, seed, ledger);
+    }
+
+    private static NodeSettings Settings(TestNode? seed, string? certificates, string? data, string[] roles) => new()
+    {
+        Roles = [.. roles],
+        Seeds = seed is null ? [] : [seed.Seed],
+        DataFolder = data ?? Path.GetTempPath(),
+        CertificateFolder = certificates,
+    };
+
+    private static TestNode Start(NodeSettings settings, TestNode? seed, LedgerStore? ledger)
+    {
         var setup = NodeConfiguration.Setup(settings);
         var quiet = ConfigurationFactory.ParseString("akka { loggers = [], stdout-loglevel = OFF }");
-        var node = new TestNode(ActorSystem.Create(ClusterNames.System, setup.And(setup.Get<BootstrapSetup>().Value.WithConfig(quiet.WithFallback(setup.Get<BootstrapSetup>().Value.Config.Value)))));
+        var node = new TestNode(ActorSystem.Create(ClusterNames.System, setup.And(setup.Get<BootstrapSetup>().Value.WithConfig(quiet.WithFallback(setup.Get<BootstrapSetup>().Value.Config.Value)))), ledger);
         if (seed is null)
         {
             node.Cluster.Join(node.Address);
@@ -43,6 +57,9 @@ internal sealed class TestNode : IAsyncDisposable
 
         return node;
     }
+
+    /// <summary>Its ledger, or the way to it.</summary>
+    public Task<IActorRef> StartLedgerAsync() => System.StartLedgerAsync(CancellationToken.None).WaitAsync(Patience);
 
     /// <summary>Completes when this node sees <paramref name="count"/> members that are up.</summary>
     public Task UpAsync(int count)
@@ -67,7 +84,11 @@ internal sealed class TestNode : IAsyncDisposable
         return messages;
     }
 
-    public async ValueTask DisposeAsync() => await System.Terminate();
+    public async ValueTask DisposeAsync()
+    {
+        await System.Terminate();
+        _ledger?.Dispose();
+    }
 
     private sealed class Collector : ReceiveActor
     {

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Diagnostics;
 using Akka.Actor;
 using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Gateway;
@@ -11,11 +12,12 @@ using EFedLLM.Transformer.Checkpoints;
 using EFedLLM.Transformer.Generation;
 using EFedLLM.Transformer.Kernels;
 using EFedLLM.Transformer.Sampling;
+using Xunit.Abstractions;
 
 namespace EFedLLM.Actors.Tests.Gateway;
 
 /// <summary>Whole generations over real nodes, compared with one process token by token and bit by bit.</summary>
-public sealed class ClusterGenerationTests(GenerationCluster cluster) : IClassFixture<GenerationCluster>
+public sealed class ClusterGenerationTests(GenerationCluster cluster, ITestOutputHelper output) : IClassFixture<GenerationCluster>
 {
     private static readonly GenerationSettings Settings = new() { MaxTokens = 24, IgnoreEndTokens = true, Sampling = new SamplingSettings { TopLogprobs = 3 } };
 
@@ -97,25 +99,72 @@ public sealed class ClusterGenerationTests(GenerationCluster cluster) : IClassFi
     }
 
     [SharedFact]
-    public async Task A_device_that_dies_ends_its_sessions_with_its_name_and_leaves_nothing_behind()
+    public async Task A_stale_route_is_no_route()
     {
         await cluster.PlaceAsync(3);
-        var gateway = cluster.StartGateway(GenerationCluster.Limits);
-        var client = new GatewayClient(cluster.GatewayNode.System, gateway);
         var failed = new List<IEvent>();
         await cluster.CrashAsync(1, async () =>
         {
-            // The node is there and the actor is not: the route is stale and every attempt finds it closed.
+            // The node is there and the actor is not: every attempt finds it closed.
             var prompt = TestPrompt(0, Settings) with { Id = PromptId.New() };
             failed.AddRange(await Collect(new GatewayClient(cluster.GatewayNode.System, cluster.StartGateway(GenerationCluster.Limits with { RouteTimeout = TimeSpan.FromMilliseconds(300) })), prompt));
         });
-        var noRoute = Assert.IsType<GenerationFailed>(Assert.Single(failed));
-        Assert.Equal(GenerationError.NoRoute, noRoute.Error);
-        await cluster.PlaceAsync(3);
+        Assert.Equal(GenerationError.NoRoute, Assert.IsType<GenerationFailed>(Assert.Single(failed)).Error);
+    }
 
+    [SharedTheory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task A_device_that_dies_and_comes_back_costs_an_answer_only_time(int device)
+    {
+        await cluster.PlaceAsync(3);
+        var client = new GatewayClient(cluster.GatewayNode.System, cluster.StartGateway(GenerationCluster.Limits));
         var running = new TaskCompletionSource();
-        var long_ = Settings with { MaxTokens = 400 };
-        var lost = Task.Run(() => Collect(client, TestPrompt(0, long_), () => running.TrySetResult()));
+        var prompt = TestPrompt(2, Settings with { MaxTokens = 400, Sampling = Settings.Sampling with { Temperature = 0.7f, Seed = 5 } });
+        var answer = Task.Run(() => Collect(client, prompt, () => running.TrySetResult()));
+        await running.Task.WaitAsync(TestNode.Patience);
+        await cluster.CrashAsync(device, () => Task.CompletedTask);
+        Assert.Equal(Local(prompt), Outcome(await answer));
+        await cluster.EmptyAsync();
+    }
+
+    [SharedFact]
+    public async Task Another_device_that_holds_the_layers_takes_over_from_what_the_hop_before_kept()
+    {
+        await cluster.PlaceReplicaAsync();
+        var client = new GatewayClient(cluster.GatewayNode.System, cluster.StartGateway(GenerationCluster.Limits));
+        var prompt = TestPrompt(3, Settings with { MaxTokens = 400, Sampling = Settings.Sampling with { Temperature = 0.7f, Seed = 6 } });
+        var (running, next, tokens, since) = (new TaskCompletionSource(), new TaskCompletionSource<TimeSpan>(), 0, 0L);
+        var answer = Task.Run(() => Collect(client, prompt, () =>
+        {
+            if (++tokens == 250)
+            {
+                running.TrySetResult();
+            }
+
+            if (Interlocked.Read(ref since) is var start and > 0 && Stopwatch.GetElapsedTime(start) is var elapsed)
+            {
+                next.TrySetResult(elapsed);
+            }
+        }));
+        await running.Task.WaitAsync(TestNode.Patience);
+        await cluster.CrashAsync(1, async () =>
+        {
+            Interlocked.Exchange(ref since, Stopwatch.GetTimestamp());
+            Assert.Equal(Local(prompt), Outcome(await answer));
+            output.WriteLine($"{(await next.Task).TotalMilliseconds:0} ms from the end of a hop to the next token, after 250 tokens of the answer");
+        });
+        await cluster.EmptyAsync();
+    }
+
+    [SharedFact]
+    public async Task A_device_that_dies_for_good_ends_its_sessions_with_its_name_and_leaves_nothing_behind()
+    {
+        await cluster.PlaceAsync(3);
+        var client = new GatewayClient(cluster.GatewayNode.System, cluster.StartGateway(GenerationCluster.Limits with { RepairTimeout = TimeSpan.FromMilliseconds(300) }));
+        var running = new TaskCompletionSource();
+        var lost = Task.Run(() => Collect(client, TestPrompt(0, Settings with { MaxTokens = 400 }), () => running.TrySetResult()));
         await running.Task.WaitAsync(TestNode.Patience);
         await cluster.CrashAsync(2, async () =>
         {
@@ -123,11 +172,24 @@ public sealed class ClusterGenerationTests(GenerationCluster cluster) : IClassFi
             var broken = Assert.IsType<GenerationFailed>(events[^1]);
             Assert.Equal(GenerationError.HopLost, broken.Error);
             Assert.Contains("device 00000000", broken.Message, StringComparison.Ordinal);
+            Assert.Contains("No reachable device serves", broken.Message, StringComparison.Ordinal);
             Assert.Contains("head", broken.Message, StringComparison.Ordinal);
             await cluster.EmptyAsync();
         });
+    }
+
+    [SharedFact]
+    public async Task A_plan_that_changes_moves_an_answer_that_runs()
+    {
         await cluster.PlaceAsync(3);
-        Assert.Equal(Local(TestPrompt(1, Settings)), Outcome(await Collect(client, TestPrompt(1, Settings))));
+        var client = new GatewayClient(cluster.GatewayNode.System, cluster.StartGateway(GenerationCluster.Limits));
+        var running = new TaskCompletionSource();
+        var prompt = TestPrompt(1, Settings with { MaxTokens = 480 });
+        var answer = Task.Run(() => Collect(client, prompt, () => running.TrySetResult()));
+        await running.Task.WaitAsync(TestNode.Patience);
+        await cluster.PlaceAsync(2);
+        Assert.Equal(Local(prompt), Outcome(await answer));
+        await cluster.EmptyAsync();
     }
 
     [SharedFact]

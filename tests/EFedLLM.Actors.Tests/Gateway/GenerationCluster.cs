@@ -113,9 +113,15 @@ public class GenerationCluster : IAsyncLifetime
 
     /// <summary>Spreads the models over the first <paramref name="devices"/> devices, and waits until they serve them and the others nothing.</summary>
     /// <returns>Who serves what of which model.</returns>
-    internal async Task<IReadOnlyDictionary<ModelId, ImmutableArray<Assignment>>> PlaceAsync(int devices)
+    internal Task<IReadOnlyDictionary<ModelId, ImmutableArray<Assignment>>> PlaceAsync(int devices) => PlaceAsync(units => Spread(units, devices), devices);
+
+    /// <summary>Puts the first half of each model on the first device, and the second on both of the others.</summary>
+    internal Task PlaceReplicaAsync() => PlaceAsync(
+        units => [.. Spread(units, 2), .. Spread(units, 2).Skip(1).Select(assignment => assignment with { Device = TestSessions.Device(2) })], 2);
+
+    private async Task<IReadOnlyDictionary<ModelId, ImmutableArray<Assignment>>> PlaceAsync(Func<int, ImmutableArray<Assignment>> place, int hops)
     {
-        var plans = Models.Select(model => new PlacementPlan(model.Served.Model, ++_version, Spread(model.Shape.Units, devices), null)).ToArray();
+        var plans = Models.Select(model => new PlacementPlan(model.Served.Model, ++_version, place(model.Shape.Units), null)).ToArray();
         foreach (var plan in plans)
         {
             _gatewayNode.Write(FactKeys.Plans, plan.Model.Value, plan);
@@ -125,7 +131,7 @@ public class GenerationCluster : IAsyncLifetime
         await SeenAsync(view => view.Devices.Length == 3
             && view.Devices.All(device => device is { BytesPerSecond: > 0, Leaving: false })
             && view.Devices.SelectMany(device => device.Loaded.Select(loaded => (loaded.Model, device.Device, loaded.Range))).ToHashSet().SetEquals(wanted)
-            && Models.All(model => RoutePlanner.Plan(view, model.Served).Route?.Hops.Length == devices));
+            && Models.All(model => RoutePlanner.Plan(view, model.Served).Route?.Hops.Length == hops));
         return plans.ToDictionary(plan => plan.Model, plan => plan.Assignments);
     }
 

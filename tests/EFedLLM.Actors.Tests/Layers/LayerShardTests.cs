@@ -210,6 +210,7 @@ public abstract class LayerShardTests : TestKit
         var next = CreateTestProbe();
         var open = Opened(shard, 0, shard, next);
         _host.Send(shard, DrainShard.Instance);
+        Assert.Equal(open.Session, ExpectMsg<SessionMoving>(Patience).Session);
         shard.Tell(open with { Session = SessionId.New() }, TestActor);
         Assert.Equal(RefusalReason.Leaving, ExpectMsg<SessionRefused>(Patience).Reason);
         _host.ExpectNoMsg(TimeSpan.FromMilliseconds(100));

@@ -212,9 +212,68 @@ public sealed class SessionTableTests : TestKit
         Assert.Equal(OpenOutcome.Again, _table.Open(open with { Epoch = 2 }, default).Outcome);
         Assert.Equal(3, session.NextPosition);
         Assert.Equal(FeedOutcome.Ignored, _table.Feed(Hidden(open, 3, 1), Previous).Outcome);
+        Assert.Equal(FeedOutcome.Ignored, _table.Feed(Hidden(open with { Epoch = 2 }, 3, 1), Previous).Outcome);
+        session.ComputingRows = 0;
+        Assert.Equal(FeedOutcome.Accepted, _table.Resume(new ResumeSession(open.Session, 2, [3, 3, 3], 8), Previous).Outcome);
         Assert.Equal(FeedOutcome.Accepted, _table.Feed(Hidden(open with { Epoch = 2 }, 3, 1), Previous).Outcome);
         Assert.Equal(OpenOutcome.Stale, _table.Open(open, default).Outcome);
         Assert.Null(_table.Close(new CloseSession(open.Session, 1), _pipeline));
+    }
+
+    [Theory]
+    [InlineData("", true)]
+    [InlineData("stranger", false)]
+    [InlineData("another epoch", false)]
+    [InlineData("again", false)]
+    public void A_session_goes_on_once_in_an_epoch_and_only_where_the_hop_before_says(string what, bool isAccepted)
+    {
+        var message = new ResumeSession(Reopened(computed: 5, kept: 5), 2, [6, 4, 4], 8);
+        if (what == "again")
+        {
+            Assert.Equal(FeedOutcome.Accepted, _table.Resume(message, Previous).Outcome);
+        }
+
+        var decision = _table.Resume(what == "another epoch" ? message with { Epoch = 3 } : message, what == "stranger" ? _pipeline : Previous);
+        Assert.Equal(isAccepted ? FeedOutcome.Accepted : FeedOutcome.Ignored, decision.Outcome);
+        Assert.Equal(isAccepted || what == "again" ? 4 : 5, decision.Session!.NextPosition);
+    }
+
+    [Theory]
+    [InlineData("more than it has", 6, 6)]
+    [InlineData("more than is known", 5, 4)]
+    [InlineData("outputs that are not kept", 5, 1)]
+    [InlineData("negative", -1, 5)]
+    [InlineData("other hops", 5, 5)]
+    public void A_session_that_cannot_go_on_as_it_is_told_fails(string what, int own, int next)
+    {
+        var session = Reopened(computed: 5, kept: 3);
+        var starts = what == "other hops" ? [6, own] : new[] { 6, own, next };
+        Assert.Equal(FeedOutcome.Failed, _table.Resume(new ResumeSession(session, 2, [.. starts], what == "more than is known" ? 4 : 8), Previous).Outcome);
+    }
+
+    [Fact]
+    public void Outputs_are_kept_while_memory_is_spare_and_forgotten_for_a_new_session()
+    {
+        const int Width = 4096;
+        var wide = Shape with { HiddenSize = Width, ContextLength = 1 << 20 };
+        var bytes = SessionTable.BytesFor(wide, Middle, 1000);
+        var budget = new CacheBudget((2 * bytes) + (32 << 10));
+        var table = new SessionTable(Model, wide, Middle, 10, budget);
+        var session = table.Open(Open(_route, 1, _pipeline, limit: 1000), default).Session!;
+        table.Keep(session, 0, new float[3 * Width]);
+        Assert.Equal(bytes + (64 << 10), budget.Reserved);
+
+        Assert.Equal(OpenOutcome.New, table.Open(Open(_route, 1, _pipeline, limit: 1000), default).Outcome);
+        Assert.Null(session.Kept);
+        Assert.Equal(2 * bytes, budget.Reserved);
+
+        // Too little is free now, which the next epoch finds out again.
+        table.Open(session.Open with { Epoch = 2 }, default);
+        Assert.NotNull(session.Kept);
+        table.Keep(session, 0, new float[3 * Width]);
+        Assert.Null(session.Kept);
+        table.Release(session);
+        Assert.Equal(bytes, budget.Reserved);
     }
 
     [Fact]
@@ -226,6 +285,21 @@ public sealed class SessionTableTests : TestKit
         _table.Feed(Hidden(busy, 0, 1), Previous);
         Assert.Empty(_table.Idle(TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(10)));
         Assert.Equal(silent.Session, Assert.Single(_table.Idle(TimeSpan.FromSeconds(11), TimeSpan.FromSeconds(10))).Open.Session);
+    }
+
+    /// <summary>A session of so many positions in its second epoch, of which the outputs of the last are kept.</summary>
+    private SessionId Reopened(int computed, int kept)
+    {
+        var open = Open(_route, 1, _pipeline);
+        var session = _table.Open(open, default).Session!;
+        _table.Feed(Hidden(open, 0, computed), Previous);
+        var slot = new BatchSlot { Session = session, Step = new() { Cache = null! } };
+        slot.Reset(session);
+        session.Steps.Take(computed, slot);
+        _table.Keep(session, computed - kept, new float[kept * Shape.HiddenSize]);
+        _table.Open(open with { Epoch = 2 }, default);
+        Assert.Equal(new SessionOpened(open.Session, 2, 1, computed, computed - kept), session.Opened());
+        return open.Session;
     }
 
     private SessionTable Table(LayerRange range, int maxSessions = 8) => new(Model, Shape, range, maxSessions, _budget);

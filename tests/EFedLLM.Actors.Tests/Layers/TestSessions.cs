@@ -35,6 +35,19 @@ internal static class TestSessions
     public static Route Route(ModelId model, IReadOnlyList<LayerRange> ranges, IReadOnlyList<IActorRef> shards)
         => new(model, [.. ranges.Select((range, hop) => new Hop(Device(hop), range, shards[hop]))]);
 
+    /// <summary>A cluster whose devices serve the hops of a route, and those of others.</summary>
+    public static ClusterView View(Route route, ServedModel model, params Hop[] others)
+    {
+        var hops = route.Hops.Concat(others).ToArray();
+        var nodes = hops.Select(hop => hop.Shard.Path.Address).Distinct().ToArray();
+        return ClusterView.Empty(nodes[0]) with
+        {
+            Members = [.. nodes.Select(node => new NodeView(node, [], Akka.Cluster.MemberStatus.Up, true, "1"))],
+            Devices = [.. hops.GroupBy(hop => hop.Device).Select(device => new DeviceAnnouncement(
+                device.Key, "", device.First().Shard.Path.Address, ActorRefs.Nobody, 1, 1, [], [.. device.Select(hop => new LoadedRange(model.Model, hop.Range, hop.Shard, 1))], false, 1))],
+        };
+    }
+
     public static DeviceId Device(int number) => new($"{number:x32}");
 
     public static OpenSession Open(Route route, int hop, IActorRef pipeline, SessionId? session = null, int epoch = 1, int limit = 32, SamplingSettings? sampling = null)

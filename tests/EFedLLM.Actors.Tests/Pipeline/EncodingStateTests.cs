@@ -32,7 +32,7 @@ public sealed class EncodingStateTests
 
         var last = state.Encoded(Result(plan), TimeSpan.FromSeconds(3)).ToArray();
         Assert.Equal([1f, 2f], Assert.IsType<TextEncoded>(((TellClient)last[0]).Event).Values.ToArray());
-        Assert.Equal([0, 1, 2], last.OfType<CloseHop>().Select(close => close.Hop));
+        Assert.Equal(plan.Route.Hops, last.OfType<CloseHop>().Select(close => close.Hop));
         Assert.All(last.OfType<ReportWork>(), work => Assert.Equal((WorkOutcome.Served, Sequence), (work.Report.Outcome, work.Report.Tokens)));
         var finished = Assert.IsType<GenerationFinished>(last.OfType<TellClient>().Last().Event);
         Assert.Equal((FinishReason.Stop, Sequence, 0, 3000.0), (finished.Reason, finished.Timing.PromptTokens, finished.Timing.GeneratedTokens, finished.Timing.PrefillMilliseconds));
@@ -75,6 +75,22 @@ public sealed class EncodingStateTests
         AssertLost(state.Encoded(Result(plan), default));
     }
 
+    [SharedFact]
+    public void A_hop_that_is_lost_is_replaced_and_the_sequence_is_fed_whole_again()
+    {
+        var (state, plan, _) = Running();
+        var spare = new Hop(TestSessions.Device(9), TestSessions.Middle, new NamedRef("spare"));
+        state.Look(TestSessions.View(plan.Route, plan.Model, spare), default);
+        Assert.Equal(spare, state.HopGone(plan.Route.Hops[1].Shard, default).OfType<OpenHop>().First().Route.Hops[1]);
+        state.Opened(0, default);
+        state.Opened(1, default);
+        var again = state.Opened(2, default).ToArray();
+        Assert.Equal([0, 0, 0], again.OfType<ResumeRoute>().Single().Message.Starts.ToArray());
+        Assert.Equal(Sequence, again.OfType<FeedRoute>().Sum(feed => feed.Message.Tokens.Length));
+        Assert.Empty(again.OfType<TellClient>());
+        Assert.IsType<TextEncoded>(((TellClient)state.Encoded(Result(plan), default)[0]).Event);
+    }
+
     private static void AssertLost(IReadOnlyList<PipelineCommand> commands)
     {
         Assert.Equal(GenerationError.HopLost, Assert.IsType<GenerationFailed>(commands.OfType<TellClient>().Single().Event).Error);
@@ -89,11 +105,12 @@ public sealed class EncodingStateTests
     {
         var settings = new GenerationSettings { MaxTokens = 1 };
         ImmutableArray<LayerRange> ranges = [TestSessions.First, TestSessions.Middle, TestSessions.Last];
-        var route = TestSessions.Route(TestSessions.Model, ranges, [.. ranges.Select(_ => ActorRefs.Nobody)]);
+        var route = TestSessions.Route(TestSessions.Model, ranges, [.. ranges.Select((_, hop) => new NamedRef($"hop-{hop}"))]);
         var plan = new GenerationPlan(
             PromptId.New(), SessionId.New(), Facts.Model('a', "tiny", 4), 512, route, [.. Enumerable.Range(3, Sequence)], settings, TestLimits.Reference with { PromptChunk = 4 }, default,
             output, output == SequenceOutput.None ? 0 : 2);
         var state = new GenerationState(plan, new AnswerText(Tokenizer.Value, settings, []));
+        state.Look(TestSessions.View(plan.Route, plan.Model), default);
         state.Start(default);
         state.Opened(0, default);
         state.Opened(1, default);

@@ -37,6 +37,15 @@ public sealed class ClusterViewStateTests
     }
 
     [Fact]
+    public void A_node_to_which_no_connection_comes_about_is_not_reachable_until_one_does()
+    {
+        var state = Empty.With(Id(B), Node(B, MemberStatus.Up)).WithConnection(B, false);
+        Assert.False(state.View().IsReachable(B));
+        Assert.Same(state, state.WithConnection(B, false));
+        Assert.True(state.WithConnection(B, true).View().IsReachable(B));
+    }
+
+    [Fact]
     public void A_model_that_two_gateways_ask_for_is_there_once_and_until_both_are_gone()
     {
         var model = Facts.Model('1', "mini", 4);

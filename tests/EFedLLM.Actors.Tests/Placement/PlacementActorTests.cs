@@ -11,7 +11,7 @@ namespace EFedLLM.Actors.Tests.Placement;
 /// <summary>The placement in real clusters within this process; the tests announce devices and models as the nodes' own actors do.</summary>
 public sealed class PlacementActorTests
 {
-    private static readonly PlacementTimings Quick = new(TimeSpan.FromMilliseconds(50), TimeSpan.FromMilliseconds(400), TimeSpan.FromMilliseconds(300));
+    private static readonly PlacementTimings Quick = new(TimeSpan.FromMilliseconds(50), TimeSpan.FromMilliseconds(400), TimeSpan.FromMilliseconds(300), TimeSpan.FromSeconds(1));
 
     [Fact]
     public async Task Every_node_sees_the_plan_of_the_devices_there_are_and_a_new_one_when_a_device_is_gone()

@@ -27,8 +27,8 @@ public sealed class LedgerTests : IDisposable
     public async Task What_was_acknowledged_is_there_once_after_a_sudden_end_and_a_repeated_report_counts_no_second_time()
     {
         var report = LedgerSamples.Report(1, 1);
-        await using var node = Start(Data);
-        var ledger = node.System.StartLedger();
+        await using var node = await StartAsync(Data);
+        var ledger = await node.StartLedgerAsync();
         Assert.Equal(new WorkRecorded(report.Id, report.Device), await ledger.Ask<WorkRecorded>(report, TestNode.Patience));
 
         // What a killed process leaves: the files as they are at this moment, with nothing flushed, closed or said goodbye to.
@@ -39,8 +39,8 @@ public sealed class LedgerTests : IDisposable
             Copy(file, Path.Combine(left, Path.GetFileName(file)));
         }
 
-        await using var again = Start(left);
-        ledger = again.System.StartLedger();
+        await using var again = await StartAsync(left);
+        ledger = await again.StartLedgerAsync();
         var record = await ledger.Ask<DeviceRecord>(new GetDeviceRecord(report.Device), TestNode.Patience);
         Assert.Equal((1, 100, 800, 0.8), (record.Sessions, record.Tokens, record.LayerTokens, record.Reward));
         Assert.Equal(report.Id, (await ledger.Ask<WorkRecorded>(report, TestNode.Patience)).Id);
@@ -52,9 +52,9 @@ public sealed class LedgerTests : IDisposable
     public async Task Hundreds_of_entries_come_back_from_a_snapshot_and_the_entries_after_it()
     {
         DeviceRecord before;
-        await using (var node = Start(Data))
+        await using (var node = await StartAsync(Data))
         {
-            var ledger = node.System.StartLedger();
+            var ledger = await node.StartLedgerAsync();
             await Task.WhenAll(Enumerable.Range(1, 250).Select(i => ledger.Ask<WorkRecorded>(LedgerSamples.Report(1, i, i), TestNode.Patience)));
             before = await ledger.Ask<DeviceRecord>(new GetDeviceRecord(LedgerSamples.Device), TestNode.Patience);
             Assert.Equal((250, 250 * 251 / 2, 50), (before.Sessions, before.Tokens, before.Recent.Length));
@@ -63,9 +63,9 @@ public sealed class LedgerTests : IDisposable
             await SnapshotsAsync([200]);
         }
 
-        await using (var node = Start(Data))
+        await using (var node = await StartAsync(Data))
         {
-            var ledger = node.System.StartLedger();
+            var ledger = await node.StartLedgerAsync();
             Assert.Equal(before, await ledger.Ask<DeviceRecord>(new GetDeviceRecord(LedgerSamples.Device), TestNode.Patience));
             Assert.Equal(250, (await ledger.Ask<WorkRecorded>(LedgerSamples.Report(1, 250), TestNode.Patience)).Id.Sequence);
             Assert.Equal(before, await ledger.Ask<DeviceRecord>(new GetDeviceRecord(LedgerSamples.Device), TestNode.Patience));
@@ -75,14 +75,14 @@ public sealed class LedgerTests : IDisposable
     [Fact]
     public async Task A_gateway_reports_and_asks_through_a_proxy()
     {
-        await using var keeper = Start(Data);
+        await using var keeper = await StartAsync(Data);
         await using var gateway = TestNode.Start(keeper, null, null, ClusterNames.Gateway);
         await Task.WhenAll(keeper.UpAsync(2), gateway.UpAsync(2));
-        keeper.System.StartLedger();
-        var ledger = gateway.System.StartLedger();
+        await keeper.StartLedgerAsync();
+        var ledger = await gateway.StartLedgerAsync();
         Assert.Empty((await ledger.Ask<LedgerDevices>(new ListLedgerDevices(), TestNode.Patience)).Devices);
 
-        var reporter = gateway.System.StartWorkReporter(ledger, TimeProvider.System);
+        var reporter = await gateway.System.StartWorkReporterAsync(ledger, Path.Combine(_root, "outbox.db"), new OutboxLimits(100, 1 << 20), TimeProvider.System);
         var work = new WorkReport(LedgerSamples.Device, SessionId.New(), new ModelId(new string('a', 64)), new LayerRange(2, 5), WorkOutcome.Served, 10);
         reporter.Tell(work);
         reporter.Tell(work with { Outcome = WorkOutcome.TimedOut });
@@ -97,8 +97,8 @@ public sealed class LedgerTests : IDisposable
     [Fact]
     public async Task A_report_without_sense_counts_nothing_and_harms_nothing()
     {
-        await using var node = Start(Data);
-        var ledger = node.System.StartLedger();
+        await using var node = await StartAsync(Data);
+        var ledger = await node.StartLedgerAsync();
         ledger.Tell(LedgerSamples.Report(1, 0));
         ledger.Tell(LedgerSamples.Report(1, 1, -1));
         ledger.Tell(LedgerSamples.Report(1, 1) with { Range = new LayerRange(3, 3) });
@@ -112,8 +112,8 @@ public sealed class LedgerTests : IDisposable
     [Fact]
     public async Task A_device_that_was_only_asked_about_is_not_listed()
     {
-        await using var node = Start(Data);
-        var ledger = node.System.StartLedger();
+        await using var node = await StartAsync(Data);
+        var ledger = await node.StartLedgerAsync();
         var record = await ledger.Ask<DeviceRecord>(new GetDeviceRecord(Other), TestNode.Patience);
         Assert.Equal(ReputationState.Empty(Other).ToRecord(), record);
         Assert.Empty((await ledger.Ask<LedgerDevices>(new ListLedgerDevices(), TestNode.Patience)).Devices);
@@ -124,29 +124,24 @@ public sealed class LedgerTests : IDisposable
     {
         Directory.CreateDirectory(Data);
         await File.WriteAllTextAsync(Path.Combine(Data, "ledger.db"), new string('x', 5000));
-        await using var node = Start(Data);
-        var damaged = Assert.Throws<LedgerUnavailableException>(() => node.System.StartLedger());
+        var damaged = await Assert.ThrowsAsync<LedgerUnavailableException>(() => StartAsync(Data));
         Assert.Contains("ledger.db", damaged.Message, StringComparison.Ordinal);
         Assert.Contains("--data", damaged.Message, StringComparison.Ordinal);
 
         var free = Path.Combine(_root, "free");
-        await using (var first = Start(free))
+        await using (await StartAsync(free))
         {
-            first.System.StartLedger();
-            await using var second = Start(free);
-            var used = Assert.Throws<LedgerUnavailableException>(() => second.System.StartLedger());
+            var used = await Assert.ThrowsAsync<LedgerUnavailableException>(() => StartAsync(free));
             Assert.Contains("another process", used.Message, StringComparison.Ordinal);
         }
 
-        await using var third = Start(free);
-        third.System.StartLedger();
+        await using var third = await StartAsync(free);
 
         await File.WriteAllTextAsync(Path.Combine(_root, "file"), "");
-        await using var nowhere = Start(Path.Combine(_root, "file"));
-        Assert.Throws<LedgerUnavailableException>(() => nowhere.System.StartLedger());
+        await Assert.ThrowsAsync<LedgerUnavailableException>(() => StartAsync(Path.Combine(_root, "file")));
     }
 
-    private static TestNode Start(string data) => TestNode.Start(null, null, data, ClusterNames.Anchor, ClusterNames.Ledger);
+    private static Task<TestNode> StartAsync(string data) => TestNode.StartLedgerNodeAsync(null, data, null, ClusterNames.Anchor);
 
     private static void Copy(string from, string to)
     {

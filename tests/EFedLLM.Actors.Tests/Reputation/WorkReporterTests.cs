@@ -14,11 +14,22 @@ public sealed class WorkReporterTests : IAsyncLifetime
     private static readonly DeviceId Other = new(new string('e', 32));
 
     private readonly ActorSystem _system = ActorSystem.Create("reporter", ConfigurationFactory.ParseString("akka { loggers = [], stdout-loglevel = OFF }"));
+    private readonly string _folder = Directory.CreateTempSubdirectory("efedllm-outbox-").FullName;
     private readonly Channel<(RecordWork Report, IActorRef Reporter)> _ledger = Channel.CreateUnbounded<(RecordWork, IActorRef)>();
+    private OutboxFile? _file;
 
     public Task InitializeAsync() => Task.CompletedTask;
 
-    public Task DisposeAsync() => _system.Terminate();
+    public async Task DisposeAsync()
+    {
+        await _system.Terminate();
+        if (_file is not null)
+        {
+            await _file.CloseAsync();
+        }
+
+        Directory.Delete(_folder, recursive: true);
+    }
 
     [Fact]
     public async Task Reports_go_one_at_a_time_for_each_device_numbered_without_gaps()
@@ -63,30 +74,82 @@ public sealed class WorkReporterTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task When_too_many_wait_the_oldest_are_dropped_and_the_numbers_have_no_gap()
+    public async Task When_too_many_wait_newer_ones_are_refused_and_the_oldest_arrive()
     {
-        var reporter = Start(TimeSpan.FromSeconds(30));
-        for (var tokens = 1; tokens <= WorkReporter.MostWaiting + 11; tokens++)
+        var reporter = Start(TimeSpan.FromSeconds(30), new OutboxLimits(20, 1 << 20));
+        for (var tokens = 1; tokens <= 15; tokens++)
         {
             reporter.Tell(Work(LedgerSamples.Device, tokens));
         }
 
-        var seen = new List<(long, int)>();
-        for (var i = 1; i <= WorkReporter.MostWaiting + 1; i++)
+        // Half of the room is everybody else's.
+        for (var tokens = 1; tokens <= 15; tokens++)
+        {
+            reporter.Tell(Work(Other, 100 + tokens));
+        }
+
+        await reporter.Ask<ActorIdentity>(new Identify(1), TestNode.Patience);
+        var seen = new List<(long Sequence, int Tokens)>();
+        for (var i = 0; i < 20; i++)
         {
             var (report, sender) = await NextAsync();
             seen.Add((report.Id.Sequence, report.Tokens));
-            if (i == 1)
-            {
-                // Everything else is in the queue before the first answer comes.
-                await reporter.Ask<ActorIdentity>(new Identify(1), TestNode.Patience);
-            }
-
             sender.Tell(new WorkRecorded(report.Id, report.Device));
         }
 
-        Assert.Equal(Enumerable.Range(1, WorkReporter.MostWaiting + 1).Select(i => (long)i), seen.Select(report => report.Item1));
-        Assert.Equal([1, .. Enumerable.Range(12, WorkReporter.MostWaiting)], seen.Select(report => report.Item2));
+        Assert.Equal(Enumerable.Range(1, 10).Select(i => ((long)i, i)), seen.Where(report => report.Tokens < 100));
+        Assert.Equal(Enumerable.Range(1, 10).Select(i => ((long)i, 100 + i)), seen.Where(report => report.Tokens > 100));
+        Assert.True(await reporter.FlushReportsAsync(TestNode.Patience));
+        Assert.False(_ledger.Reader.TryRead(out _));
+    }
+
+    [Fact]
+    public async Task What_waits_outlives_the_reporter_and_sets_out_again_under_the_same_ids_before_anything_newer()
+    {
+        var reporter = Start(TimeSpan.FromSeconds(30));
+        reporter.Tell(Work(LedgerSamples.Device, 1));
+        var (first, sender) = await NextAsync();
+        reporter.Tell(Work(LedgerSamples.Device, 2));
+        reporter.Tell(Work(Other, 3));
+        reporter.Tell(Work(LedgerSamples.Device, 4));
+        sender.Tell(new WorkRecorded(first.Id, first.Device));
+        var sent = new[] { (await NextAsync()).Report, (await NextAsync()).Report };
+        await EndAsync(reporter);
+
+        reporter = Start(TimeSpan.FromSeconds(30));
+        reporter.Tell(Work(LedgerSamples.Device, 5));
+        var again = new[] { (await NextAsync()).Report, (await NextAsync()).Report };
+        Assert.Equal(sent.OrderBy(report => report.Tokens), again.OrderBy(report => report.Tokens));
+        reporter.Tell(new WorkRecorded(sent[1].Id, sent[1].Device));
+        reporter.Tell(new WorkRecorded(sent[0].Id, sent[0].Device));
+        var (fourth, _) = await NextAsync();
+        Assert.Equal((4, first.Id.Reporter), (fourth.Tokens, fourth.Id.Reporter));
+        reporter.Tell(new WorkRecorded(fourth.Id, fourth.Device));
+        var (fifth, _) = await NextAsync();
+        Assert.Equal((5, 1L), (fifth.Tokens, fifth.Id.Sequence));
+        Assert.NotEqual(first.Id.Reporter, fifth.Id.Reporter);
+        reporter.Tell(new WorkRecorded(fifth.Id, fifth.Device));
+        Assert.True(await reporter.FlushReportsAsync(TestNode.Patience));
+        await EndAsync(reporter);
+
+        Assert.Empty(OutboxFile.Open(Database, Limits).Waiting);
+    }
+
+    [Fact]
+    public async Task Disk_or_no_disk_reports_reach_the_ledger()
+    {
+        var reporter = Start(TimeSpan.FromSeconds(30));
+        await _file!.CloseAsync();
+        reporter.Tell(Work(LedgerSamples.Device, 1));
+        reporter.Tell(Work(LedgerSamples.Device, 2));
+        for (var i = 1; i <= 2; i++)
+        {
+            var (report, sender) = await NextAsync();
+            Assert.Equal(i, report.Tokens);
+            sender.Tell(new WorkRecorded(report.Id, report.Device));
+        }
+
+        Assert.True(await reporter.FlushReportsAsync(TestNode.Patience));
     }
 
     [Fact]
@@ -130,7 +193,7 @@ public sealed class WorkReporterTests : IAsyncLifetime
     public async Task A_node_that_leaves_in_order_waits_for_its_reports()
     {
         var ledger = _system.ActorOf(Props.Create(() => new Ledger(_ledger.Writer)));
-        var reporter = _system.StartWorkReporter(ledger, TimeProvider.System);
+        var reporter = await _system.StartWorkReporterAsync(ledger, Database, Limits, TimeProvider.System);
         reporter.Tell(Work(LedgerSamples.Device, 1));
         reporter.Tell(Work(LedgerSamples.Device, 2));
         var (first, sender) = await NextAsync();
@@ -148,10 +211,23 @@ public sealed class WorkReporterTests : IAsyncLifetime
     private static WorkReport Work(DeviceId device, int tokens)
         => new(device, new SessionId(Guid.Empty), new ModelId(new string('a', 64)), new LayerRange(0, 2), WorkOutcome.Served, tokens);
 
-    private IActorRef Start(TimeSpan retry)
+    private string Database => Path.Combine(_folder, "outbox.db");
+
+    private static OutboxLimits Limits { get; } = new(1000, 1 << 20);
+
+    private IActorRef Start(TimeSpan retry, OutboxLimits? limits = null)
     {
         var ledger = _system.ActorOf(Props.Create(() => new Ledger(_ledger.Writer)));
-        return _system.ActorOf(Props.Create(() => new WorkReporter(ledger, TimeProvider.System, retry, retry * 4)));
+        var (file, bounds) = (OutboxFile.Open(Database, limits ?? Limits), limits ?? Limits);
+        _file = file;
+        return _system.ActorOf(Props.Create(() => new WorkReporter(ledger, file, bounds, TimeProvider.System, retry, retry * 4)));
+    }
+
+    private async Task EndAsync(IActorRef reporter)
+    {
+        await reporter.GracefulStop(TestNode.Patience);
+        await _file!.CloseAsync();
+        _file = null;
     }
 
     private async Task<(RecordWork Report, IActorRef Reporter)> NextAsync()

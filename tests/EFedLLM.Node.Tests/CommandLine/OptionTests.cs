@@ -43,7 +43,7 @@ public class OptionTests
     [InlineData("up", "--devices", "0")]
     [InlineData("up", "--memory", "lots")]
     [InlineData("up", "--network", "moon")]
-    [InlineData("join")]
+    [InlineData("join", "--cert", "there", "AQ")]
     [InlineData("join", "--seed", "nonsense")]
     [InlineData("eval", ".", "--text", "x", "--chunk", "0")]
     [InlineData("eval", ".")]

@@ -22,6 +22,8 @@ internal static class SessionCodecs
         WireCodec.Of<HiddenReceived, Form.HiddenReceived>("hr", Small, Form.HiddenReceived.Parser, Write, Read),
         WireCodec.Of<CloseSession, Form.CloseSession>("cs", Small, Form.CloseSession.Parser, Write, Read),
         WireCodec.Of<SessionOpened, Form.SessionOpened>("so", Small, Form.SessionOpened.Parser, Write, Read),
+        WireCodec.Of<ResumeSession, Form.ResumeSession>("rs", Small, Form.ResumeSession.Parser, Write, Read),
+        WireCodec.Of<SessionMoving, Form.SessionMoving>("sv", Small, Form.SessionMoving.Parser, Write, Read),
         WireCodec.Of<SessionRefused, Form.SessionRefused>("sr", WithText, Form.SessionRefused.Parser, Write, Read),
         WireCodec.Of<RowsComputed, Form.RowsComputed>("rc", WithScores, Form.RowsComputed.Parser, Write, Read),
         WireCodec.Of<TokenSampled, Form.TokenSampled>("ts", Small, Form.TokenSampled.Parser, Write, Read),
@@ -107,10 +109,45 @@ internal static class SessionCodecs
 
     private static CloseSession Read(Form.CloseSession form, ActorPaths _) => new(Values.Session(form.Session), Values.Epoch(form.Epoch));
 
-    private static Form.SessionOpened Write(SessionOpened message, ActorPaths _)
+    private static Form.ResumeSession Write(ResumeSession message, ActorPaths _)
+    {
+        var form = new Form.ResumeSession { Session = Values.Write(message.Session), Epoch = message.Epoch, Length = message.Length };
+        Values.Write(form.Starts, message.Starts);
+        return form;
+    }
+
+    private static ResumeSession Read(Form.ResumeSession form, ActorPaths _)
+    {
+        Require.Within(form.Starts.Count, 1, ProtocolLimits.Hops, "number of starts");
+        var length = Require.Within(form.Length, 1, ProtocolLimits.SessionTokens, "length");
+        foreach (var start in form.Starts)
+        {
+            Require.Within(start, 0, length, "starts");
+        }
+
+        return new ResumeSession(Values.Session(form.Session), Values.Epoch(form.Epoch), [.. form.Starts], length);
+    }
+
+    private static Form.SessionOpened Write(SessionOpened message, ActorPaths _) => new()
+    {
+        Session = Values.Write(message.Session),
+        Epoch = message.Epoch,
+        HopIndex = message.HopIndex,
+        KvLength = message.KvLength,
+        KeptFrom = message.KeptFrom,
+    };
+
+    private static SessionOpened Read(Form.SessionOpened form, ActorPaths _)
+    {
+        var length = Values.Position(form.KvLength, "kv_length");
+        return new SessionOpened(
+            Values.Session(form.Session), Values.Epoch(form.Epoch), Values.HopIndex(form.HopIndex), length, Require.Within(form.KeptFrom, 0, length, "kept_from"));
+    }
+
+    private static Form.SessionMoving Write(SessionMoving message, ActorPaths _)
         => new() { Session = Values.Write(message.Session), Epoch = message.Epoch, HopIndex = message.HopIndex };
 
-    private static SessionOpened Read(Form.SessionOpened form, ActorPaths _) => new(Values.Session(form.Session), Values.Epoch(form.Epoch), Values.HopIndex(form.HopIndex));
+    private static SessionMoving Read(Form.SessionMoving form, ActorPaths _) => new(Values.Session(form.Session), Values.Epoch(form.Epoch), Values.HopIndex(form.HopIndex));
 
     private static Form.SessionRefused Write(SessionRefused message, ActorPaths _) => new()
     {

@@ -106,6 +106,11 @@ public sealed class MalformedMessageTests(WireFixture fixture, ITestOutputHelper
     [Fact]
     public void Every_senseless_field_is_refused_by_name()
     {
+        Refused<ResumeSession, Form.ResumeSession>(form => form.Starts.Clear(), "number of starts");
+        Refused<ResumeSession, Form.ResumeSession>(form => form.Starts[0] = form.Length + 1, "starts");
+        Refused<ResumeSession, Form.ResumeSession>(form => form.Length = 0, "length");
+        Refused<SessionOpened, Form.SessionOpened>(form => form.KvLength = -1, "kv_length");
+        Refused<SessionOpened, Form.SessionOpened>(form => form.KeptFrom = form.KvLength + 1, "kept_from");
         Refused<FeedTokens, Form.FeedTokens>(form => form.Session = null, "session");
         Refused<FeedTokens, Form.FeedTokens>(form => form.Epoch = 0, "epoch");
         Refused<FeedTokens, Form.FeedTokens>(form => form.Position = -1, "position");

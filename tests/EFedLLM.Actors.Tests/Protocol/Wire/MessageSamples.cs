@@ -54,6 +54,8 @@ internal sealed class MessageSamples
         AddGateway();
         AddDevices(refs);
         AddLedger();
+        Add(Gen.Select(Gen.Byte.Array[1, ProtocolLimits.RevocationBytes], Gen.Byte.Array[ProtocolLimits.AuthoritySignatureBytes])
+            .Select((content, signature) => new SignedRevocation(content, signature)));
     }
 
     private static Gen<T> Any<T>(params T[] values) => Gen.Int[0, values.Length - 1].Select(index => values[index]);
@@ -92,7 +94,11 @@ internal sealed class MessageSamples
                 .Select(values => new FeedHidden(session, epoch, position, rows, sample, values, micros))));
         Add(Gen.Select(Sessions, Epochs, Positions).Select((session, epoch, position) => new HiddenReceived(session, epoch, position)));
         Add(Gen.Select(Sessions, Epochs).Select((session, epoch) => new CloseSession(session, epoch)));
-        Add(Gen.Select(Sessions, Epochs, HopIndices).Select((session, epoch, index) => new SessionOpened(session, epoch, index)));
+        Add(Gen.Select(Sessions, Epochs, HopIndices, Positions, Positions)
+            .Select((session, epoch, index, one, other) => new SessionOpened(session, epoch, index, Math.Max(one, other), Math.Min(one, other))));
+        Add(Gen.Select(Sessions, Epochs, Gen.Int[1, ProtocolLimits.SessionTokens], Positions.Array[1, 8])
+            .Select((session, epoch, length, starts) => new ResumeSession(session, epoch, [.. starts.Select(start => Math.Min(start, length))], length)));
+        Add(Gen.Select(Sessions, Epochs, HopIndices).Select((session, epoch, index) => new SessionMoving(session, epoch, index)));
         Add(Gen.Select(Sessions, Epochs, HopIndices, Any(Enum.GetValues<RefusalReason>()), Texts)
             .Select((session, epoch, index, reason, text) => new SessionRefused(session, epoch, index, reason, text)));
         Add(Gen.Select(Sessions, Epochs, Positions, Gen.Int[1, 512], Micros, Choices.Array[0, 4])

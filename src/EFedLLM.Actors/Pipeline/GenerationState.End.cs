@@ -1,0 +1,99 @@
+using Akka.Actor;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Transformer.Generation;
+
+namespace EFedLLM.Actors.Pipeline;
+
+/// <summary>How a generation ends, and what is reported of everybody who took part.</summary>
+internal sealed partial class GenerationState
+{
+    private readonly Dictionary<IActorRef, WorkReport> _past = [];
+    private readonly HashSet<IActorRef> _workers = [];
+
+    private void TurnAway(int hop, RefusalReason reason, string message)
+    {
+        var refusing = _current.Route.Hops[hop];
+        _holders.Remove(refusing.Shard);
+        CloseAll();
+        End(new HopRefusal(refusing.Device, reason, message));
+    }
+
+    private void Fail(GenerationError error, string message)
+    {
+        Report();
+        CloseAll();
+        _commands.Add(new TellClient(new GenerationFailed(_plan.Prompt, error, message)));
+        End(null);
+    }
+
+    private void Finish(FinishReason reason, string text, TimeSpan now)
+    {
+        Report();
+        CloseAll();
+        var prefill = _generated.Count > 0 ? _firstToken - _firstStep : _isStarted ? now - _firstStep : TimeSpan.Zero;
+        _commands.Add(new TellClient(new GenerationFinished(_plan.Prompt, reason, text, new GenerationTiming(
+            _plan.Tokens.Length,
+            _generated.Count,
+            ((_isStarted ? _firstStep : now) - _plan.Arrived).TotalMilliseconds,
+            prefill.TotalMilliseconds,
+            _generated.Count > 0 ? (_lastToken - _firstToken).TotalMilliseconds : 0,
+            [.. _current.Microseconds.Select(time => time / 1000.0)]))));
+        End(null);
+    }
+
+    /// <summary>Closes the session on one hop, and notes what it did. One that is only silent may still hold it.</summary>
+    private void Leave(Hop? hop, WorkOutcome? outcome)
+    {
+        if (hop is null)
+        {
+            return;
+        }
+
+        _holders.Remove(hop.Shard);
+        _commands.Add(new CloseHop(hop, _epoch));
+        if (outcome is not null || HasWorked(hop))
+        {
+            _past[hop.Shard] = Work(hop, outcome ?? WorkOutcome.Served);
+        }
+    }
+
+    private void Report()
+    {
+        foreach (var (shard, report) in _past)
+        {
+            // One that was only silent for a while and served to the end has served.
+            if (report.Outcome != WorkOutcome.TimedOut || !_holders.ContainsKey(shard))
+            {
+                _commands.Add(new ReportWork(report));
+            }
+        }
+
+        foreach (var hop in _current.Route.Hops)
+        {
+            if (HasWorked(hop) && _holders.ContainsKey(hop.Shard) && !(_past.TryGetValue(hop.Shard, out var past) && past.Outcome != WorkOutcome.TimedOut))
+            {
+                _commands.Add(new ReportWork(Work(hop, WorkOutcome.Served)));
+            }
+        }
+    }
+
+    private bool HasWorked(Hop hop) => _furthest > 0 && _workers.Contains(hop.Shard);
+
+    private WorkReport Work(Hop hop, WorkOutcome outcome) => new(hop.Device, _plan.Session, _plan.Model.Model, hop.Range, outcome, _furthest);
+
+    private void CloseAll()
+    {
+        foreach (var holder in _holders.Values)
+        {
+            _commands.Add(new CloseHop(holder, _epoch));
+        }
+
+        _holders.Clear();
+    }
+
+    private void End(HopRefusal? refusal)
+    {
+        (_phase, Deadline, _next) = (Phase.Ended, null, null);
+        _commands.Add(new EndPipeline(refusal));
+    }
+}

@@ -1,0 +1,352 @@
+using Akka.Actor;
+using EFedLLM.Actors.Protocol;
+
+namespace EFedLLM.Actors.Pipeline;
+
+/// <summary>
+/// What happens when a hop is lost: another route with the hops that are left, in the next epoch, and the session goes on where they are.
+/// One way for a death, for a message that was lost, for the first and the last hop, in the middle of a prompt and of another repair.
+/// </summary>
+internal sealed partial class GenerationState
+{
+    /// <summary>The epoch of a route that was never repaired.</summary>
+    public const int FirstEpoch = 1;
+
+    /// <summary>So often a route is opened without a single new position before it is given up: what fails so often fails for ever.</summary>
+    private const int MostAttempts = 24;
+
+    /// <summary>So often something may be lost on the way to a hop before it is left alone for a while.</summary>
+    private const int MostMisses = 8;
+
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
+
+    private readonly ShardTroubles _troubles = new();
+    private ClusterView _view = ClusterView.Empty(Address.AllSystems);
+    private int _attempts;
+    private TimeSpan? _troubleSince;
+    private TimeSpan _notBefore;
+    private string _trouble = "";
+    private string? _problem;
+
+    /// <summary>A hop does not take the session.</summary>
+    public IReadOnlyList<PipelineCommand> Refused(int hop, RefusalReason reason, string message, TimeSpan now)
+    {
+        _commands.Clear();
+        var what = $"{Upper(_plan.Describe(_current.Route.Hops[hop]))} refuses the session: {message}";
+        switch (_phase)
+        {
+            case Phase.Opening when _epoch == FirstEpoch && reason == RefusalReason.Invalid:
+                Fail(GenerationError.Internal, what);
+                break;
+            case Phase.Opening when _epoch == FirstEpoch:
+                TurnAway(hop, reason, what);
+                break;
+            case Phase.Opening:
+                // It has done nothing wrong: perhaps it is full, or another session's range took its place.
+                Lose(hop, $"it refuses the session: {message}", null, now);
+                break;
+            case Phase.Probing:
+                Lose(hop, $"it has the session no more: {message}", WorkOutcome.Failed, now);
+                break;
+            default:
+                break;
+        }
+
+        return _commands;
+    }
+
+    /// <summary>A hop did not accept a step.</summary>
+    public IReadOnlyList<PipelineCommand> Rejected(int hop, StepRejected message, TimeSpan now)
+    {
+        _commands.Clear();
+
+        // A hop that has the position already got the message twice: no harm is done.
+        if (_phase is Phase.Running or Phase.Probing && message.KvLength <= message.Position)
+        {
+            var what = message.KvLength < message.Position ? $"it got position {message.Position} and has only {message.KvLength}." : "a connection between it and the next hop or the one before broke.";
+            _trouble = $"{_plan.Describe(_current.Route.Hops[hop])}: {what}";
+            if (_troubles.Miss(_current.Route.Hops[hop].Shard) % MostMisses == 0)
+            {
+                // Its connections are bad, or it says so: another may do better.
+                Lose(hop, what, null, now);
+            }
+            else
+            {
+                Recover(now);
+            }
+        }
+
+        return _commands;
+    }
+
+    /// <summary>A hop cannot go on, and has closed the session.</summary>
+    public IReadOnlyList<PipelineCommand> Failed(int hop, string message, TimeSpan now)
+    {
+        _commands.Clear();
+        var lost = _current.Route.Hops[hop];
+        if (_phase == Phase.Opening && _epoch == FirstEpoch)
+        {
+            TurnAway(hop, RefusalReason.Leaving, $"{Upper(_plan.Describe(lost))} gave the session up: {message}");
+        }
+        else if (_phase == Phase.Waiting)
+        {
+            _holders.Remove(lost.Shard);
+        }
+        else if (_phase != Phase.Ended)
+        {
+            _troubles.Fail(lost.Shard, times: 1);
+            Lose(hop, message, WorkOutcome.Failed, now);
+        }
+
+        return _commands;
+    }
+
+    /// <summary>A shard's actor or node is gone for good.</summary>
+    public IReadOnlyList<PipelineCommand> HopGone(IActorRef shard, TimeSpan now)
+    {
+        _commands.Clear();
+        _troubles.End(shard);
+        _leaving.Remove(shard);
+        if (_next is not null && _next.IndexOf(shard) >= 0)
+        {
+            CancelMove();
+        }
+
+        var hop = _current.IndexOf(shard);
+        if (hop < 0 || _phase is Phase.Waiting or Phase.Ended)
+        {
+            _holders.Remove(shard);
+        }
+        else if (_phase == Phase.Opening && _epoch == FirstEpoch)
+        {
+            TurnAway(hop, RefusalReason.Leaving, $"{Upper(_plan.Describe(_current.Route.Hops[hop]))} is gone.");
+        }
+        else
+        {
+            Lose(hop, "it is gone.", WorkOutcome.TimedOut, now);
+        }
+
+        return _commands;
+    }
+
+    /// <summary>A node does not answer heartbeats: asks all hops at once instead of waiting for the deadline.</summary>
+    public IReadOnlyList<PipelineCommand> Suspect(TimeSpan now)
+    {
+        _commands.Clear();
+        if (_phase == Phase.Running)
+        {
+            Probe(now);
+        }
+
+        return _commands;
+    }
+
+    /// <summary>The connection to a node broke: its process may have died, and what was under way is lost in any case. Its hops are to answer soon.</summary>
+    public IReadOnlyList<PipelineCommand> Disconnected(Address node, TimeSpan now)
+    {
+        _commands.Clear();
+        var affected = _current.Route.Hops.Where(hop => hop.Shard.Path.Address.Equals(node)).ToArray();
+        if (affected.Length > 0 && _phase is Phase.Running or Phase.Probing)
+        {
+            _trouble = $"{_plan.Describe(affected[0])}: the connection to it broke.";
+            _suspects.UnionWith(affected.Select(hop => hop.Shard));
+            Recover(now);
+        }
+        else if (_phase == Phase.Opening)
+        {
+            Hurry(affected, now);
+        }
+
+        return _commands;
+    }
+
+    /// <summary>The cluster changed.</summary>
+    public IReadOnlyList<PipelineCommand> Look(ClusterView view, TimeSpan now)
+    {
+        _commands.Clear();
+        _view = view;
+        if (_phase == Phase.Waiting && now >= _notBefore)
+        {
+            TryRoute(now);
+        }
+        else if (_phase is Phase.Running or Phase.Opening)
+        {
+            // The view tells of a silent node long before the node is given up for dead.
+            var nodes = view.Devices.ToDictionary(device => device.Device, device => device.Node);
+            var silent = _current.Route.Hops.Where(hop => nodes.TryGetValue(hop.Device, out var node) && !view.IsReachable(node)).ToArray();
+            if (_phase == Phase.Opening)
+            {
+                Hurry(silent, now);
+            }
+            else if (silent.Length > 0)
+            {
+                Probe(now);
+            }
+            else
+            {
+                PrepareMove(now);
+            }
+        }
+
+        return _commands;
+    }
+
+    /// <summary><see cref="Deadline"/> has passed.</summary>
+    public IReadOnlyList<PipelineCommand> DeadlinePassed(TimeSpan now)
+    {
+        _commands.Clear();
+        switch (_phase)
+        {
+            case Phase.Opening:
+                OpenLate(now);
+                break;
+            case Phase.Probing:
+                LoseSilent(_ => true, $"it does not answer within {_plan.Limits.ProbeDeadline.TotalSeconds:0.###} s.", now);
+                break;
+            case Phase.Running when !_hasProbed:
+                Probe(now);
+                break;
+            case Phase.Running:
+                _trouble = $"all {Hops} hops answer, but position {_computed} does not come out of them: it was lost on the way, or a device is stuck.";
+                Recover(now);
+                break;
+            case Phase.Waiting when now >= _troubleSince + _plan.Limits.RepairTimeout:
+                GiveUp();
+                break;
+            case Phase.Waiting:
+                TryRoute(now);
+                break;
+            default:
+                break;
+        }
+
+        return _commands;
+    }
+
+    private static TimeSpan Min(TimeSpan? one, TimeSpan other) => one < other ? one.Value : other;
+
+    private void Probe(TimeSpan now)
+    {
+        // A hop that has the session says so again; one that is stuck or gone says nothing.
+        (_phase, _hasProbed) = (Phase.Probing, true);
+        _current.Forget();
+        for (var hop = 0; hop < Hops; hop++)
+        {
+            _commands.Add(new OpenHop(hop, _current.Route, _current.Epoch));
+        }
+
+        Deadline = now + _plan.Limits.ProbeDeadline;
+    }
+
+    private void LoseSilent(Func<IActorRef, bool> which, string what, TimeSpan now)
+    {
+        foreach (var (hop, lost) in _current.Route.Hops.Index())
+        {
+            if (!_current.HasAnswered(hop) && which(lost.Shard))
+            {
+                _trouble = $"{_plan.Describe(lost)}: {what}";
+                _troubles.Rest(lost.Shard, now);
+                Leave(lost, WorkOutcome.TimedOut);
+            }
+        }
+
+        Recover(now);
+    }
+
+    /// <summary>A hop said what cannot be: it is not used again.</summary>
+    private void Distrust(int hop, string what, TimeSpan now)
+    {
+        _troubles.Fail(_current.Route.Hops[hop].Shard, times: 2);
+        Lose(hop, what, WorkOutcome.Failed, now);
+    }
+
+    private void Lose(int hop, string what, WorkOutcome? outcome, TimeSpan now)
+    {
+        var lost = _current.Route.Hops[hop];
+        _trouble = $"{_plan.Describe(lost)}: {what}";
+        if (_troubles.Failures(lost.Shard) == 0)
+        {
+            _troubles.Rest(lost.Shard, now);
+        }
+
+        Leave(lost, outcome);
+        Recover(now);
+    }
+
+    private void Recover(TimeSpan now)
+    {
+        CancelMove();
+        _commands.Add(new Note($"looks for another way at position {_furthest}: {_trouble}"));
+        (_hasProbed, _troubleSince) = (false, _troubleSince ?? now);
+        if (++_attempts > MostAttempts)
+        {
+            Fail(GenerationError.HopLost, $"The answer broke off at {_trouble} It does not come on after {MostAttempts} attempts. Ask again.");
+            return;
+        }
+
+        // What fails again and again is not tried as fast as messages travel.
+        _notBefore = now + (_attempts <= 2 ? TimeSpan.Zero : Min(LongestPause, FirstPause * Math.Pow(2, _attempts - 3)));
+        if (_notBefore > now)
+        {
+            Wait(now);
+        }
+        else
+        {
+            TryRoute(now);
+        }
+    }
+
+    private void TryRoute(TimeSpan now)
+    {
+        for (var tolerance = 0; tolerance <= 2; tolerance++)
+        {
+            var choice = Choose(tolerance, now);
+            _problem = choice.Problem ?? _problem;
+            if (choice.Route is { } route)
+            {
+                Begin(route, now);
+                return;
+            }
+        }
+
+        if (Choose(int.MaxValue, now).Route is not null)
+        {
+            // Only through a shard that fails at this again and again.
+            Fail(GenerationError.HopLost, $"The answer broke off at {_trouble} Ask again.");
+            return;
+        }
+
+        Wait(now);
+    }
+
+    /// <summary>The best route for now.</summary>
+    /// <param name="tolerance">From 1 on through shards that are about to go, from 2 on through those that failed so many times less one.</param>
+    /// <param name="now">The time.</param>
+    private RouteChoice Choose(int tolerance, TimeSpan now)
+    {
+        return RoutePlanner.Plan(_view, _plan.Model, [.. _holders.Values.Where(May)], May);
+
+        bool May(Hop hop) => !_troubles.IsResting(hop.Shard, now)
+            && (tolerance >= 1 || !_leaving.Contains(hop.Shard))
+            && _troubles.Failures(hop.Shard) <= Math.Max(0, tolerance - 1);
+    }
+
+    private void Wait(TimeSpan now)
+    {
+        _phase = Phase.Waiting;
+        foreach (var shard in _leaving.ToArray())
+        {
+            // Its device may need the memory for what the session waits for.
+            Leave(_holders.GetValueOrDefault(shard), null);
+        }
+
+        _leaving.Clear();
+        var next = _troubles.NextEnd(now) is { } end && end > _notBefore ? end : _notBefore;
+        Deadline = Min(next > now ? next : null, _troubleSince!.Value + _plan.Limits.RepairTimeout);
+    }
+
+    private void GiveUp() => Fail(
+        GenerationError.HopLost,
+        $"The answer broke off at {_trouble} Within {_plan.Limits.RepairTimeout.TotalSeconds:0.###} s nothing took its place. {_problem} Ask again when devices have joined.");
+}

@@ -1,0 +1,130 @@
+using System.Collections.Immutable;
+using System.Diagnostics;
+using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Layers;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Tests.Configuration;
+using EFedLLM.Actors.Tests.Placement;
+using EFedLLM.Tests.Support;
+using EFedLLM.Transformer.Blocks;
+using EFedLLM.Transformer.Checkpoints;
+using EFedLLM.Transformer.Generation;
+using EFedLLM.Transformer.Kernels;
+using EFedLLM.Transformer.Sampling;
+using EFedLLM.Transformer.Tokenizers;
+using Xunit.Abstractions;
+
+namespace EFedLLM.Actors.Tests.Pipeline;
+
+/// <summary>Thousands of schedules of faults (see <see cref="FaultyCluster"/>), each compared bit by bit with the answer of one process.</summary>
+public sealed class FaultScheduleTests(ITestOutputHelper output)
+{
+    private const int Schedules = 2500;
+
+    private static readonly ImmutableArray<int> Prompt = [1, 403, 407, 261, 378, 432, 10, 77, 300, 12, 45, 9, 260];
+
+    private static readonly NodeLimits Limits = TestLimits.Reference with { PromptChunk = 4 };
+
+    [SharedTheory]
+    [InlineData(0f, 9, false)]
+    [InlineData(0.9f, 9, true)]
+    [InlineData(0f, 0, true)]
+    public void Whatever_messages_are_lost_doubled_late_or_out_of_order_and_whoever_dies_or_leaves_the_answer_is_the_same(float temperature, int tokens, bool isScored)
+    {
+        var settings = new GenerationSettings { MaxTokens = tokens, IgnoreEndTokens = true, Sampling = new SamplingSettings { Temperature = temperature, Seed = 11 } };
+        using var source = ModelFolder.Open(SharedModels.Model("stories260K"));
+        using var team = new ComputeTeam(1);
+        var tokenizer = ModelTokenizer.Load(source.Folder);
+        var expected = (Scores: isScored ? Scores(source, team, settings.Sampling) : "", Tokens: tokens > 0 ? Answer(source, team, settings, tokenizer) : "");
+        var shards = FaultyCluster.Ranges.ToDictionary(range => range, range => TransformerShard.Load(source, range));
+        var model = Facts.Model('a', "tiny", source.Shape.Layers);
+        var first = Environment.GetEnvironmentVariable("EFEDLLM_SEED") is { Length: > 0 } seed ? int.Parse(seed, System.Globalization.CultureInfo.InvariantCulture) : 1;
+        var (faults, repaired, away, most, watch) = (new SortedDictionary<string, int>(StringComparer.Ordinal), 0, 0, 0, Stopwatch.StartNew());
+        for (var schedule = first; schedule < first + Schedules; schedule++)
+        {
+            var cluster = new FaultyCluster(
+                schedule, model, shards, team, Limits, source.Shape.VocabularySize, Prompt, settings, new AnswerText(tokenizer, settings, source.Shape.EndTokens), isScored);
+            try
+            {
+                cluster.Run();
+                Check(cluster, expected);
+            }
+            catch (Exception e)
+            {
+                throw new InvalidOperationException($"Schedule {schedule} (run it first with EFEDLLM_SEED={schedule}): {e.Message}", e);
+            }
+
+            away += cluster.IsTurnedAway ? 1 : 0;
+            repaired += cluster.Epochs > 1 ? 1 : 0;
+            most = Math.Max(most, cluster.Epochs);
+            foreach (var (kind, count) in cluster.Faults)
+            {
+                faults[kind] = faults.GetValueOrDefault(kind) + count;
+            }
+        }
+
+        output.WriteLine($"{Schedules} schedules from seed {first} in {watch.Elapsed.TotalSeconds:0.0} s; {repaired} were repaired, one in {most} epochs; {away} were turned away before they began.");
+        Assert.InRange(away, 0, Schedules / 5);
+        foreach (var (kind, count) in faults)
+        {
+            output.WriteLine($"{kind}: {count}");
+        }
+
+        // Every message of a session met every fault; where nothing is drawn some of them are rare.
+        string[] messages =
+        [
+            nameof(OpenSession), nameof(SessionOpened), nameof(ResumeSession), nameof(FeedTokens), nameof(FeedHidden), nameof(HiddenReceived), nameof(TokenSampled),
+            nameof(RowsComputed), nameof(CloseSession), nameof(SessionMoving), nameof(StepRejected),
+        ];
+        Assert.All(tokens > 0 ? messages : [], message => Assert.All((string[])["lost", "doubled", "delayed", "reordered"], fault => Assert.True(faults.GetValueOrDefault($"{message} {fault}") > 0, $"{message} {fault}")));
+        foreach (var shard in shards.Values)
+        {
+            shard.Dispose();
+        }
+    }
+
+    private static string Answer(IModelSource source, ComputeTeam team, GenerationSettings settings, ModelTokenizer tokenizer)
+    {
+        using var generator = new LocalGenerator(source, team);
+        return Line(generator.Generate(Prompt.AsMemory(), settings, tokenizer).OfType<GeneratedToken>().Select(token => token.Choice));
+    }
+
+    private static string Scores(IModelSource source, ComputeTeam team, SamplingSettings sampling)
+    {
+        using var shard = TransformerShard.Load(source, LayerRange.Whole(source.Shape.Layers));
+        using var cache = shard.CreateCache(Prompt.Length);
+        var (rows, vocabulary, sampler) = (Prompt.Length - 1, source.Shape.VocabularySize, new Sampler());
+        var logits = new float[rows * vocabulary];
+        shard.Forward([new ShardStep { Cache = cache, Count = rows, Tokens = Prompt[..rows].ToArray(), Hidden = new float[rows * source.Shape.HiddenSize], LogitRows = rows, Logits = logits }], team);
+        return Line(Enumerable.Range(0, rows).Select(row => sampler.Score(logits.AsSpan(row * vocabulary, vocabulary), Prompt[row + 1], sampling)));
+    }
+
+    private static void Check(FaultyCluster cluster, (string Scores, string Tokens) expected)
+    {
+        Assert.Equal(0, cluster.Left);
+        if (cluster.IsTurnedAway)
+        {
+            Assert.Empty(cluster.Told);
+            return;
+        }
+
+        Assert.IsType<GenerationStarted>(cluster.Told.FirstOrDefault());
+        var finished = Assert.IsType<GenerationFinished>(cluster.Told[^1]);
+        Assert.Equal(FinishReason.Length, finished.Reason);
+        var scores = cluster.Told.OfType<PromptScored>().ToArray();
+        var tokens = cluster.Told.OfType<TokenGenerated>().ToArray();
+        Assert.Equal(cluster.Told.Count, 2 + scores.Length + tokens.Length);
+        var index = 1;
+        foreach (var score in scores)
+        {
+            Assert.Equal(index, score.Index);
+            index += score.Choices.Length;
+        }
+
+        Assert.Equal(expected.Scores, Line(scores.SelectMany(score => score.Choices)));
+        Assert.Equal(Enumerable.Range(0, tokens.Length), tokens.Select(token => token.Index));
+        Assert.Equal(expected.Tokens, Line(tokens.Select(token => token.Choice)));
+    }
+
+    private static string Line(IEnumerable<TokenChoice> choices) => string.Join(' ', choices.Select(choice => $"{choice.Id}/{BitConverter.SingleToInt32Bits(choice.Logprob):x8}"));
+}

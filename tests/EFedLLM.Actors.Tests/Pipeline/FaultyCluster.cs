@@ -1,0 +1,415 @@
+using System.Collections.Immutable;
+using Akka.Actor;
+using Akka.Cluster;
+using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Layers;
+using EFedLLM.Actors.Pipeline;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Tests.Layers;
+using EFedLLM.Transformer.Blocks;
+using EFedLLM.Transformer.Checkpoints;
+using EFedLLM.Transformer.Generation;
+using EFedLLM.Transformer.Kernels;
+using EFedLLM.Transformer.Sampling;
+
+namespace EFedLLM.Actors.Tests.Pipeline;
+
+/// <summary>
+/// One session of a real model over real shards, on one thread and a clock of its own, with a network that loses, doubles, delays and
+/// reorders messages and devices that die, come back and leave: all drawn from one seed. Faults are so many and no more, and every device
+/// comes back, so every schedule must end with the answer.
+/// </summary>
+internal sealed class FaultyCluster
+{
+    private const int MostEvents = 200_000;
+
+    private static readonly LayerRange[][] Layouts =
+    [
+        [new(0, 3), new(3, 5), new(5, 7), new(0, 3), new(3, 5), new(5, 7)],
+        [new(0, 3), new(3, 5), new(5, 7)],
+        [new(0, 3), new(3, 7), new(0, 5), new(5, 7)],
+        [new(0, 1), new(1, 4), new(4, 6), new(6, 7), new(1, 6)],
+        [new(0, 7), new(0, 4), new(4, 7)],
+    ];
+
+    private readonly Random _random;
+    private readonly IReadOnlyDictionary<LayerRange, TransformerShard> _shards;
+    private readonly ComputeTeam _team;
+    private readonly ServedModel _model;
+    private readonly GenerationPlan _plan;
+    private readonly GenerationState _state;
+    private readonly List<Device> _devices = [];
+    private readonly PriorityQueue<Action, (TimeSpan, long)> _events = new();
+    private readonly Dictionary<(IActorRef, IActorRef), TimeSpan> _lastOnLink = [];
+    private readonly NamedRef _pipeline = new("pipeline", Node(99));
+    private readonly SortedDictionary<string, int> _faultsByKind = [];
+    private readonly double _faultRate;
+    private int _faults;
+    private long _sequence;
+    private TimeSpan _now;
+    private TimeSpan? _check;
+    private bool _isOver;
+
+    public FaultyCluster(int seed, ServedModel model, IReadOnlyDictionary<LayerRange, TransformerShard> shards, ComputeTeam team, NodeLimits limits, int vocabulary, ImmutableArray<int> prompt, GenerationSettings settings, AnswerText answer, bool isScored)
+    {
+        (_random, _model, _shards, _team) = (new Random(seed), model, shards, team);
+        _faults = _random.Next(0, 13);
+        _faultRate = _random.NextDouble() * 0.15;
+        var memory = _random.Next(3) == 0 ? 1.2 : 20;
+        foreach (var (number, range) in Layouts[_random.Next(Layouts.Length)].Index())
+        {
+            _devices.Add(new Device(this, number, range, memory));
+        }
+
+        var route = RoutePlanner.Plan(View(), model).Route!;
+        _plan = new GenerationPlan(PromptId.New(), SessionId.New(), model, vocabulary, route, prompt, settings, limits, default, ScorePrompt: isScored);
+        _state = new GenerationState(_plan, answer);
+    }
+
+    /// <summary>The ranges that a shard is needed of.</summary>
+    public static IEnumerable<LayerRange> Ranges => Layouts.SelectMany(layout => layout).Distinct();
+
+    /// <summary>What whoever asked was told.</summary>
+    public List<IEvent> Told { get; } = [];
+
+    /// <summary>How often each kind of fault happened to each kind of message.</summary>
+    public IReadOnlyDictionary<string, int> Faults => _faultsByKind;
+
+    /// <summary>Whether it ended before it began, for the gateway to try another route.</summary>
+    public bool IsTurnedAway { get; private set; }
+
+    /// <summary>How many epochs the session had.</summary>
+    public int Epochs { get; private set; }
+
+    /// <summary>Bytes of sessions that no device gave back.</summary>
+    public long Left => _devices.Sum(device => device.Budget.Reserved);
+
+    /// <summary>Runs the session to its end, and what is under way then.</summary>
+    public void Run()
+    {
+        Do(_state.Look(View(), _now));
+        Do(_state.Start(_now));
+        for (var misfortune = _random.Next(0, 4); misfortune > 0; misfortune--)
+        {
+            var device = _devices[_random.Next(_devices.Count)];
+            var when = TimeSpan.FromMilliseconds(_random.Next(0, 150));
+            At(when, _random.Next(5) switch { 0 => device.Leave, 1 => device.Disconnect, _ => device.Die });
+        }
+
+        for (var events = 0; _events.TryDequeue(out var next, out var due); events++)
+        {
+            if (events > MostEvents)
+            {
+                throw new InvalidOperationException($"It does not end: at {_now} it has told {Told.Count} events.");
+            }
+
+            _now = due.Item1;
+            next();
+        }
+
+        foreach (var device in _devices)
+        {
+            device.Shard?.Core.PipelineGone(_pipeline);
+        }
+    }
+
+    private static Address Node(int number) => new("akka.tcp", "test", "127.0.0.1", 1000 + number);
+
+    private void At(TimeSpan wait, Action action) => _events.Enqueue(action, (_now + wait, _sequence++));
+
+    private void Send(IActorRef from, IActorRef to, object message)
+    {
+        var delay = TimeSpan.FromTicks(_random.Next(2_000, 20_000));
+        var isOrdered = true;
+        var copies = 1;
+        if (_faults > 0 && !_isOver && _random.NextDouble() < _faultRate)
+        {
+            _faults--;
+            var kind = _random.Next(4);
+            var name = $"{message.GetType().Name} {kind switch { 0 => "lost", 1 => "doubled", 2 => "delayed", _ => "reordered" }}";
+            _faultsByKind[name] = _faultsByKind.GetValueOrDefault(name) + 1;
+            switch (kind)
+            {
+                case 0:
+                    return;
+                case 1:
+                    copies = 2;
+                    break;
+                case 2:
+                    delay += TimeSpan.FromMilliseconds(_random.Next(1, 40_000));
+                    isOrdered = false;
+                    break;
+                default:
+                    delay = TimeSpan.FromMilliseconds(_random.Next(2, 60));
+                    isOrdered = false;
+                    break;
+            }
+        }
+
+        for (; copies > 0; copies--)
+        {
+            var due = _now + delay;
+            if (isOrdered)
+            {
+                var last = _lastOnLink.GetValueOrDefault((from, to));
+                due = due > last ? due : last;
+                _lastOnLink[(from, to)] = due;
+            }
+
+            At(due - _now, () => Deliver(from, to, message));
+            delay += TimeSpan.FromMilliseconds(_random.Next(0, 100));
+        }
+    }
+
+    private void Deliver(IActorRef from, IActorRef to, object message)
+    {
+        if (to.Equals(_pipeline))
+        {
+            Do(_state.Hear((ISessionMessage)message, from, _now));
+            return;
+        }
+
+        var core = _devices.Select(device => device.Shard).FirstOrDefault(shard => shard is not null && shard.Ref.Equals(to))?.Core;
+        switch (message)
+        {
+            case OpenSession open:
+                core?.Open(open);
+                break;
+            case ResumeSession resume:
+                core?.Resume(resume, from);
+                break;
+            case FeedTokens feed:
+                core?.Feed(feed, from);
+                break;
+            case FeedHidden feed:
+                core?.Feed(feed, from);
+                break;
+            case HiddenReceived credit:
+                core?.Credit(credit, from);
+                break;
+            case CloseSession close:
+                core?.Close(close, from);
+                break;
+            default:
+                throw new InvalidOperationException($"{message.GetType().Name} goes to no shard.");
+        }
+    }
+
+    private void Do(IReadOnlyList<PipelineCommand> commands)
+    {
+        foreach (var command in commands.ToArray())
+        {
+            switch (command)
+            {
+                case OpenHop open:
+                    Epochs = Math.Max(Epochs, open.Epoch);
+                    Send(_pipeline, open.Route.Hops[open.Hop].Shard, _plan.Open(open, _pipeline));
+                    break;
+                case ResumeRoute resume:
+                    Send(_pipeline, _state.Route.Hops[0].Shard, resume.Message);
+                    break;
+                case FeedRoute feed:
+                    Send(_pipeline, _state.Route.Hops[0].Shard, feed.Message);
+                    break;
+                case CloseHop close:
+                    Send(_pipeline, close.Hop.Shard, new CloseSession(_plan.Session, close.Epoch));
+                    break;
+                case TellClient tell:
+                    Told.Add(tell.Event);
+                    break;
+                case EndPipeline end:
+                    (_isOver, IsTurnedAway) = (true, end.Refusal is not null);
+                    break;
+                default:
+                    break;
+            }
+        }
+
+        if (_state.Deadline is { } deadline && (_check is null || deadline < _check))
+        {
+            _check = deadline;
+            At(deadline > _now ? deadline - _now : TimeSpan.Zero, Check);
+        }
+    }
+
+    private void Check()
+    {
+        if (_check > _now)
+        {
+            return;
+        }
+
+        _check = null;
+        Do(_state.Deadline <= _now ? _state.DeadlinePassed(_now) : []);
+    }
+
+    private void Look() => Do(_state.Look(View(), _now));
+
+    private ClusterView View()
+    {
+        var seen = _devices.Where(device => device.IsSeen).ToArray();
+        return ClusterView.Empty(Node(99)) with
+        {
+            Members = [.. seen.Select(device => new NodeView(Node(device.Number), [], MemberStatus.Up, true, "1"))],
+            Devices = [.. seen.Select(device => new DeviceAnnouncement(
+                TestSessions.Device(device.Number), "", Node(device.Number), ActorRefs.Nobody, 1, 1, [],
+                device.Announced is { } shard ? [new LoadedRange(_model.Model, device.Range, shard, 1)] : [], false, 1))],
+        };
+    }
+
+    /// <summary>A device that serves one range while it lives.</summary>
+    private sealed class Device
+    {
+        private readonly FaultyCluster _cluster;
+        private readonly double _memory;
+        private int _life;
+
+        public Device(FaultyCluster cluster, int number, LayerRange range, double memory)
+        {
+            (_cluster, Number, Range, _memory, Budget) = (cluster, number, range, memory, new CacheBudget(0));
+            Load();
+            Announced = Shard!.Ref;
+        }
+
+        public int Number { get; }
+
+        public LayerRange Range { get; }
+
+        public CacheBudget Budget { get; private set; }
+
+        public Running? Shard { get; private set; }
+
+        public IActorRef? Announced { get; private set; }
+
+        public bool IsSeen { get; private set; } = true;
+
+        public void Die()
+        {
+            if (_cluster._isOver || Shard is not { } shard)
+            {
+                return;
+            }
+
+            var random = _cluster._random;
+            Shard = null;
+            Budget = new CacheBudget(0);
+            switch (random.Next(3))
+            {
+                case 0:
+                    _cluster.At(TimeSpan.FromMilliseconds(random.Next(0, 50)), () => _cluster.Do(_cluster._state.HopGone(shard.Ref, _cluster._now)));
+                    break;
+                case 1:
+                    _cluster.At(TimeSpan.FromMilliseconds(random.Next(0, 5)), () => _cluster.Do(_cluster._state.Disconnected(Node(Number), _cluster._now)));
+                    break;
+                default:
+                    break;
+            }
+
+            _cluster.At(TimeSpan.FromMilliseconds(random.Next(20, 5_000)), () =>
+            {
+                (IsSeen, Announced) = (false, null);
+                _cluster.Look();
+                _cluster.At(TimeSpan.FromMilliseconds(random.Next(10, 10_000)), Return);
+            });
+        }
+
+        /// <summary>A connection breaks and the device is there.</summary>
+        public void Disconnect()
+        {
+            if (_cluster._random.Next(2) == 0)
+            {
+                _cluster.Do(_cluster._state.Disconnected(Node(Number), _cluster._now));
+            }
+
+            foreach (var other in _cluster._devices)
+            {
+                other.Shard?.Core.Disconnected(Node(Number));
+            }
+        }
+
+        public void Leave()
+        {
+            if (_cluster._isOver || Shard is not { } shard)
+            {
+                return;
+            }
+
+            Announced = null;
+            shard.Core.Drain();
+            _cluster.Look();
+
+            // Its time is over: what has not moved is lost.
+            _cluster.At(TimeSpan.FromMilliseconds(_cluster._random.Next(500, 5_000)), () =>
+            {
+                if (ReferenceEquals(Shard, shard))
+                {
+                    Die();
+                }
+            });
+        }
+
+        private void Return()
+        {
+            Load();
+            (IsSeen, Announced) = (true, Shard!.Ref);
+            _cluster.Look();
+        }
+
+        private void Load()
+        {
+            var shard = _cluster._shards[Range];
+            Budget = new CacheBudget((long)(SessionTable.BytesFor(shard.Shape, Range, 64) * _memory));
+            Shard = new Running(_cluster, new NamedRef($"shard-{++_life}", Node(Number)), shard, Budget);
+        }
+    }
+
+    /// <summary>A loaded range: a shard's core whose world is the schedule.</summary>
+    private sealed class Running : IShardOutlet
+    {
+        private readonly FaultyCluster _cluster;
+
+        public Running(FaultyCluster cluster, NamedRef self, TransformerShard shard, CacheBudget budget)
+        {
+            (_cluster, Ref) = (cluster, self);
+            var batch = new ShardBatch(shard, 8, () => { });
+            Core = new ShardCore(shard, new SessionTable(cluster._model.Model, shard.Shape, shard.Range, 4, budget), batch, 3 * shard.Shape.HiddenSize * sizeof(float), this);
+        }
+
+        public NamedRef Ref { get; }
+
+        public ShardCore Core { get; }
+
+        public TimeSpan Now => _cluster._now;
+
+        public void Send(IActorRef receiver, object message) => _cluster.Send(Ref, receiver, message);
+
+        public void Watch(IActorRef pipeline)
+        {
+        }
+
+        public void Unwatch(IActorRef pipeline)
+        {
+        }
+
+        public bool TryCompute(IComputeJob batch)
+        {
+            _cluster.At(TimeSpan.FromTicks(_cluster._random.Next(5_000, 60_000)), () =>
+            {
+                if (_cluster._devices.Any(device => ReferenceEquals(device.Shard, this)))
+                {
+                    batch.Run(_cluster._team);
+                    Core.BatchDone();
+                }
+            });
+            return true;
+        }
+
+        public void Warn(SessionFailure failure)
+        {
+        }
+
+        public void Drained()
+        {
+        }
+    }
+}

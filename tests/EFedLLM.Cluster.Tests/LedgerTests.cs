@@ -1,0 +1,87 @@
+using System.Diagnostics;
+using EFedLLM.Tests.Support.Databases;
+using Microsoft.Data.Sqlite;
+using Xunit.Abstractions;
+
+namespace EFedLLM.Cluster.Tests;
+
+public sealed class LedgerTests(PostgresFixture fixture, ITestOutputHelper output) : IClassFixture<PostgresFixture>
+{
+    [PostgresFact]
+    public async Task Losing_one_of_two_ledger_nodes_loses_nothing_and_the_other_goes_on()
+    {
+        var database = await (await fixture.Server).NewDatabaseAsync();
+        await using var cluster = new LedgerCluster();
+        await cluster.StartAsync();
+
+        // The first has everything when the second comes: the record, and the say over who has what.
+        await cluster.StartLedgerAsync("first", database);
+        await cluster.AskAsync();
+        await cluster.UntilServedAsync(1);
+        await cluster.StartLedgerAsync("second", database);
+        await cluster.AskAsync();
+        await cluster.UntilServedAsync(2);
+
+        // A report is on its way when it dies, and another comes while nobody has noticed.
+        await cluster.AskAsync();
+        await cluster.KillAsync("first");
+        var watch = Stopwatch.StartNew();
+        await cluster.AskAsync();
+        output.WriteLine($"answered {watch.Elapsed.TotalSeconds:0.0} s after the kill");
+        await cluster.UntilServedAsync(4);
+        output.WriteLine($"all recorded {watch.Elapsed.TotalSeconds:0.0} s after the kill");
+        Assert.InRange(watch.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(60));
+        await cluster.AskAsync();
+        await cluster.UntilServedAsync(5);
+        Assert.Equal(["5"], await PostgresServer.QueryAsync(database, "SELECT count(*) FROM efedllm.journal"));
+
+        foreach (var log in Directory.GetFiles(cluster.Root, "*.log", SearchOption.AllDirectories))
+        {
+            Assert.DoesNotContain(PostgresServer.Password, await File.ReadAllTextAsync(log), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task Without_a_ledger_answers_go_on_and_the_reports_of_a_killed_gateway_count_once_when_there_is_one()
+    {
+        await using var cluster = new LedgerCluster();
+        await cluster.StartAsync();
+        await cluster.AskAsync();
+        await cluster.AskAsync();
+        var outbox = Path.Combine(cluster.Root, "gateway", "outbox.db");
+        await LedgerCluster.UntilAsync(() => WaitingAsync(outbox), waiting => waiting == 2);
+        await cluster.KillAsync("gateway");
+        await cluster.KillAsync("device");
+
+        await cluster.StartAsync();
+        await cluster.AskAsync();
+        await LedgerCluster.UntilAsync(() => WaitingAsync(outbox), waiting => waiting == 3);
+        await cluster.StartLedgerAsync("ledger", null);
+        await cluster.UntilServedAsync(3);
+        await LedgerCluster.UntilAsync(() => WaitingAsync(outbox), waiting => waiting == 0);
+        await cluster.AskAsync();
+        var facts = await cluster.UntilServedAsync(4);
+        Assert.Equal(0, facts.Devices[0].Failures + facts.Devices[0].TimeOuts);
+    }
+
+    [Fact]
+    public async Task A_second_ledger_node_with_a_file_of_its_own_ends_with_the_reason_and_what_to_do()
+    {
+        await using var cluster = await RunningCluster.StartAsync(1);
+        var (code, _, error) = await EfedllmProcess.RunAsync("join", "--role", "ledger", "--seed", cluster.Report.Seed, "--data", TestHome.NewFolder("second-ledger"));
+        Assert.Equal(1, code);
+        Assert.Contains(cluster.Report.Seed, error, StringComparison.Ordinal);
+        Assert.Contains("--ledger-db", error, StringComparison.Ordinal);
+        await cluster.AskAsync();
+        await cluster.UntilLedgerAsync(facts => facts.Devices is [{ Sessions: 1 }]);
+    }
+
+    private static async Task<long> WaitingAsync(string outbox)
+    {
+        await using var connection = new SqliteConnection($"Data Source={outbox};Mode=ReadOnly;Pooling=false");
+        await connection.OpenAsync();
+        await using var command = connection.CreateCommand();
+        command.CommandText = "SELECT count(*) FROM report";
+        return (long)(await command.ExecuteScalarAsync())!;
+    }
+}
