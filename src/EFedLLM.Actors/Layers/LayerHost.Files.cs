@@ -55,18 +55,10 @@ internal sealed partial class LayerHost
         {
             try
             {
-                for (var unit = key.Range.First; source is FactoredModel model && unit < key.Range.End; unit++)
+                if (source is FactoredModel model && FindDamage(model, key.Range, store) is { } damage)
                 {
-                    try
-                    {
-                        model.Verify(unit);
-                    }
-                    catch (Exception e) when (store is not null && e is InvalidDataException or FileNotFoundException)
-                    {
-                        store.Discard(model.Manifest.Files[unit].Sha256);
-                        self.Tell(new FileDamaged(key.Model, key.Range, e), ActorRefs.NoSender);
-                        return;
-                    }
+                    self.Tell(new FileDamaged(key.Model, key.Range, damage), ActorRefs.NoSender);
+                    return;
                 }
 
                 store?.Touch(source is FactoredModel touched ? touched.Manifest.Files.Skip(key.Range.First).Take(key.Range.Count).Select(file => file.Sha256) : []);
@@ -77,6 +69,26 @@ internal sealed partial class LayerHost
                 self.Tell(new RangeNotLoaded(key.Model, key.Range, e), ActorRefs.NoSender);
             }
         }));
+    }
+
+    /// <summary>Checks the files of a range. Without a store, the first that is damaged throws; with one, all that are damaged are given up, and the last problem is returned.</summary>
+    private static Exception? FindDamage(FactoredModel model, LayerRange range, BlobStore? store)
+    {
+        Exception? damage = null;
+        for (var unit = range.First; unit < range.End; unit++)
+        {
+            try
+            {
+                model.Verify(unit);
+            }
+            catch (Exception e) when (store is not null && e is (InvalidDataException or FileNotFoundException))
+            {
+                store.Discard(model.Manifest.Files[unit].Sha256);
+                damage = e;
+            }
+        }
+
+        return damage;
     }
 
     private void FetchAgain((ModelId Model, LayerRange Range) key, Exception error)
@@ -134,7 +146,7 @@ internal sealed partial class LayerHost
         var what = fault.Unit < 0 ? "the manifest" : $"the file of unit {fault.Unit}";
         _log.Warning(
             "Device {0} ({1}) gave something else for {2} of model {3}: what came does not have its SHA-256. It is not asked for that any more; the ledger is told.",
-            fault.Peer, fault.Name, what, fault.Model.Short);
+            fault.Peer.Short, fault.Name, what, fault.Model.Short);
         var unit = Math.Max(fault.Unit, 0);
         _settings.Report?.Invoke(new WorkReport(fault.Peer, SessionId.New(), fault.Model, new LayerRange(unit, unit + 1), WorkOutcome.Corrupt, 0));
     }
