@@ -38,7 +38,8 @@ public class JoinTests
         }
 
         await using var cluster = await RunningCluster.StartAsync(1, more: ["--cert", here]);
-        await using var device = EfedllmProcess.Start(null, "join", "--seed", cluster.Report.Seed, "--cert", there, "--data", TestHome.NewFolder("there"));
+        await using var device = EfedllmProcess.Start(
+            TestHome.Empty(), "join", "--seed", cluster.Report.Seed, "--cert", there, "--data", TestHome.NewFolder("there"));
         var facts = await cluster.UntilAsync(facts => IsSettled(facts, 2));
         Assert.All(facts.Members, member => Assert.StartsWith("akka.ssl.tcp://", member.Address, StringComparison.Ordinal));
         Assert.Equal("The capital of France is Paris.", (await cluster.AskAsync()).Text);

@@ -1,4 +1,5 @@
 using Akka.Actor;
+using EFedLLM.Actors.Blobs;
 using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Transformer.Checkpoints;
@@ -17,6 +18,12 @@ public sealed record DeviceSettings
     /// <summary>The models it can load from: folders of factored models, or of checkpoints, which it computes in float32. One that cannot be opened is logged and left out.</summary>
     public required IReadOnlyList<string> ModelFolders { get; init; }
 
+    /// <summary>Gives its files to others and fetches those that it lacks; null for a device that does neither.</summary>
+    public DeviceBlobs? Blobs { get; init; }
+
+    /// <summary>Takes what the ledger is to be told of peers that give false files; or null. Asked on the device's thread: it must not wait.</summary>
+    public Action<WorkReport>? Report { get; init; }
+
     /// <summary>What it gives and bears.</summary>
     public required NodeLimits Limits { get; init; }
 
@@ -28,6 +35,12 @@ public sealed record DeviceSettings
 
     /// <summary>How long the sessions of a range that is given up may go on before they are ended. A higher value lets more answers finish; a lower one follows a new plan sooner.</summary>
     public TimeSpan DrainGrace { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Called when a gateway asks the device to leave: whoever runs it ends its actor system in order. Null is a device that cannot be asked.</summary>
+    public Action? LeaveAsked { get; init; }
+
+    /// <summary>Told what a device that leaves waits for, for people; on any thread.</summary>
+    public Action<string>? LeaveTold { get; init; }
 
     /// <summary>Opens a folder of <see cref="ModelFolders"/>.</summary>
     internal Func<string, IModelSource> OpenModel { get; init; } = ModelFolder.Open;

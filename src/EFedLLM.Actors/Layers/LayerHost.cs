@@ -1,16 +1,15 @@
 using System.Collections.Immutable;
-using Akka;
 using Akka.Actor;
 using Akka.Event;
+using EFedLLM.Actors.Blobs;
 using EFedLLM.Actors.Pipeline;
 using EFedLLM.Actors.Protocol;
-using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Checkpoints;
 
 namespace EFedLLM.Actors.Layers;
 
 /// <summary>A device: holds the ranges that the plans assign to it, one <see cref="LayerShard"/> each, and announces what it has.</summary>
-internal sealed class LayerHost : ReceiveActor, IWithTimers
+internal sealed partial class LayerHost : ReceiveActor, IWithTimers
 {
     /// <summary>Its name under <c>/user</c>.</summary>
     public const string ActorName = "layers";
@@ -27,12 +26,11 @@ internal sealed class LayerHost : ReceiveActor, IWithTimers
     private readonly long _weightMemory;
     private readonly Dictionary<(ModelId Model, LayerRange Range), Entry> _entries = [];
     private readonly HashSet<(ModelId Model, LayerRange Range, long Version)> _given = [];
-    private Dictionary<ModelId, IModelSource> _sources = [];
+    private readonly RangeFetches? _fetches;
+    private ModelLibrary? _library;
     private ClusterView _view;
-    private IActorRef? _leaver;
     private double _bytesPerSecond;
     private long _revision;
-    private bool _isLeaving;
 
     /// <summary>A device that holds nothing yet.</summary>
     /// <param name="settings">What it starts with.</param>
@@ -47,18 +45,36 @@ internal sealed class LayerHost : ReceiveActor, IWithTimers
         _budget = settings.Cache ?? new CacheBudget((long)(limits.DeviceMemoryBytes * limits.CacheShare));
         _weightMemory = limits.DeviceMemoryBytes - _budget.Total;
         _view = ClusterView.Empty(node);
+        if (settings.Blobs is { } blobs)
+        {
+            _fetches = RangeFetches.Of(blobs, Self);
+            ReceiveFiles(blobs.Fetcher);
+        }
 
         Receive<ClusterView>(view =>
         {
             _view = view;
+            settings.Blobs?.Fetcher.Follow(BlobPeer.Of(view, settings.DeviceId, settings.Blobs.Tls));
             Follow();
+            GoOnLeaving();
         });
         Receive<DeviceReady>(Ready);
         Receive<RangeLoaded>(Serve);
+        Receive<FileDamaged>(message => FetchAgain((message.Model, message.Range), message.Error));
         Receive<RangeNotLoaded>(message =>
         {
-            _log.Error(message.Error, "Loading {0} of model {1} failed; it is tried again with the next plan.", message.Range, message.Model.Short);
+            if (message.Error is OperationCanceledException)
+            {
+                // The plan may have come back to it meanwhile.
+                _given.RemoveWhere(given => (given.Model, given.Range) == (message.Model, message.Range));
+            }
+            else
+            {
+                _log.Error(message.Error, "Loading {0} of model {1} failed; it is tried again with the next plan.", message.Range, message.Model.Short);
+            }
+
             _entries.Remove((message.Model, message.Range));
+            EndFetch((message.Model, message.Range));
             Follow();
         });
         Receive<ShardDrained>(message => End(message.Shard));
@@ -76,7 +92,7 @@ internal sealed class LayerHost : ReceiveActor, IWithTimers
             _entries.Remove((message.Model, message.Range));
             Follow();
         });
-        Receive<LeaveDevice>(_ => Leave());
+        ReceiveLeaving();
     }
 
     /// <inheritdoc/>
@@ -91,8 +107,8 @@ internal sealed class LayerHost : ReceiveActor, IWithTimers
         var (self, settings, log, worker) = (Self, _settings, _log, _worker);
         _loader.TryEnqueue(new ComputeJob(_ =>
         {
-            var sources = OpenSources(settings, log);
-            worker.TryEnqueue(new ComputeJob(team => self.Tell(new DeviceReady(sources, Measure(sources, team, settings, log)), ActorRefs.NoSender)));
+            var library = ModelLibrary.Open(settings, log);
+            worker.TryEnqueue(new ComputeJob(team => self.Tell(new DeviceReady(library, Measure(team, log)), ActorRefs.NoSender)));
         }));
     }
 
@@ -100,43 +116,16 @@ internal sealed class LayerHost : ReceiveActor, IWithTimers
     protected override void PostStop()
     {
         // The models go last: behind everything that computes or loads from them.
-        var (loader, sources) = (_loader, _sources.Values);
-        _worker.End(() => loader.End(() =>
-        {
-            foreach (var source in sources)
-            {
-                source.Dispose();
-            }
-        }));
+        _fetches?.Dispose();
+        var (loader, library) = (_loader, _library);
+        _worker.End(() => loader.End(() => library?.Dispose()));
     }
 
-    private static ImmutableArray<IModelSource> OpenSources(DeviceSettings settings, ILoggingAdapter log)
-    {
-        var sources = new Dictionary<ModelId, IModelSource>();
-        foreach (var folder in settings.ModelFolders)
-        {
-            try
-            {
-                var source = settings.OpenModel(folder);
-                if (!sources.TryAdd(source.Id, source))
-                {
-                    source.Dispose();
-                }
-            }
-            catch (Exception e)
-            {
-                log.Error(e, "The model in {0} cannot be used.", folder);
-            }
-        }
-
-        return [.. sources.Values];
-    }
-
-    private static double Measure(ImmutableArray<IModelSource> sources, Transformer.Kernels.ComputeTeam team, DeviceSettings settings, ILoggingAdapter log)
+    private static double Measure(Transformer.Kernels.ComputeTeam team, ILoggingAdapter log)
     {
         try
         {
-            return sources.FirstOrDefault(source => source.UnitBytes(1) <= settings.Limits.DeviceMemoryBytes) is { } source ? SpeedProbe.Measure(source, team) : 0;
+            return SpeedProbe.Measure(team);
         }
         catch (Exception e)
         {
@@ -147,9 +136,9 @@ internal sealed class LayerHost : ReceiveActor, IWithTimers
 
     private void Ready(DeviceReady message)
     {
-        _sources = message.Sources.ToDictionary(source => source.Id);
+        _library = message.Library;
         _bytesPerSecond = message.BytesPerSecond;
-        _log.Info("Device {0} has {1} models and reads {2:F1} GB/s of weights.", _settings.DeviceId.Short, _sources.Count, _bytesPerSecond / 1e9);
+        _log.Info("Device {0} has {1} models and reads {2:F1} GB/s of weights.", _settings.DeviceId.Short, _library.Count, _bytesPerSecond / 1e9);
         _settings.View.Tell(new SubscribeView(Self));
         Announce();
         Follow();
@@ -157,7 +146,7 @@ internal sealed class LayerHost : ReceiveActor, IWithTimers
 
     private void Follow()
     {
-        if (_isLeaving || _sources.Count == 0)
+        if (_isLeaving || _library is null)
         {
             return;
         }
@@ -165,9 +154,16 @@ internal sealed class LayerHost : ReceiveActor, IWithTimers
         var wanted = new List<(WantedRange Range, long Version)>();
         foreach (var plan in _view.Plans)
         {
-            if (_sources.TryGetValue(plan.Model, out var source)
-                && plan.Assignments.FirstOrDefault(assignment => assignment.Device == _settings.DeviceId) is { } assignment
-                && assignment.Range.IsValid(source.Shape.Layers))
+            if (plan.Assignments.FirstOrDefault(assignment => assignment.Device == _settings.DeviceId) is not { } assignment)
+            {
+                continue;
+            }
+
+            if (_library.Find(plan.Model) is not { } source)
+            {
+                _fetches?.Manifest(plan.Model);
+            }
+            else if (assignment.Range.IsValid(source.Shape.Layers))
             {
                 wanted.Add((new WantedRange(plan.Model, assignment.Range, Bytes(source, assignment.Range)), plan.Version));
             }
@@ -175,6 +171,7 @@ internal sealed class LayerHost : ReceiveActor, IWithTimers
 
         var versions = wanted.ToDictionary(want => (want.Range.Model, want.Range.Range), want => want.Version);
         _given.RemoveWhere(given => !versions.TryGetValue((given.Model, given.Range), out var version) || version != given.Version);
+        _fetches?.KeepOnly(versions.ContainsKey);
         var holdings = _entries.Select(entry => new Holding(entry.Key.Model, entry.Key.Range, entry.Value.Bytes, entry.Value.State)).ToArray();
         var actions = HoldingPlanner.Decide(
             holdings, [.. wanted.Select(want => want.Range)], _view.Plans.Select(plan => plan.Model).ToHashSet(), _weightMemory, IsNeeded);
@@ -200,28 +197,6 @@ internal sealed class LayerHost : ReceiveActor, IWithTimers
                     break;
             }
         }
-    }
-
-    private void Load((ModelId Model, LayerRange Range) key, long bytes)
-    {
-        var (self, source) = (Self, _sources[key.Model]);
-        _entries[key] = new Entry(bytes);
-        _loader.TryEnqueue(new ComputeJob(_ =>
-        {
-            try
-            {
-                for (var unit = key.Range.First; source is FactoredModel model && unit < key.Range.End; unit++)
-                {
-                    model.Verify(unit);
-                }
-
-                self.Tell(new RangeLoaded(key.Model, TransformerShard.Load(source, key.Range)), ActorRefs.NoSender);
-            }
-            catch (Exception e)
-            {
-                self.Tell(new RangeNotLoaded(key.Model, key.Range, e), ActorRefs.NoSender);
-            }
-        }));
     }
 
     private void Serve(RangeLoaded message)
@@ -295,28 +270,6 @@ internal sealed class LayerHost : ReceiveActor, IWithTimers
 
     private static bool IsDead(IActorRef shard) => Context.Child(shard.Path.Name).IsNobody();
 
-    private void Leave()
-    {
-        _isLeaving = true;
-        _leaver = Sender;
-        foreach (var (key, entry) in _entries.Where(entry => entry.Value.State == HoldingState.Serving).ToArray())
-        {
-            Drain(key);
-        }
-
-        Announce();
-        SayLeft();
-    }
-
-    private void SayLeft()
-    {
-        if (_leaver is not null && _entries.Values.All(entry => entry.State is HoldingState.Ending or HoldingState.Loading))
-        {
-            _leaver.Tell(Done.Instance);
-            _leaver = null;
-        }
-    }
-
     private bool IsNeeded(Holding holding)
     {
         if (_view.Models.FirstOrDefault(model => model.Model == holding.Model) is not { } model)
@@ -324,8 +277,12 @@ internal sealed class LayerHost : ReceiveActor, IWithTimers
             return false;
         }
 
-        var without = Announcement(key => key != (holding.Model, holding.Range));
-        return RoutePlanner.Plan(With(Announcement(_ => true)), model).Route is not null && RoutePlanner.Plan(With(without), model).Route is null;
+        // What a device that leaves still serves is no cover, unless there is no other.
+        var leaving = _view.Devices.Where(device => device.Leaving).Select(device => device.Device).ToHashSet();
+        var (with, without) = (With(Announcement(_ => true)), With(Announcement(key => key != (holding.Model, holding.Range))));
+        return IsNeeded([]) || (leaving.Count > 0 && IsNeeded(leaving));
+
+        bool IsNeeded(HashSet<DeviceId> avoid) => RoutePlanner.Plan(with, model, avoid).Route is not null && RoutePlanner.Plan(without, model, avoid).Route is null;
     }
 
     private ClusterView With(DeviceAnnouncement own) => _view with
@@ -346,12 +303,13 @@ internal sealed class LayerHost : ReceiveActor, IWithTimers
         Self,
         _settings.Limits.DeviceMemoryBytes,
         _bytesPerSecond,
-        [.. _sources.Keys.OrderBy(model => model.Value, StringComparer.Ordinal)],
+        _library?.Complete ?? [],
         [.. _entries.Where(entry => entry.Value.State == HoldingState.Serving && includes(entry.Key))
             .Select(entry => new LoadedRange(entry.Key.Model, entry.Key.Range, entry.Value.Shard!, entry.Value.WeightBytes))
             .OrderBy(range => range.Model.Value, StringComparer.Ordinal).ThenBy(range => range.Range.First).ThenBy(range => range.Range.End)],
         _isLeaving,
-        _revision);
+        _revision,
+        _settings.Blobs is { } blobs ? new BlobOffer(blobs.Port, _library?.Held ?? [], _fetches!.Progress) : null);
 
     private static long Bytes(IModelSource source, LayerRange range)
     {
@@ -373,5 +331,7 @@ internal sealed class LayerHost : ReceiveActor, IWithTimers
         public IActorRef? Shard { get; set; }
 
         public long WeightBytes { get; set; }
+
+        public int Damages { get; set; }
     }
 }

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Akka.Actor;
 using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Checkpoints;
@@ -6,9 +5,9 @@ using EFedLLM.Transformer.Checkpoints;
 namespace EFedLLM.Actors.Layers;
 
 /// <summary>To the host: the folders are opened and the speed is measured.</summary>
-/// <param name="Sources">The models.</param>
-/// <param name="BytesPerSecond">The speed; 0 without a model.</param>
-internal sealed record DeviceReady(ImmutableArray<IModelSource> Sources, double BytesPerSecond) : INoSerializationVerificationNeeded;
+/// <param name="Library">The models.</param>
+/// <param name="BytesPerSecond">The speed; 0 when it cannot be measured.</param>
+internal sealed record DeviceReady(ModelLibrary Library, double BytesPerSecond) : INoSerializationVerificationNeeded;
 
 /// <summary>To the host: a range is loaded.</summary>
 /// <param name="Model">The model.</param>
@@ -21,6 +20,35 @@ internal sealed record RangeLoaded(ModelId Model, TransformerShard Shard) : INoS
 /// <param name="Error">Why.</param>
 internal sealed record RangeNotLoaded(ModelId Model, LayerRange Range, Exception Error) : INoSerializationVerificationNeeded;
 
+/// <summary>To the host: a file of a range is damaged, and not there any more.</summary>
+/// <param name="Model">The model.</param>
+/// <param name="Range">The range.</param>
+/// <param name="Error">What is wrong with it.</param>
+internal sealed record FileDamaged(ModelId Model, LayerRange Range, Exception Error) : INoSerializationVerificationNeeded;
+
+/// <summary>To the host: the files of a range are there.</summary>
+/// <param name="Model">The model.</param>
+/// <param name="Range">The range.</param>
+/// <param name="Bytes">Bytes of those that were not.</param>
+/// <param name="Before">Bytes of them that were there from a fetch that had not come to its end.</param>
+internal sealed record RangeFetched(ModelId Model, LayerRange Range, long Bytes, long Before) : INoSerializationVerificationNeeded;
+
+/// <summary>To the host: a model's manifest is there.</summary>
+/// <param name="Model">The model.</param>
+internal sealed record ManifestFetched(ModelId Model) : INoSerializationVerificationNeeded;
+
+/// <summary>To the host: a model's manifest cannot be fetched.</summary>
+/// <param name="Model">The model.</param>
+/// <param name="Error">Why.</param>
+internal sealed record ManifestNotFetched(ModelId Model, Exception Error) : INoSerializationVerificationNeeded;
+
+/// <summary>Host to itself: others want to know how far it is.</summary>
+internal sealed record TellProgress : INoSerializationVerificationNeeded
+{
+    /// <summary>The one there is.</summary>
+    public static TellProgress Instance { get; } = new();
+}
+
 /// <summary>To the host: a range is gone from memory.</summary>
 /// <param name="Model">The model.</param>
 /// <param name="Range">The range.</param>
@@ -31,7 +59,14 @@ internal sealed record RangeReleased(ModelId Model, LayerRange Range) : INoSeria
 /// <param name="Range">The range.</param>
 internal sealed record GraceOver(ModelId Model, LayerRange Range) : INoSerializationVerificationNeeded;
 
-/// <summary>To the host: the device leaves. Answered by <see cref="Akka.Done"/> when its last session is closed.</summary>
+/// <summary>Host to itself: the others had their time to take over.</summary>
+internal sealed record DrainTimeOver : INoSerializationVerificationNeeded
+{
+    /// <summary>The one there is.</summary>
+    public static DrainTimeOver Instance { get; } = new();
+}
+
+/// <summary>To the host: the device leaves. Answered by <see cref="Akka.Done"/> when the others hold what it held and its last session is closed.</summary>
 internal sealed record LeaveDevice : INoSerializationVerificationNeeded
 {
     /// <summary>The one there is.</summary>

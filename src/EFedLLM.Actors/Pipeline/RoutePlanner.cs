@@ -7,9 +7,12 @@ namespace EFedLLM.Actors.Pipeline;
 /// <summary>Finds the shards a session goes through. A pure function: every node that sees the same facts finds the same route.</summary>
 public static class RoutePlanner
 {
+    /// <summary>A device that leaves still serves, but any number of ranges that nobody planned is better than one of its.</summary>
+    private const int LeavingCost = ProtocolLimits.Hops;
+
     /// <summary>
-    /// The best route through ranges that reachable devices serve: fewest ranges that the plan does not want, then fewest hops, then
-    /// the lowest device ids. A loaded range is used whole or not at all.
+    /// The best route through ranges that reachable devices serve: fewest devices that leave, then fewest ranges that the plan does not
+    /// want, then fewest hops, then the lowest device ids. A loaded range is used whole or not at all.
     /// </summary>
     /// <param name="view">The cluster.</param>
     /// <param name="model">The model.</param>
@@ -40,11 +43,11 @@ public static class RoutePlanner
         best[units] = new Way(0, 0, 0, null, null);
         for (var unit = units - 1; unit >= 0; unit--)
         {
-            foreach (var (hop, isPlanned, isKept) in offers[unit])
+            foreach (var (hop, cost, isKept) in offers[unit])
             {
                 if (best[hop.Range.End] is { } rest)
                 {
-                    var way = new Way(rest.New + (isKept ? 0 : hop.Range.Count), rest.Strangers + (isPlanned ? 0 : 1), rest.Hops + 1, hop, rest);
+                    var way = new Way(rest.New + (isKept ? 0 : hop.Range.Count), rest.Strangers + cost, rest.Hops + 1, hop, rest);
                     best[unit] = best[unit] is { } other && other.IsAtLeastAsGoodAs(way) ? other : way;
                 }
             }
@@ -76,14 +79,14 @@ public static class RoutePlanner
 
         foreach (var hop in kept)
         {
-            offers[hop.Range.First].Add(new Offer(hop, planned.Contains((hop.Device, hop.Range)), true));
+            offers[hop.Range.First].Add(new Offer(hop, planned.Contains((hop.Device, hop.Range)) ? 0 : 1, true));
         }
 
         var reachable = view.Members.Where(member => view.IsReachable(member.Address)).Select(member => member.Address).ToHashSet();
         var caches = kept.Select(hop => hop.Shard).ToHashSet();
         foreach (var device in view.Devices.OrderBy(device => device.Device.Value, StringComparer.Ordinal))
         {
-            if (device.Leaving || !reachable.Contains(device.Node))
+            if (!reachable.Contains(device.Node))
             {
                 continue;
             }
@@ -93,7 +96,7 @@ public static class RoutePlanner
                 var hop = new Hop(device.Device, loaded.Range, loaded.Shard);
                 if (!caches.Contains(loaded.Shard) && may(hop))
                 {
-                    offers[loaded.Range.First].Add(new Offer(hop, planned.Contains((device.Device, loaded.Range)), false));
+                    offers[loaded.Range.First].Add(new Offer(hop, device.Leaving ? LeavingCost : planned.Contains((device.Device, loaded.Range)) ? 0 : 1, false));
                 }
             }
         }
@@ -145,7 +148,7 @@ public static class RoutePlanner
         return missing;
     }
 
-    private readonly record struct Offer(Hop Hop, bool IsPlanned, bool IsKept);
+    private readonly record struct Offer(Hop Hop, int Cost, bool IsKept);
 
     private sealed record Way(int New, int Strangers, int Hops, Hop? Hop, Way? Rest)
     {

@@ -7,7 +7,7 @@ namespace EFedLLM.Actors.Placement;
 /// <param name="Device">The device.</param>
 /// <param name="WeightBytes">Memory for this model's weights: without the share for caches, and without what other models' plans use.</param>
 /// <param name="BytesPerSecond">Measured speed; one that is not positive counts as the slowest of the others.</param>
-/// <param name="HasFiles">Whether it has the model's files: others cannot load anything of it.</param>
+/// <param name="HasFiles">Whether it has the model's files or fetches what it lacks: others cannot load anything of it.</param>
 /// <param name="Loaded">The range of the model that it serves now, or null.</param>
 /// <param name="Leaving">Whether it is draining, so that it gets nothing.</param>
 public sealed record PlacementDevice(DeviceId Device, long WeightBytes, double BytesPerSecond, bool HasFiles, LayerRange? Loaded, bool Leaving);

@@ -24,7 +24,7 @@ internal static class PlacementRound
                 device.Device,
                 left[device.Device],
                 device.BytesPerSecond,
-                device.Models.Contains(model.Model),
+                device.Models.Contains(model.Model) || device.Blobs is not null,
                 device.Loaded.Where(loaded => loaded.Model == model.Model).Select(loaded => (LayerRange?)loaded.Range).FirstOrDefault(),
                 device.Leaving)).ToList();
             var plan = PlacementPlanner.Plan(model, devices, before);

@@ -18,10 +18,11 @@ public sealed record LoadedRange(ModelId Model, LayerRange Range, IActorRef Shar
 /// <param name="Host">Its layer host actor.</param>
 /// <param name="MemoryBytes">Memory it gives to weights and caches.</param>
 /// <param name="BytesPerSecond">Measured speed: bytes of weights it reads through its kernels per second.</param>
-/// <param name="Models">Models whose files it has.</param>
+/// <param name="Models">Models all of whose files it has.</param>
 /// <param name="Loaded">Ranges it serves now.</param>
 /// <param name="Leaving">Whether it is draining.</param>
 /// <param name="Revision">Grows with each announcement of the device; starts at its start time, so it survives restarts.</param>
+/// <param name="Blobs">What it gives and fetches of model files, or null for a device that does neither.</param>
 public sealed record DeviceAnnouncement(
     DeviceId Device,
     string Name,
@@ -32,13 +33,14 @@ public sealed record DeviceAnnouncement(
     ImmutableArray<ModelId> Models,
     ImmutableArray<LoadedRange> Loaded,
     bool Leaving,
-    long Revision) : IEvent
+    long Revision,
+    BlobOffer? Blobs = null) : IEvent
 {
     /// <inheritdoc/>
     public bool Equals(DeviceAnnouncement? other) => other is not null && Device == other.Device && Name == other.Name && Node.Equals(other.Node)
         && Host.Equals(other.Host) && MemoryBytes == other.MemoryBytes && BytesPerSecond.Equals(other.BytesPerSecond)
         && Models.AsSpan().SequenceEqual(other.Models.AsSpan()) && Loaded.AsSpan().SequenceEqual(other.Loaded.AsSpan())
-        && Leaving == other.Leaving && Revision == other.Revision;
+        && Leaving == other.Leaving && Revision == other.Revision && Blobs == other.Blobs;
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Device, Revision);

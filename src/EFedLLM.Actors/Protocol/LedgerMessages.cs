@@ -14,6 +14,9 @@ public enum WorkOutcome
 
     /// <summary>It answered that it failed, or answered nonsense.</summary>
     Failed = 3,
+
+    /// <summary>It gave a file that is not the one it was asked for.</summary>
+    Corrupt = 4,
 }
 
 /// <summary>To the ledger: what a device did. Answered by <see cref="WorkRecorded"/> once it is on disk.</summary>
@@ -44,7 +47,7 @@ public sealed record GetDeviceRecord(DeviceId Device) : IQuery;
 /// <param name="Tokens">Positions it computed in them.</param>
 /// <param name="LayerTokens">Positions times units: the work, from which rewards are computed.</param>
 /// <param name="TimeOuts">Sessions it lost by not answering.</param>
-/// <param name="Failures">Sessions it lost by failing.</param>
+/// <param name="Failures">Sessions it lost by failing, and files it gave that were others.</param>
 /// <param name="Reward">Credit earned.</param>
 /// <param name="Penalty">Credit lost.</param>
 /// <param name="Recent">The latest entries, newest first, at most 50.</param>

@@ -41,7 +41,7 @@ internal sealed record ReputationState : ILedgerStored
     /// <summary>Sessions lost by silence.</summary>
     public long TimeOuts { get; init; }
 
-    /// <summary>Sessions lost by failing.</summary>
+    /// <summary>Sessions lost by failing, and files given that were others.</summary>
     public long Failures { get; init; }
 
     /// <summary>Credit earned.</summary>
@@ -80,7 +80,7 @@ internal sealed record ReputationState : ILedgerStored
             Tokens = Tokens + (served ? entry.Tokens : 0),
             LayerTokens = LayerTokens + (served ? WorkRules.LayerTokens(entry.Range, entry.Tokens) : 0),
             TimeOuts = TimeOuts + (entry.Outcome == WorkOutcome.TimedOut ? 1 : 0),
-            Failures = Failures + (entry.Outcome == WorkOutcome.Failed ? 1 : 0),
+            Failures = Failures + (entry.Outcome is WorkOutcome.Failed or WorkOutcome.Corrupt ? 1 : 0),
             Reward = Reward + entry.Reward,
             Penalty = Penalty + entry.Penalty,
             Recent = [new LedgerEntry(entry.Session, entry.Outcome, entry.Tokens, entry.Range, entry.At), .. Recent.Take(LedgerCodecs.RecentEntries - 1)],

@@ -12,7 +12,7 @@ internal static class WorkRules
     /// <summary>Credit lost by a session that ended because the device did not answer: it may be the network's fault.</summary>
     public const double TimeOutPenalty = 1;
 
-    /// <summary>Credit lost by a session that ended because the device failed or answered nonsense.</summary>
+    /// <summary>Credit lost by a session that ended because the device failed or answered nonsense, and by a file that was not the one asked for.</summary>
     public const double FailurePenalty = 4;
 
     /// <summary>How long ago work may be: a ledger may have been away, but not for longer.</summary>
@@ -41,7 +41,7 @@ internal static class WorkRules
             report.Tokens,
             (report.At > now ? now : report.At < earliest ? earliest : report.At).ToUniversalTime(),
             report.Outcome == WorkOutcome.Served ? LayerTokens(report.Range, report.Tokens) * RewardPerLayerToken : 0,
-            report.Outcome switch { WorkOutcome.TimedOut => TimeOutPenalty, WorkOutcome.Failed => FailurePenalty, _ => 0 });
+            report.Outcome switch { WorkOutcome.TimedOut => TimeOutPenalty, WorkOutcome.Failed or WorkOutcome.Corrupt => FailurePenalty, _ => 0 });
     }
 
     /// <summary>The work of computing positions through a range.</summary>

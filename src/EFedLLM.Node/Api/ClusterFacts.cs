@@ -29,8 +29,18 @@ internal sealed record MemberFacts(string Address, IReadOnlyList<string> Roles, 
 /// <param name="BytesPerSecond">Measured speed; 0 until measured.</param>
 /// <param name="Leaving">Whether it drains.</param>
 /// <param name="Shards">What it serves.</param>
+/// <param name="Fetching">The files it fetches, or null when it fetches none.</param>
 internal sealed record DeviceFacts(
-    string Id, string Name, string Address, long MemoryBytes, double BytesPerSecond, bool Leaving, IReadOnlyList<ShardFacts> Shards);
+    string Id, string Name, string Address, long MemoryBytes, double BytesPerSecond, bool Leaving, IReadOnlyList<ShardFacts> Shards, IReadOnlyList<FetchFacts>? Fetching = null);
+
+/// <summary>One range of layers whose files a device fetches from others.</summary>
+/// <param name="Model">The model's name, or its id where the name is not known.</param>
+/// <param name="First">First unit.</param>
+/// <param name="End">One past the last unit.</param>
+/// <param name="Units">The units in words.</param>
+/// <param name="DoneBytes">Bytes that are there.</param>
+/// <param name="TotalBytes">Bytes of all its files; 0 while that is not known.</param>
+internal sealed record FetchFacts(string Model, int First, int End, string Units, long DoneBytes, long TotalBytes);
 
 /// <summary>One range of layers that a device serves.</summary>
 /// <param name="Model">The model's name, or its id where the name is not known.</param>

@@ -25,12 +25,23 @@ internal static class ClusterFactsBuilder
 
     private static DeviceFacts Device(DeviceAnnouncement device, ClusterView view, IReadOnlyDictionary<ModelId, ModelManifest> manifests) => new(
         device.Device.Value, device.Name, device.Node.ToString(), device.MemoryBytes, device.BytesPerSecond, device.Leaving,
-        [.. device.Loaded.OrderBy(loaded => loaded.Range.First).Select(loaded => Shard(loaded, view, manifests))]);
+        [.. device.Loaded.OrderBy(loaded => loaded.Range.First).Select(loaded => Shard(loaded, view, manifests))],
+        device.Blobs is { Fetching.IsEmpty: false } blobs ? [.. blobs.Fetching.Select(fetching => Fetch(fetching, view))] : null);
+
+    private static FetchFacts Fetch(FetchingRange fetching, ClusterView view)
+    {
+        var served = view.Models.FirstOrDefault(model => model.Model == fetching.Model);
+        return new FetchFacts(
+            served?.Name ?? fetching.Model.Value, fetching.Range.First, fetching.Range.End, Units(fetching.Range, served), fetching.DoneBytes, fetching.TotalBytes);
+    }
+
+    private static string Units(LayerRange range, ServedModel? served)
+        => served is not null && range.IsValid(served.Layers) ? range.Describe(served.Layers) : range.ToString();
 
     private static ShardFacts Shard(LoadedRange loaded, ClusterView view, IReadOnlyDictionary<ModelId, ModelManifest> manifests)
     {
         var served = view.Models.FirstOrDefault(model => model.Model == loaded.Model);
-        var units = served is not null && loaded.Range.IsValid(served.Layers) ? loaded.Range.Describe(served.Layers) : loaded.Range.ToString();
+        var units = Units(loaded.Range, served);
         // A range is a device's claim: a manifest is asked only where the claim is possible.
         if (!manifests.TryGetValue(loaded.Model, out var manifest) || !loaded.Range.IsValid(manifest.Shape.Layers))
         {

@@ -13,4 +13,11 @@ internal interface IClusterApi
     /// <summary>One device of the ledger, by its id or the beginning of it; null where the ledger knows none.</summary>
     /// <exception cref="TimeoutException">The ledger does not answer.</exception>
     Task<LedgerDevice?> ReadLedgerAsync(string device, CancellationToken cancellation);
+
+    /// <summary>Asks a device to leave the cluster; null where there is no such device.</summary>
+    /// <param name="device">Its id.</param>
+    /// <param name="cancellation">Gives up; the device leaves all the same.</param>
+    /// <exception cref="TimeoutException">The device does not answer.</exception>
+    /// <exception cref="InvalidOperationException">It refuses; the message says why.</exception>
+    Task<LeaveFacts?> LeaveAsync(string device, CancellationToken cancellation);
 }

@@ -16,6 +16,7 @@ internal static class LedgerFactsBuilder
     {
         WorkOutcome.Served => "served",
         WorkOutcome.TimedOut => "timedOut",
+        WorkOutcome.Corrupt => "corrupt",
         _ => "failed",
     };
 }

@@ -80,6 +80,10 @@ internal sealed class GatewayHttpClient : IAnswerSource
     public Task<LedgerDevice> ReadLedgerAsync(string device, CancellationToken cancellation) =>
         GetAsync($"efedllm/v1/ledger/{Uri.EscapeDataString(device)}", ApiJson.Default.LedgerDevice, cancellation);
 
+    /// <summary>Asks a device to leave.</summary>
+    public Task<LeaveFacts> LeaveAsync(string device, CancellationToken cancellation) =>
+        AskAsync(new HttpRequestMessage(HttpMethod.Post, $"efedllm/v1/devices/{Uri.EscapeDataString(device)}/leave"), ApiJson.Default.LeaveFacts, cancellation);
+
     /// <summary>Makes an invite.</summary>
     public Task<InviteResult> InviteAsync(InviteRequest request, CancellationToken cancellation) =>
         AskAsync(Post("efedllm/v1/invites", request, ApiJson.Default.InviteRequest), ApiJson.Default.InviteResult, cancellation);

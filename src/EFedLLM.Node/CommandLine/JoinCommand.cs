@@ -23,7 +23,7 @@ internal sealed class JoinCommand : Command
     private readonly Option<string?> _name = new("--name") { Description = "A name for people. Default: the invite's, else this machine's.", HelpName = "text" };
     private readonly Option<string[]> _models = new("--model", "-m")
     {
-        Description = "A checkpoint folder or a factored model to have ready beside the bundled one and those compressed before; may be given several times.",
+        Description = "A checkpoint folder or a factored model that is here already, beside those compressed before; may be given several times. What is not here is fetched from the cluster.",
         HelpName = "folder",
     };
 
@@ -108,7 +108,9 @@ internal sealed class JoinCommand : Command
             ? $"device {device[..8]} is in the cluster at {node.Ready.Address}; waiting for layers"
             : $"{string.Join(" and ", roles)} {name} is in the cluster at {node.Ready.Address}");
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var telling = TellAsync(node, over.Token);
+        var telling = Task.WhenAll(TellAsync(node, over.Token), FetchBar.RunAsync(node.View, node.Ready.Device, over.Token));
+        node.Leaving.Told += Screen.Note;
+        using var started = cancellation.Register(() => Screen.Note("leaving; Ctrl-C again stops at once"));
         try
         {
             await node.RunAsync(cancellation, CancellationToken.None);

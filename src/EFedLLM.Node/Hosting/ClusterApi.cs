@@ -31,16 +31,30 @@ internal sealed class ClusterApi(ViewFeed view, IReadOnlyDictionary<ModelId, Mod
         return matching is [var only] ? LedgerFactsBuilder.Build(await RecordAsync(only, cancellation)) : null;
     }
 
+    /// <inheritdoc/>
+    public async Task<LeaveFacts?> LeaveAsync(string device, CancellationToken cancellation)
+    {
+        if (view.Latest.Devices.FirstOrDefault(known => known.Device.Value == device) is not { } leaving)
+        {
+            return null;
+        }
+
+        var answer = await AskAsync<LeaveAnswer>(leaving.Host, new LeaveCluster(leaving.Device), cancellation);
+        return answer.Refusal is null
+            ? new LeaveFacts(device, answer.Seconds)
+            : throw new InvalidOperationException($"Device {leaving.Name} does not leave: {answer.Refusal}");
+    }
+
     private async Task<IReadOnlyList<DeviceId>> DevicesAsync(CancellationToken cancellation) =>
-        (await AskAsync<LedgerDevices>(new ListLedgerDevices(), cancellation)).Devices;
+        (await AskAsync<LedgerDevices>(ledger, new ListLedgerDevices(), cancellation)).Devices;
 
-    private Task<DeviceRecord> RecordAsync(DeviceId device, CancellationToken cancellation) => AskAsync<DeviceRecord>(new GetDeviceRecord(device), cancellation);
+    private Task<DeviceRecord> RecordAsync(DeviceId device, CancellationToken cancellation) => AskAsync<DeviceRecord>(ledger, new GetDeviceRecord(device), cancellation);
 
-    private async Task<T> AskAsync<T>(object question, CancellationToken cancellation)
+    private static async Task<T> AskAsync<T>(IActorRef actor, object question, CancellationToken cancellation)
     {
         try
         {
-            return await ledger.Ask<T>(question, Patience, cancellation);
+            return await actor.Ask<T>(question, Patience, cancellation);
         }
         catch (AskTimeoutException error)
         {

@@ -1,4 +1,5 @@
 using Akka.Actor;
+using EFedLLM.Actors.Blobs;
 using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Gateway;
 using EFedLLM.Actors.Identity;
@@ -20,7 +21,9 @@ internal sealed class NodeParts : IAsyncDisposable
     private HttpHost? _http;
     private EnrolmentDesk? _desk;
     private EnrolmentHost? _enrolment;
-    private IActorRef? _reporter;
+    private BlobHost? _files;
+    private BlobFetcher? _fetcher;
+    private Lazy<Task<IActorRef>>? _reporter;
 
     private NodeParts()
     {
@@ -37,15 +40,16 @@ internal sealed class NodeParts : IAsyncDisposable
     /// <param name="options">What the node is and does.</param>
     /// <param name="view">Its view actor.</param>
     /// <param name="feed">The same for code outside actors.</param>
+    /// <param name="leave">How it is asked to leave.</param>
     /// <param name="log">Takes the log.</param>
     /// <param name="cancellation">Gives up waiting for the cluster.</param>
     public static async Task<NodeParts> StartAsync(
-        ActorSystem system, NodeOptions options, IActorRef view, ViewFeed feed, ILoggerProvider log, CancellationToken cancellation)
+        ActorSystem system, NodeOptions options, IActorRef view, ViewFeed feed, LeaveRequest leave, ILoggerProvider log, CancellationToken cancellation)
     {
         var parts = new NodeParts();
         try
         {
-            await parts.StartAllAsync(system, options, view, feed, log, cancellation);
+            await parts.StartAllAsync(system, options, view, feed, leave, log, cancellation);
             return parts;
         }
         catch
@@ -56,7 +60,13 @@ internal sealed class NodeParts : IAsyncDisposable
     }
 
     /// <summary>Waits until the ledger has the node's reports, but not longer than <paramref name="patience"/>.</summary>
-    public Task FlushAsync(TimeSpan patience) => _reporter?.FlushReportsAsync(patience) ?? Task.CompletedTask;
+    public async Task FlushAsync(TimeSpan patience)
+    {
+        if (_reporter is { IsValueCreated: true })
+        {
+            await (await _reporter.Value).FlushReportsAsync(patience);
+        }
+    }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -72,16 +82,27 @@ internal sealed class NodeParts : IAsyncDisposable
         }
 
         _desk?.Dispose();
+        if (_files is not null)
+        {
+            await _files.DisposeAsync();
+        }
+
+        _fetcher?.Dispose();
         _key?.Dispose();
     }
 
     private async Task StartAllAsync(
-        ActorSystem system, NodeOptions options, IActorRef view, ViewFeed feed, ILoggerProvider log, CancellationToken cancellation)
+        ActorSystem system, NodeOptions options, IActorRef view, ViewFeed feed, LeaveRequest leave, ILoggerProvider log, CancellationToken cancellation)
     {
         var limits = NodeLimits.Read(system.Settings.Config);
         var membership = await StartMembershipAsync(system, options, feed, log);
-        // Devices know nothing of the ledger: their work is reported by gateways.
+        // A device has nothing to report but false files, and those are rare; its work is reported by gateways.
         var ledger = options.Has(NodeRoles.Ledger) || options.Has(NodeRoles.Gateway) ? await system.StartLedgerAsync(cancellation) : ActorRefs.Nobody;
+        _reporter = new Lazy<Task<IActorRef>>(async () => await system.StartWorkReporterAsync(
+            ledger.IsNobody() ? await system.StartLedgerAsync(CancellationToken.None) : ledger,
+            Path.Combine(options.DataFolder, NodeFiles.Outbox),
+            new OutboxLimits(limits.OutboxReports, limits.OutboxBytes),
+            TimeProvider.System));
         if (options.Has(NodeRoles.Ledger))
         {
             // Its database opens with the first question, and then the first report need not wait for it.
@@ -91,6 +112,7 @@ internal sealed class NodeParts : IAsyncDisposable
         if (options.Has(NodeRoles.Anchor))
         {
             system.StartPlacement(view, limits, options.ExpectedDevices);
+            system.StartGhostWatch();
         }
 
         if (options.Has(NodeRoles.Device))
@@ -103,6 +125,11 @@ internal sealed class NodeParts : IAsyncDisposable
                 ModelFolders = options.ModelFolders,
                 Limits = limits,
                 View = view,
+                Blobs = await StartFilesAsync(system, options, log),
+                Report = report => Task.Run(async () => (await _reporter.Value).Tell(report)),
+                DrainGrace = limits.DrainTime,
+                LeaveAsked = leave.Ask,
+                LeaveTold = leave.Tell,
             });
         }
 
@@ -133,18 +160,26 @@ internal sealed class NodeParts : IAsyncDisposable
         return new MembershipApi(identity, feed, _desk, OperatorToken.LoadOrCreate(folder), membership, address);
     }
 
+    private async Task<DeviceBlobs> StartFilesAsync(ActorSystem system, NodeOptions options, ILoggerProvider log)
+    {
+        var limits = BlobLimits.Read(system.Settings.Config);
+        var certificate = NodeIdentity.Of(system)?.Certificate;
+        var store = BlobStore.Open(options.DataFolder, limits.DiskBytes);
+        _fetcher = new BlobFetcher(store, limits, certificate);
+        _files = await BlobHost.StartAsync(new BlobHostSettings(options.Host, limits, certificate), store, log);
+        return new DeviceBlobs(store, _fetcher, _files.Port, certificate is not null);
+    }
+
     private async Task StartGatewayAsync(
         ActorSystem system, NodeOptions options, NodeLimits limits, IActorRef view, ViewFeed feed, IActorRef ledger, MembershipApi membership, ILoggerProvider log)
     {
         var models = options.ModelFolders.Select(folder => GatewayModel.Open(folder, options.ChatTemplate)).ToList();
-        _reporter = await system.StartWorkReporterAsync(
-            ledger, Path.Combine(options.DataFolder, NodeFiles.Outbox), new OutboxLimits(limits.OutboxReports, limits.OutboxBytes), TimeProvider.System);
         var gateway = system.StartGateway(new GatewaySettings
         {
             Models = models,
             Limits = limits,
             View = view,
-            Reporter = _reporter,
+            Reporter = await _reporter!.Value,
         });
         if (options.HttpPort is not { } port)
         {

@@ -19,12 +19,12 @@ internal static class ModelPreparation
             progress => ModelCache.GetOrCompress(folder, ModelFolders.Cache, new CompressionSettings(), progress, cancellation));
     }
 
-    /// <summary>All models of this machine that a device can load from: the bundled one, those named, and those compressed before.</summary>
+    /// <summary>All models of this machine that a device need not fetch: those named, and those compressed before.</summary>
     /// <exception cref="CommandLine.UserErrorException">A folder named is missing.</exception>
     public static async Task<IReadOnlyList<string>> AvailableAsync(IReadOnlyList<string> named, CancellationToken cancellation)
     {
         var folders = new List<string>();
-        foreach (var folder in named.Prepend(null))
+        foreach (var folder in named)
         {
             folders.Add(await FactoredAsync(folder, cancellation));
         }

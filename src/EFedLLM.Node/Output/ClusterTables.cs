@@ -42,7 +42,20 @@ internal static class ClusterTables
         var table = Tables.Create("device", "name", "address", "holds", ">weights", ">memory", ">bits", ">rank");
         foreach (var device in facts.Devices)
         {
-            for (var index = 0; index < Math.Max(1, device.Shards.Count); index++)
+            foreach (var fetch in device.Fetching ?? [])
+            {
+                table.Row(
+                    AnswerLines.Short(device.Id),
+                    device.Name,
+                    Address(device.Address),
+                    $"fetching {(facts.Models.Count > 1 ? $"{fetch.Model}: " : "")}{fetch.Units}, {Percent(fetch)}",
+                    Say.Bytes(fetch.TotalBytes),
+                    Say.Bytes(device.MemoryBytes),
+                    "",
+                    "");
+            }
+
+            for (var index = 0; index < Math.Max(device.Fetching is null ? 1 : 0, device.Shards.Count); index++)
             {
                 var first = index == 0;
                 var shard = index < device.Shards.Count ? device.Shards[index] : null;
@@ -89,6 +102,10 @@ internal static class ClusterTables
 
     /// <summary>Bits as a table shows them.</summary>
     public static string Bits(double? bits) => bits?.ToString("0.00", CultureInfo.InvariantCulture) ?? "";
+
+    /// <summary>How much of a range's files is there: <c>42 %</c>.</summary>
+    public static string Percent(FetchFacts fetch) =>
+        fetch.TotalBytes == 0 ? "0 %" : string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(100.0 * fetch.DoneBytes / fetch.TotalBytes):0} %");
 
     private static string Rank(ShardFacts? shard) => shard switch
     {

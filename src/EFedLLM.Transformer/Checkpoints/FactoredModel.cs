@@ -13,12 +13,13 @@ public sealed partial class FactoredModel : IModelSource
 {
     private readonly Lock _gate = new();
     private readonly FactoredUnit?[] _units;
+    private readonly Func<WeightFile, string> _locate;
     private long _held;
     private bool _disposed;
 
-    private FactoredModel(string folder, ModelManifest manifest, ModelId id)
+    private FactoredModel(string folder, ModelManifest manifest, ModelId id, Func<WeightFile, string> locate)
     {
-        (Folder, Manifest, Id) = (folder, manifest, id);
+        (Folder, Manifest, Id, _locate) = (folder, manifest, id, locate);
         _units = new FactoredUnit?[manifest.Shape.Units];
     }
 
@@ -64,7 +65,19 @@ public sealed partial class FactoredModel : IModelSource
             }
         }
 
-        return new FactoredModel(folder, manifest, ModelManifest.IdOf(json));
+        return new FactoredModel(folder, manifest, ModelManifest.IdOf(json), file => Path.Combine(folder, file.Name));
+    }
+
+    /// <summary>Opens a model whose weight files need not lie in one folder, nor be there yet. Nothing but the manifest is looked at.</summary>
+    /// <param name="manifest">The bytes of its <c>manifest.json</c>.</param>
+    /// <param name="folder">The folder of its tokenizer's files, or of none.</param>
+    /// <param name="locate">Where a weight file lies, or would. Asked again whenever a file is opened; any thread may ask.</param>
+    /// <exception cref="InvalidDataException">The manifest is malformed; the message names the field.</exception>
+    public static FactoredModel Open(ReadOnlySpan<byte> manifest, string folder, Func<WeightFile, string> locate)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        ArgumentNullException.ThrowIfNull(locate);
+        return new FactoredModel(folder, ModelManifest.Parse(manifest), ModelManifest.IdOf(manifest), locate);
     }
 
     /// <summary>Checks one unit's file against its SHA-256.</summary>
@@ -74,7 +87,7 @@ public sealed partial class FactoredModel : IModelSource
     {
         CheckUnit(unit);
         var file = Manifest.Files[unit];
-        Verify(file.Name, file.Bytes, file.Sha256);
+        Verify(_locate(file), file.Bytes, file.Sha256);
     }
 
     /// <summary>Checks the tokenizer and generation files against their SHA-256.</summary>
@@ -84,7 +97,7 @@ public sealed partial class FactoredModel : IModelSource
     {
         foreach (var file in Manifest.Companions)
         {
-            Verify(file.Name, file.Bytes, file.Sha256);
+            Verify(Path.Combine(Folder, file.Name), file.Bytes, file.Sha256);
         }
     }
 
@@ -171,9 +184,8 @@ public sealed partial class FactoredModel : IModelSource
     private static InvalidDataException WrongLength(string path, long length, long expected) =>
         new($"\"{path}\" has {length} bytes instead of {expected}: it is not the file of this model, or not all of it. Fetch it again.");
 
-    private void Verify(string name, long bytes, string sha256)
+    private static void Verify(string path, long bytes, string sha256)
     {
-        var path = Path.Combine(Folder, name);
         if (!File.Exists(path))
         {
             throw new FileNotFoundException($"\"{path}\" is not there. Fetch it.", path);
@@ -203,10 +215,10 @@ public sealed partial class FactoredModel : IModelSource
 
     private FactoredUnit Open(int unit)
     {
-        var bytes = Manifest.Files[unit].Bytes;
-        var inMemory = WeightMemory.Fits(_held, bytes, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
-        var opened = FactoredUnit.Open(Folder, Manifest, unit, inMemory);
-        _held += inMemory ? bytes : 0;
+        var file = Manifest.Files[unit];
+        var inMemory = WeightMemory.Fits(_held, file.Bytes, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
+        var opened = FactoredUnit.Open(_locate(file), Manifest, unit, inMemory);
+        _held += inMemory ? file.Bytes : 0;
         return opened;
     }
 

@@ -22,16 +22,15 @@ internal sealed unsafe class FactoredUnit : IDisposable
     private FactoredUnit(SafetensorsFile file) => _file = file;
 
     /// <summary>Reads or maps a unit's file, and checks it.</summary>
-    /// <param name="folder">The model's folder.</param>
+    /// <param name="path">The file.</param>
     /// <param name="manifest">The model's manifest.</param>
     /// <param name="unit">The unit.</param>
     /// <param name="inMemory">Whether to read it; else it is mapped.</param>
     /// <exception cref="FileNotFoundException">It is not there.</exception>
     /// <exception cref="InvalidDataException">It is not what the manifest says; the message names it and says what to do.</exception>
-    public static FactoredUnit Open(string folder, ModelManifest manifest, int unit, bool inMemory)
+    public static FactoredUnit Open(string path, ModelManifest manifest, int unit, bool inMemory)
     {
         var declared = manifest.Files[unit];
-        var path = Path.Combine(folder, declared.Name);
         var file = inMemory ? SafetensorsFile.Read(path) : SafetensorsFile.Open(path);
         try
         {

@@ -18,6 +18,9 @@ public sealed record ModelManifest
     /// <summary>Name of the file.</summary>
     public const string FileName = "manifest.json";
 
+    /// <summary>No manifest is longer.</summary>
+    public const int MaximumBytes = ManifestJson.MaximumBytes;
+
     /// <summary>Always <see cref="FormatName"/>.</summary>
     public string Format { get; init; } = FormatName;
 

@@ -76,7 +76,7 @@ public sealed class ReputationStateTests(WireFixture fixture) : IClassFixture<Wi
                 Assert.Equal(served.Sum(entry => (long)entry.Tokens * entry.Range.Count), record.LayerTokens);
                 Assert.Equal(record.LayerTokens * 0.001, record.Reward, 6);
                 Assert.Equal(kept.Count(entry => entry.Outcome == WorkOutcome.TimedOut), record.TimeOuts);
-                Assert.Equal(kept.Count(entry => entry.Outcome == WorkOutcome.Failed), record.Failures);
+                Assert.Equal(kept.Count(entry => entry.Outcome is WorkOutcome.Failed or WorkOutcome.Corrupt), record.Failures);
                 Assert.Equal(record.TimeOuts + (4 * record.Failures), record.Penalty, 6);
                 Assert.Equal(kept.Count == 0 ? null : kept.Min(entry => entry.At), record.FirstSeen);
                 Assert.Equal(kept.Count == 0 ? null : kept.Max(entry => entry.At), record.LastSeen);

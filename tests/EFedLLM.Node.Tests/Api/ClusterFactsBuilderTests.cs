@@ -54,6 +54,16 @@ public class ClusterFactsBuilderTests
         Assert.False(facts.Models[0].Ready);
     }
 
+    [Fact]
+    public void A_device_that_fetches_its_files_says_which_and_how_many_of_them_are_there()
+    {
+        var offer = new BlobOffer(1, [], [new FetchingRange(Model, new LayerRange(3, 6), 427, 1000)]);
+        var facts = ClusterFactsBuilder.Build(View(Device(1) with { Blobs = offer }, Device(2)), Nothing());
+        Assert.Equal(new FetchFacts("tiny", 3, 6, "layers 2-3 + head", 427, 1000), Assert.Single(facts.Devices[0].Fetching!));
+        Assert.Equal("42 %", EFedLLM.Node.Output.ClusterTables.Percent(facts.Devices[0].Fetching![0]));
+        Assert.Null(facts.Devices[1].Fetching);
+    }
+
     private static Dictionary<ModelId, ModelManifest> Nothing() => [];
 
     private static ClusterView View(params DeviceAnnouncement[] devices) => ClusterView.Empty(Here) with

@@ -42,5 +42,7 @@ internal sealed class TestServer : IAsyncDisposable
         public Task<LedgerFacts> ReadLedgerAsync(CancellationToken cancellation) => Task.FromException<LedgerFacts>(new TimeoutException());
 
         public Task<LedgerDevice?> ReadLedgerAsync(string device, CancellationToken cancellation) => Task.FromResult<LedgerDevice?>(null);
+
+        public Task<LeaveFacts?> LeaveAsync(string device, CancellationToken cancellation) => Task.FromResult<LeaveFacts?>(null);
     }
 }

@@ -45,6 +45,7 @@ internal static class DeviceCodecs
             BytesPerSecond = message.BytesPerSecond,
             Leaving = message.Leaving,
             Revision = message.Revision,
+            Blobs = message.Blobs is { } blobs ? BlobCodecs.Write(blobs) : null,
         };
         foreach (var model in message.Models.AsSpan())
         {
@@ -83,7 +84,8 @@ internal static class DeviceCodecs
                 paths.Read(loaded.Shard, "shard"),
                 Require.AtLeast(loaded.WeightBytes, 0, "weight_bytes")))],
             form.Leaving,
-            Require.AtLeast(form.Revision, 0, "revision"));
+            Require.AtLeast(form.Revision, 0, "revision"),
+            form.Blobs is { } blobs ? BlobCodecs.Read(blobs) : null);
     }
 
     private static Address ReadAddress(Form.NodeAddress form)

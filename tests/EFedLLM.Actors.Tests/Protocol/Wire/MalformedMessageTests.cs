@@ -149,6 +149,13 @@ public sealed class MalformedMessageTests(WireFixture fixture, ITestOutputHelper
         Refused<DeviceAnnouncement, Form.DeviceAnnouncement>(form => form.Node.System = "a/b", "system");
         Refused<DeviceAnnouncement, Form.DeviceAnnouncement>(form => (form.Node.Host, form.Node.Port) = ("h", 70_000), "port");
         Refused<DeviceAnnouncement, Form.DeviceAnnouncement>(form => (form.Node.Host, form.Node.Port) = ("a b", 1), "host");
+        Refused<DeviceAnnouncement, Form.DeviceAnnouncement>(form => form.Blobs = new Form.BlobOffer { Port = 70_000 }, "port");
+        Refused<DeviceAnnouncement, Form.DeviceAnnouncement>(
+            form => form.Blobs = new Form.BlobOffer { Held = { Enumerable.Repeat(new Form.HeldFiles(), ProtocolLimits.AnnouncedRanges + 1) } }, "held");
+        Refused<DeviceAnnouncement, Form.DeviceAnnouncement>(
+            form => form.Blobs = new Form.BlobOffer { Held = { new Form.HeldFiles { Model = new Form.Id256(), Units = { new Form.Range { First = 2, End = 1 } } } } }, "range");
+        Refused<DeviceAnnouncement, Form.DeviceAnnouncement>(
+            form => form.Blobs = new Form.BlobOffer { Fetching = { new Form.FetchingRange { DoneBytes = 2, TotalBytes = 1 } } }, "done_bytes");
         Refused<ServedModel, Form.ServedModel>(form => form.UnitReadBytes.Add(1), "unit_read_bytes");
         Refused<ServedModel, Form.ServedModel>(form => form.HiddenSize = 0, "hidden_size");
         Refused<ServedModel, Form.ServedModel>(form => form.BitsPerWeight = -1, "bits_per_weight");

@@ -54,6 +54,7 @@ internal sealed class MessageSamples
         AddGateway();
         AddDevices(refs);
         AddLedger();
+        AddLeaving();
         Add(Gen.Select(Gen.Byte.Array[1, ProtocolLimits.RevocationBytes], Gen.Byte.Array[ProtocolLimits.AuthoritySignatureBytes])
             .Select((content, signature) => new SignedRevocation(content, signature)));
     }
@@ -158,9 +159,9 @@ internal sealed class MessageSamples
                 Models.Array[0, 4],
                 loaded.Array[0, 4],
                 Gen.Bool,
-                Counts)
-            .Select((who, memory, speed, models, ranges, leaving, revision) => new DeviceAnnouncement(
-                who.Item1, who.Item2, who.Item3, who.Item4, memory, speed, [.. models], [.. ranges], leaving, revision)));
+                Gen.Select(Counts, Offers().Null()))
+            .Select((who, memory, speed, models, ranges, leaving, last) => new DeviceAnnouncement(
+                who.Item1, who.Item2, who.Item3, who.Item4, memory, speed, [.. models], [.. ranges], leaving, last.Item1, last.Item2)));
         Add(Gen.Select(
                 Models,
                 Texts,
@@ -172,6 +173,21 @@ internal sealed class MessageSamples
                 model, name, hidden, [.. units.Select(unit => unit.Item1)], [.. units.Select(unit => unit.Item2)], [.. units.Select(unit => unit.Item3)], context, bits)));
         Add(Gen.Select(Models, Counts, Gen.Select(Devices, Ranges, Texts).Select((device, range, text) => new Assignment(device, range, text)).Array[0, 6], Texts.Null())
             .Select((model, version, assignments, problem) => new PlacementPlan(model, version, [.. assignments.DistinctBy(assignment => assignment.Device)], problem)));
+    }
+
+    private static Gen<BlobOffer> Offers()
+    {
+        var held = Gen.Select(Models, Ranges.Array[0, 4]).Select((model, ranges) => new HeldFiles(model, [.. ranges]));
+        var fetching = Gen.Select(Models, Ranges, Gen.Long[0, 1L << 40], Gen.Long[0, 1L << 40])
+            .Select((model, range, one, other) => new FetchingRange(model, range, Math.Min(one, other), Math.Max(one, other)));
+        return Gen.Select(Gen.Int[0, ushort.MaxValue], held.Array[0, 4], fetching.Array[0, 4])
+            .Select((port, files, ranges) => new BlobOffer(port, [.. files], [.. ranges]));
+    }
+
+    private void AddLeaving()
+    {
+        Add(Devices.Select(device => new LeaveCluster(device)));
+        Add(Gen.Select(Devices, Texts.Null(), Gen.Int[0, int.MaxValue]).Select((device, refusal, seconds) => new LeaveAnswer(device, refusal, seconds)));
     }
 
     private void AddLedger()

@@ -1,0 +1,39 @@
+using System.Collections.Immutable;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Transformer.Checkpoints;
+
+namespace EFedLLM.Actors.Blobs;
+
+/// <summary>A device that gives files.</summary>
+/// <param name="Device">The device.</param>
+/// <param name="Name">Its name for people.</param>
+/// <param name="Address">Base address of its files.</param>
+/// <param name="Offer">What it says it gives.</param>
+public sealed record BlobPeer(DeviceId Device, string Name, Uri Address, BlobOffer Offer)
+{
+    /// <summary>The devices of a view that give files and can be reached, but for <paramref name="self"/>. Where they give them is their node's host; only the port is theirs to say.</summary>
+    /// <param name="view">The cluster.</param>
+    /// <param name="self">The device that looks.</param>
+    /// <param name="tls">Whether the cluster uses TLS.</param>
+    public static ImmutableArray<BlobPeer> Of(ClusterView view, DeviceId self, bool tls)
+    {
+        ArgumentNullException.ThrowIfNull(view);
+        return
+        [
+            .. from device in view.Devices
+               where device.Device != self && device.Blobs is { Port: > 0 } && device.Node.Host is not null && view.IsReachable(device.Node)
+               let address = AddressOf(device.Node.Host!, device.Blobs!.Port, tls)
+               where address is not null
+               select new BlobPeer(device.Device, device.Name, address, device.Blobs!),
+        ];
+    }
+
+    /// <summary>Whether it has the manifest of a model.</summary>
+    public bool Knows(ModelId model) => Offer.Held.Any(held => held.Model == model);
+
+    private static Uri? AddressOf(string host, int port, bool tls)
+    {
+        var bracketed = host.Contains(':', StringComparison.Ordinal) && !host.StartsWith('[') ? $"[{host}]" : host;
+        return Uri.TryCreate($"{(tls ? "https" : "http")}://{bracketed}:{port}/", UriKind.Absolute, out var address) ? address : null;
+    }
+}

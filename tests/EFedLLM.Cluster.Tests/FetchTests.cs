@@ -1,0 +1,132 @@
+using EFedLLM.Node.Api;
+using EFedLLM.Node.Supervision;
+using EFedLLM.Transformer.Checkpoints;
+
+namespace EFedLLM.Cluster.Tests;
+
+/// <summary>Devices without a model, which get their layers from those that have it.</summary>
+public class FetchTests
+{
+    private const string Answer = "The capital of France is Paris.";
+
+    [Fact]
+    public async Task A_device_that_joins_with_nothing_fetches_its_layers_alone_serves_and_still_has_them_when_it_comes_back()
+    {
+        await using var cluster = await RunningCluster.StartAsync(2);
+        var (home, data) = (TestHome.Empty(), TestHome.NewFolder("fetcher"));
+        string[] join = ["join", "--seed", cluster.Report.Seed, "--name", "fetcher", "--data", data];
+        string id;
+        await using (var device = EfedllmProcess.Start(home, join))
+        {
+            await device.LineAsync(line => line.StartsWith("serves efed-mini: ", StringComparison.Ordinal));
+            var facts = await cluster.UntilAsync(facts => IsSettled(facts, 3));
+            var fetcher = facts.Devices.Single(device => device.Name == "fetcher");
+            id = fetcher.Id;
+            Assert.Equal(Names(Path.Combine(data, "node"), fetcher), Held(Path.Combine(data, "node")));
+            Assert.Equal(Answer, (await cluster.AskAsync()).Text);
+
+            // Of the devices that were started together the first has the model, and the other has what it serves or served.
+            Assert.Empty(Held(Path.Combine(cluster.Data, "device-1")));
+            var second = facts.Devices.Single(device => device.Name == "device-2");
+            Assert.Subset(Held(Path.Combine(cluster.Data, "device-2")).ToHashSet(), Names(Path.Combine(cluster.Data, "device-2"), second).ToHashSet());
+            EfedllmProcess.Kill(device.Pid);
+            await device.EndAsync();
+        }
+
+        await cluster.UntilAsync(facts => facts.Devices.Count == 2);
+        var before = Held(Path.Combine(data, "node"));
+        await using var again = EfedllmProcess.Start(home, join);
+        await again.LineAsync(line => line.StartsWith("serves efed-mini: ", StringComparison.Ordinal));
+        var back = (await cluster.UntilAsync(facts => IsSettled(facts, 3))).Devices.Single(device => device.Name == "fetcher");
+        Assert.Equal(id, back.Id);
+        Assert.Superset(before.ToHashSet(), Held(Path.Combine(data, "node")).ToHashSet());
+        Assert.Equal(Answer, (await cluster.AskAsync()).Text);
+        again.Terminate();
+        await again.EndAsync();
+    }
+
+    [Fact]
+    public async Task A_fetch_that_is_killed_goes_on_where_it_was()
+    {
+        // A giver that answers twice a second leaves time to be killed in.
+        await using var cluster = await RunningCluster.StartAsync(1, environment: new Dictionary<string, string> { ["EFEDLLM__BLOBS__REQUESTS"] = "2" });
+        var (home, data) = (TestHome.Empty(("EFEDLLM__BLOBS__PIECE", "64 KiB")), TestHome.NewFolder("killed"));
+        string[] join = ["join", "--seed", cluster.Report.Seed, "--name", "killed", "--data", data];
+        var partial = Path.Combine(data, "node", "partial");
+        await using (var device = EfedllmProcess.Start(home, join))
+        {
+            // A note and more for some piece of some file.
+            await EfedllmProcess.UntilAsync(() => Directory.Exists(partial) && Directory.GetFiles(partial, "*.pieces").Any(notes => new FileInfo(notes).Length >= 24 + (2 * 52)));
+            await cluster.UntilAsync(facts => facts.Devices.Any(device => device.Fetching is [{ DoneBytes: > 0 } fetch] && fetch.DoneBytes < fetch.TotalBytes));
+            EfedllmProcess.Kill(device.Pid);
+            await device.EndAsync();
+        }
+
+        Assert.NotEmpty(Directory.GetFiles(partial, "*.pieces"));
+        await cluster.UntilAsync(facts => facts.Devices.Count == 1);
+        await using var again = EfedllmProcess.Start(home, join);
+        await again.LineAsync(line => line.StartsWith("serves efed-mini: ", StringComparison.Ordinal));
+        var log = await File.ReadAllLinesAsync(Path.Combine(data, "node", "node.log"));
+        Assert.Contains(log, line => line.Contains("Fetched ", StringComparison.Ordinal) && !line.Contains("; 0 of them", StringComparison.Ordinal));
+        Assert.Empty(Directory.GetFiles(partial));
+        Assert.Equal(Answer, (await cluster.AskAsync()).Text);
+        again.Terminate();
+        await again.EndAsync();
+    }
+
+    [Fact]
+    public async Task A_device_whose_files_are_not_what_they_should_be_is_named_in_the_log_and_the_ledger_and_the_next_one_is_used()
+    {
+        await using var honest = await RunningCluster.StartAsync(1);
+        var whole = Directory.GetDirectories(Path.Combine(TestHome.Path, "models")).Single(folder => Path.GetFileName(folder).StartsWith("efed-mini", StringComparison.Ordinal));
+        var copy = TestHome.NewFolder("copy");
+        foreach (var file in Directory.GetFiles(whole))
+        {
+            File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
+        }
+
+        await honest.DisposeAsync();
+        await using var cluster = await RunningCluster.StartAsync(1, more: ["--model", copy]);
+        var liar = cluster.Report.Nodes.Single(node => node.Name == "device-1").Device!;
+        foreach (var file in Directory.GetFiles(copy, "*.safetensors"))
+        {
+            var bytes = await File.ReadAllBytesAsync(file);
+            bytes[^1] ^= 1;
+            await File.WriteAllBytesAsync(file, bytes);
+        }
+
+        await using var good = EfedllmProcess.Start(TestHome.Empty(), "join", "--seed", cluster.Report.Seed, "--name", "good", "--data", TestHome.NewFolder("good"), "--model", whole);
+        await good.LineAsync(line => line.StartsWith("serves efed-mini: ", StringComparison.Ordinal));
+        var data = TestHome.NewFolder("wary");
+        await using var wary = EfedllmProcess.Start(TestHome.Empty(("EFEDLLM__BLOBS__PIECE", "64 KiB")), "join", "--seed", cluster.Report.Seed, "--name", "wary", "--data", data);
+        await wary.LineAsync(line => line.StartsWith("serves efed-mini: ", StringComparison.Ordinal));
+        await cluster.UntilAsync(facts => IsSettled(facts, 3));
+        Assert.Equal(Answer, (await cluster.AskAsync()).Text);
+
+        var log = await File.ReadAllLinesAsync(Path.Combine(data, "node", "node.log"));
+        Assert.Contains(log, line => line.Contains($"Device {liar[..8]} (device-1) gave something else", StringComparison.Ordinal));
+        var ledger = await cluster.UntilLedgerAsync(facts => facts.Devices.Any(device => device.Device == liar && device.Failures > 0));
+        Assert.All(ledger.Devices.Where(device => device.Device != liar), device => Assert.Equal(0, device.Failures));
+        var (code, output, error) = await EfedllmProcess.RunAsync("ledger", "show", liar[..8], "--json", "--gateway", cluster.Gateway.ToString());
+        Assert.True(code == 0, error);
+        Assert.Contains("\"corrupt\"", output, StringComparison.Ordinal);
+        foreach (var device in new[] { good, wary })
+        {
+            device.Terminate();
+            await device.EndAsync();
+        }
+    }
+
+    private static bool IsSettled(ClusterFacts facts, int devices) =>
+        facts.Devices.Count == devices && LocalCluster.IsPlaced(facts, devices) && facts.Models[0].Assignments.Count == devices;
+
+    /// <summary>The names of the files of what a device serves.</summary>
+    private static List<string> Names(string data, DeviceFacts device)
+    {
+        var manifest = ModelManifest.Parse(File.ReadAllBytes(Directory.GetFiles(Path.Combine(data, "manifests")).Single()));
+        var shard = Assert.Single(device.Shards);
+        return [.. manifest.Files.Skip(shard.First).Take(shard.End - shard.First).Select(file => file.Sha256).Order(StringComparer.Ordinal)];
+    }
+
+    private static List<string> Held(string data) => [.. Directory.GetFiles(Path.Combine(data, "blobs")).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)];
+}
