@@ -202,7 +202,7 @@ internal sealed partial class GenerationState
                 OpenLate(now);
                 break;
             case Phase.Probing:
-                LoseSilent(_ => true, $"it does not answer within {_plan.Limits.ProbeDeadline.TotalSeconds:0.###} s.", now);
+                ProbeLate(now);
                 break;
             case Phase.Running when !_hasProbed:
                 Probe(now);
@@ -237,6 +237,21 @@ internal sealed partial class GenerationState
         }
 
         Deadline = now + _plan.Limits.ProbeDeadline;
+    }
+
+    private void ProbeLate(TimeSpan now)
+    {
+        var what = $"it does not answer within {_plan.Limits.ProbeDeadline.TotalSeconds:0.###} s.";
+        var silent = _current.Route.Hops.Where((_, hop) => !_current.HasAnswered(hop)).Select(hop => hop.Shard).ToHashSet();
+        if (Choose(1, now, silent).Route is not null)
+        {
+            LoseSilent(_ => true, what, now);
+            return;
+        }
+
+        // Nobody could take its place: perhaps it is only busy, and then it has all it needs to go on.
+        _trouble = $"{_plan.Describe(_current.Route.Hops.First(hop => silent.Contains(hop.Shard)))}: {what}";
+        Recover(now);
     }
 
     private void LoseSilent(Func<IActorRef, bool> which, string what, TimeSpan now)
@@ -323,11 +338,13 @@ internal sealed partial class GenerationState
     /// <summary>The best route for now.</summary>
     /// <param name="tolerance">From 1 on through shards that are about to go, from 2 on through those that failed so many times less one.</param>
     /// <param name="now">The time.</param>
-    private RouteChoice Choose(int tolerance, TimeSpan now)
+    /// <param name="without">Shards to leave out, or null.</param>
+    private RouteChoice Choose(int tolerance, TimeSpan now, HashSet<IActorRef>? without = null)
     {
         return RoutePlanner.Plan(_view, _plan.Model, [.. _holders.Values.Where(May)], May);
 
-        bool May(Hop hop) => !_troubles.IsResting(hop.Shard, now)
+        bool May(Hop hop) => without?.Contains(hop.Shard) != true
+            && !_troubles.IsResting(hop.Shard, now)
             && (tolerance >= 1 || !_leaving.Contains(hop.Shard))
             && _troubles.Failures(hop.Shard) <= Math.Max(0, tolerance - 1);
     }

@@ -150,6 +150,27 @@ public sealed class RepairStateTests
     }
 
     [SharedFact]
+    public void A_hop_that_is_silent_is_waited_for_where_nobody_could_take_its_place()
+    {
+        Run(tokens: 1, TestSessions.View(Route, Model));
+        _all.Clear();
+        Do(_state.DeadlinePassed(At(40)));
+        Answer(Route, 1, 0, default);
+        Answer(Route, 1, 2, default);
+        _all.Clear();
+        Do(_state.DeadlinePassed(At(42)));
+        Assert.Empty(_all.OfType<CloseHop>());
+        Assert.Equal([2, 2, 2], _all.OfType<OpenHop>().Select(open => open.Epoch));
+        for (var hop = 0; hop < 3; hop++)
+        {
+            Answer(Route, 2, hop, new HopStock(11, 0));
+        }
+
+        Assert.Equal([11, 11, 10], _all.OfType<ResumeRoute>().Single().Message.Starts.ToArray());
+        Assert.All(_state.Cancel(At(43)).OfType<ReportWork>(), work => Assert.Equal(WorkOutcome.Served, work.Report.Outcome));
+    }
+
+    [SharedFact]
     public void A_hop_to_which_things_are_lost_again_and_again_is_replaced_where_another_is()
     {
         var spare = Spare(1);
