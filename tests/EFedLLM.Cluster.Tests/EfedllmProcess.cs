@@ -19,6 +19,7 @@ internal sealed partial class EfedllmProcess : IAsyncDisposable
 
     private readonly Process _process;
     private readonly Channel<string> _lines = Channel.CreateUnbounded<string>();
+    private readonly Channel<string> _errorLines = Channel.CreateUnbounded<string>();
     private readonly StringBuilder _output = new();
     private readonly StringBuilder _error = new();
     private readonly Task _reading;
@@ -26,16 +27,20 @@ internal sealed partial class EfedllmProcess : IAsyncDisposable
     private EfedllmProcess(Process process)
     {
         _process = process;
-        _reading = Task.WhenAll(ReadAsync(process.StandardOutput, _output, _lines.Writer), ReadAsync(process.StandardError, _error, null));
+        _reading = Task.WhenAll(ReadAsync(process.StandardOutput, _output, _lines.Writer), ReadAsync(process.StandardError, _error, _errorLines.Writer));
     }
 
     public int Pid => _process.Id;
 
     /// <summary>Starts it with standard input at its end.</summary>
-    public static EfedllmProcess Start(IReadOnlyDictionary<string, string>? environment, params string[] arguments)
+    public static EfedllmProcess Start(IReadOnlyDictionary<string, string>? environment, params string[] arguments) => StartIn(null, environment, arguments);
+
+    /// <summary>The same in a network namespace, or in none.</summary>
+    public static EfedllmProcess StartIn(string? network, IReadOnlyDictionary<string, string>? environment, params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
-        foreach (var argument in arguments.Prepend(Path.Combine(AppContext.BaseDirectory, "efedllm.dll")).Prepend("exec"))
+        var start = new ProcessStartInfo(network is null ? "dotnet" : "ip") { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        string[] program = network is null ? ["exec"] : ["netns", "exec", network, "dotnet", "exec"];
+        foreach (var argument in program.Append(Path.Combine(AppContext.BaseDirectory, "efedllm.dll")).Concat(arguments))
         {
             start.ArgumentList.Add(argument);
         }
@@ -59,12 +64,17 @@ internal sealed partial class EfedllmProcess : IAsyncDisposable
     }
 
     /// <summary>The next line of standard output that fits.</summary>
-    public async Task<string> LineAsync(Func<string, bool>? fits = null)
+    public Task<string> LineAsync(Func<string, bool>? fits = null) => LineAsync(_lines.Reader, fits);
+
+    /// <summary>The next line of standard error that fits.</summary>
+    public Task<string> ErrorLineAsync(Func<string, bool> fits) => LineAsync(_errorLines.Reader, fits);
+
+    private async Task<string> LineAsync(ChannelReader<string> lines, Func<string, bool>? fits)
     {
         using var patience = new CancellationTokenSource(Patience);
         try
         {
-            await foreach (var line in _lines.Reader.ReadAllAsync(patience.Token))
+            await foreach (var line in lines.ReadAllAsync(patience.Token))
             {
                 if (fits?.Invoke(line) != false)
                 {
@@ -102,6 +112,12 @@ internal sealed partial class EfedllmProcess : IAsyncDisposable
     /// <summary>Ctrl-C.</summary>
     public void Interrupt() => Send(Pid, SignalInterrupt);
 
+    /// <summary>Stops it where it is, as a machine that sleeps.</summary>
+    public void Freeze() => Send(Pid, SignalStop);
+
+    /// <summary>Lets it go on.</summary>
+    public void Thaw() => Send(Pid, SignalContinue);
+
     /// <summary>A request to end, for one that has not ended.</summary>
     public void Terminate()
     {
@@ -110,6 +126,9 @@ internal sealed partial class EfedllmProcess : IAsyncDisposable
             Send(Pid, SignalTerminate);
         }
     }
+
+    /// <summary>A request to end, for a process of ours that another one started.</summary>
+    public static void Terminate(int pid) => Send(pid, SignalTerminate);
 
     /// <summary>kill -9, for a process of ours.</summary>
     public static void Kill(int pid)
@@ -160,15 +179,15 @@ internal sealed partial class EfedllmProcess : IAsyncDisposable
         _process.Dispose();
     }
 
-    private static async Task ReadAsync(StreamReader reader, StringBuilder all, ChannelWriter<string>? lines)
+    private static async Task ReadAsync(StreamReader reader, StringBuilder all, ChannelWriter<string> lines)
     {
         while (await reader.ReadLineAsync() is { } line)
         {
             all.AppendLine(line);
-            lines?.TryWrite(line);
+            lines.TryWrite(line);
         }
 
-        lines?.TryComplete();
+        lines.TryComplete();
     }
 
     private static void Send(int pid, int signal) => Assert.Equal(0, SendSignal(pid, signal));

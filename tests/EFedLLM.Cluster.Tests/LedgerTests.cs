@@ -64,16 +64,31 @@ public sealed class LedgerTests(PostgresFixture fixture, ITestOutputHelper outpu
         Assert.Equal(0, facts.Devices[0].Failures + facts.Devices[0].TimeOuts);
     }
 
-    [Fact]
-    public async Task A_second_ledger_node_with_a_file_of_its_own_ends_with_the_reason_and_what_to_do()
+    [PostgresFact]
+    public async Task A_cluster_keeps_its_ledger_in_the_database_it_is_given_and_refuses_a_ledger_node_with_a_file_of_its_own()
     {
-        await using var cluster = await RunningCluster.StartAsync(1);
+        var database = await (await fixture.Server).NewDatabaseAsync();
+        var file = Path.Combine(TestHome.NewFolder("database"), "ledger-db");
+        await File.WriteAllTextAsync(file, database);
+        await using var cluster = await RunningCluster.StartAsync(1, more: ["--ledger-db", $"@{file}"]);
         var (code, _, error) = await EfedllmProcess.RunAsync("join", "--role", "ledger", "--seed", cluster.Report.Seed, "--data", TestHome.NewFolder("second-ledger"));
         Assert.Equal(1, code);
         Assert.Contains(cluster.Report.Seed, error, StringComparison.Ordinal);
         Assert.Contains("--ledger-db", error, StringComparison.Ordinal);
         await cluster.AskAsync();
         await cluster.UntilLedgerAsync(facts => facts.Devices is [{ Sessions: 1 }]);
+        Assert.Equal(["1"], await PostgresServer.QueryAsync(database, "SELECT count(*) FROM efedllm.journal"));
+        Assert.Empty(Directory.GetFiles(cluster.Data, "ledger.db", SearchOption.AllDirectories));
+    }
+
+    [PostgresFact]
+    public async Task A_database_that_does_not_let_the_ledger_in_ends_the_start_with_the_reason_and_without_the_password()
+    {
+        var database = (await (await fixture.Server).NewDatabaseAsync()).Replace(PostgresServer.Password, "wr0ng-Sesame", StringComparison.Ordinal);
+        var (code, output, error) = await EfedllmProcess.RunAsync("up", "--devices", "1", "--data", TestHome.NewFolder("refused"), "--ledger-db", database);
+        Assert.Equal(1, code);
+        Assert.Contains("password authentication failed", error, StringComparison.Ordinal);
+        Assert.DoesNotContain("wr0ng-Sesame", output + error, StringComparison.Ordinal);
     }
 
     private static async Task<long> WaitingAsync(string outbox)

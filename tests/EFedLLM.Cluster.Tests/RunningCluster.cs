@@ -1,6 +1,7 @@
 using System.Text.Json;
 using EFedLLM.Node.Api;
 using EFedLLM.Node.Client;
+using EFedLLM.Node.CommandLine;
 using EFedLLM.Node.Supervision;
 
 namespace EFedLLM.Cluster.Tests;
@@ -51,11 +52,28 @@ internal sealed class RunningCluster : IAsyncDisposable
     public Task<ClusterFacts> UntilAsync(Func<ClusterFacts, bool> fits) => UntilAsync(() => Client.ReadClusterAsync(CancellationToken.None), fits);
 
     /// <summary>Asks until the ledger's facts fit.</summary>
-    public Task<LedgerFacts> UntilLedgerAsync(Func<LedgerFacts, bool> fits) => UntilAsync(() => Client.ReadLedgerAsync(CancellationToken.None), fits);
+    public Task<LedgerFacts> UntilLedgerAsync(Func<LedgerFacts, bool> fits) => UntilAsync(ReadLedgerAsync, fits);
+
+    private async Task<LedgerFacts> ReadLedgerAsync()
+    {
+        try
+        {
+            return await Client.ReadLedgerAsync(CancellationToken.None);
+        }
+        catch (UserErrorException)
+        {
+            // A ledger that has just started, on a machine that has much to do, may ask for a moment's patience.
+            return new LedgerFacts([]);
+        }
+    }
 
     /// <summary>Asks what everybody asks.</summary>
     public Task<PromptAnswer> AskAsync(string text = "What is the capital of France?") =>
         AnswerCollector.CollectAsync(Client, new GenerateRequest { Messages = [new ChatLine("user", text)] }, null, CancellationToken.None);
+
+    /// <summary>Whether so many devices are there, none of them about to leave, and what the plan wants is loaded. One that is far slower than the others may be in no plan.</summary>
+    public static bool IsSettled(ClusterFacts facts, int devices) =>
+        facts.Devices.Count == devices && facts.Devices.All(device => !device.Leaving) && LocalCluster.IsPlaced(facts, 1);
 
     public async ValueTask DisposeAsync()
     {

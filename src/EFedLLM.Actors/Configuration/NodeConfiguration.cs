@@ -18,6 +18,8 @@ namespace EFedLLM.Actors.Configuration;
 public static class NodeConfiguration
 {
     private const int MaxFileBytes = 1 << 20;
+    private static readonly TimeSpan DrainSlack = TimeSpan.FromSeconds(5);
+
     private const int LeastFrameBytes = ProtocolLimits.RowBytes + (64 * 1024);
 
     private static readonly string[] Reference =
@@ -56,9 +58,8 @@ public static class NodeConfiguration
         configuration = Reference.Aggregate(configuration, (whole, name) => whole.WithFallback(Resource(name)))
             .WithFallback(SqlPersistence.DefaultConfiguration);
         _ = new SettingsReader(configuration, "akka.remote.dot-netty.tcp").Bytes("maximum-frame-size", LeastFrameBytes, 64 << 20);
-        _ = NodeLimits.Read(configuration);
         _ = BlobLimits.Read(configuration);
-        return configuration;
+        return ConfigurationFactory.ParseString(Phases(NodeLimits.Read(configuration))).WithFallback(configuration);
     }
 
     /// <summary>Everything an actor system starts with: <see cref="Build(NodeSettings)"/>, and mutual TLS where certificates are named.</summary>
@@ -101,6 +102,10 @@ public static class NodeConfiguration
             ? new Address(tls ? "akka.ssl.tcp" : "akka.tcp", ClusterNames.System, host, port)
             : throw new ConfigurationException($"The seed '{seed}' is not host:port.");
     }
+
+    /// <summary>A node that leaves may take as long as it was given: first for others to take over, then for what it has under way.</summary>
+    private static string Phases(NodeLimits limits)
+        => $"akka.coordinated-shutdown.phases.{CoordinatedShutdown.PhaseBeforeServiceUnbind}.timeout = {(int)((2 * limits.DrainTime) + DrainSlack).TotalMilliseconds} ms";
 
     private static void Check(NodeSettings settings)
     {

@@ -24,6 +24,9 @@ public sealed record NodeLimits
     /// <summary>When a silent session is forgotten.</summary>
     public required TimeSpan IdleSession { get; init; }
 
+    /// <summary>How long a device that leaves waits for others to take over, and as long again for its sessions.</summary>
+    public required TimeSpan DrainTime { get; init; }
+
     /// <summary>Most generations of a gateway at a time.</summary>
     public required int GatewayMaxSessions { get; init; }
 
@@ -97,6 +100,7 @@ public sealed record NodeLimits
             DeviceMaxSessions = device.Integer("max-sessions", 1, 65536),
             BatchRows = device.Integer("batch-rows", 1, 65536),
             IdleSession = device.Duration("idle-session", TimeSpan.FromSeconds(1), day),
+            DrainTime = device.Duration("drain-time", TimeSpan.Zero, TimeSpan.FromHours(12)),
             GatewayMaxSessions = gateway.Integer("max-sessions", 1, 65536),
             MaxQueued = gateway.Integer("max-queued", 1, 1 << 20),
             QueueTimeout = gateway.Duration("queue-timeout", TimeSpan.FromMilliseconds(1), day),

@@ -170,7 +170,8 @@ internal sealed class GatewayActor : ReceiveActor, IWithTimers
             return;
         }
 
-        var choice = RoutePlanner.Plan(_view, entry.Model.Served, entry.Avoid);
+        var session = SessionId.New();
+        var choice = RoutePlanner.Plan(_view, entry.Model.Served, entry.Avoid, session);
         if (choice.Route is not { } route)
         {
             entry.Problem = entry.Avoid.Count == 0 ? choice.Problem! : entry.Problem;
@@ -179,7 +180,7 @@ internal sealed class GatewayActor : ReceiveActor, IWithTimers
         }
 
         var plan = new GenerationPlan(
-            id, SessionId.New(), entry.Model.Served, entry.Model.Shape.VocabularySize, route, encoded.Tokens, encoded.Settings, _settings.Limits, entry.Arrived,
+            id, session, entry.Model.Served, entry.Model.Shape.VocabularySize, route, encoded.Tokens, encoded.Settings, _settings.Limits, entry.Arrived,
             entry.Prompt.Output, entry.Model.Shape.OutputWidth(entry.Prompt.Output), entry.Prompt.ScorePrompt);
         var answer = new AnswerText(entry.Model.Tokenizer, encoded.Settings, entry.Model.Shape.EndTokens);
         var (client, reporter, time) = (entry.Client, _settings.Reporter, _settings.Time);

@@ -34,6 +34,12 @@ public static class GatewayStart
         var patience = shutdown.Timeout(CoordinatedShutdown.PhaseBeforeServiceUnbind);
         shutdown.AddTask(CoordinatedShutdown.PhaseBeforeServiceUnbind, "efedllm-gateway-leaves", async () =>
         {
+            if (shutdown.ShutdownReason is CoordinatedShutdown.ClusterDowningReason)
+            {
+                // The other side of a broken network goes on; nothing here can be finished.
+                return Done.Instance;
+            }
+
             // One that has ended already has nothing to finish.
             await Task.WhenAny(gateway.Ask<Done>(DrainGateway.Instance, patience), gateway.WatchAsync()).ConfigureAwait(false);
             return Done.Instance;

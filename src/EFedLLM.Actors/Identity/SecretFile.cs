@@ -5,6 +5,8 @@ namespace EFedLLM.Actors.Identity;
 /// <summary>Files that only their owner may read.</summary>
 internal static partial class SecretFile
 {
+    private const int ReadOnlyFlag = 0;
+
     /// <summary>Creates a file whole or not at all.</summary>
     /// <param name="file">The file; its folder is made when it is missing.</param>
     /// <param name="content">What it holds.</param>
@@ -38,6 +40,7 @@ internal static partial class SecretFile
         try
         {
             File.Move(part, path, overwrite: true);
+            FlushFolder(Path.GetDirectoryName(path)!);
         }
         catch
         {
@@ -89,6 +92,31 @@ internal static partial class SecretFile
 
         File.Move(part, path, overwrite: false);
     }
+
+    /// <summary>Brings a renaming to disk, so that a power cut does not undo it; where the system has no such thing, it is the system's to keep.</summary>
+    private static void FlushFolder(string folder)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        var descriptor = OpenFile(folder, ReadOnlyFlag);
+        if (descriptor >= 0)
+        {
+            _ = Flush(descriptor);
+            _ = Close(descriptor);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int OpenFile(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fsync")]
+    private static partial int Flush(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "close")]
+    private static partial int Close(int descriptor);
 
     [LibraryImport("libc", EntryPoint = "link", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Link(string existing, string added);

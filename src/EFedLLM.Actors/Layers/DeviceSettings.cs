@@ -36,6 +36,12 @@ public sealed record DeviceSettings
     /// <summary>How long the sessions of a range that is given up may go on before they are ended. A higher value lets more answers finish; a lower one follows a new plan sooner.</summary>
     public TimeSpan DrainGrace { get; init; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>Called when a gateway asks the device to leave: whoever runs it ends its actor system in order. Null is a device that cannot be asked.</summary>
+    public Action? LeaveAsked { get; init; }
+
+    /// <summary>Told what a device that leaves waits for, for people; on any thread.</summary>
+    public Action<string>? LeaveTold { get; init; }
+
     /// <summary>Opens a folder of <see cref="ModelFolders"/>.</summary>
     internal Func<string, IModelSource> OpenModel { get; init; } = ModelFolder.Open;
 

@@ -11,7 +11,8 @@ public static class DeviceStart
 {
     /// <summary>
     /// Starts the device's layer host. It opens its models, measures its speed, announces itself in distributed data and then loads
-    /// what the plans assign to it. When the actor system is shut down in order, it takes no new sessions and lets those it has finish.
+    /// what the plans assign to it. When the actor system is shut down in order, it serves until others hold its layers, takes no new
+    /// sessions then and lets those it has finish. A device that the cluster removed has nobody to wait for.
     /// </summary>
     /// <param name="system">A node of the cluster.</param>
     /// <param name="settings">What the device starts with.</param>
@@ -30,10 +31,16 @@ public static class DeviceStart
             ActorRefs.Nobody);
 
         var host = system.ActorOf(Props.Create(() => new LayerHost(settings, self.Address, announce)), LayerHost.ActorName);
+        system.ActorOf(Props.Create(() => new LinkProbe(settings.DeviceId, settings.View, host, settings.Time, LinkProbe.Interval)), LinkProbe.ActorName);
         var shutdown = CoordinatedShutdown.Get(system);
         var patience = shutdown.Timeout(CoordinatedShutdown.PhaseBeforeServiceUnbind);
         shutdown.AddTask(CoordinatedShutdown.PhaseBeforeServiceUnbind, "efedllm-device-leaves", async () =>
         {
+            if (shutdown.ShutdownReason is CoordinatedShutdown.ClusterDowningReason)
+            {
+                return Done.Instance;
+            }
+
             // One that has ended already has nothing to finish.
             await Task.WhenAny(host.Ask<Done>(LeaveDevice.Instance, patience), host.WatchAsync()).ConfigureAwait(false);
             return Done.Instance;

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using Akka;
 using Akka.Actor;
 using Akka.Event;
 using EFedLLM.Actors.Blobs;
@@ -30,10 +29,9 @@ internal sealed partial class LayerHost : ReceiveActor, IWithTimers
     private readonly RangeFetches? _fetches;
     private ModelLibrary? _library;
     private ClusterView _view;
-    private IActorRef? _leaver;
     private double _bytesPerSecond;
     private long _revision;
-    private bool _isLeaving;
+    private ImmutableArray<LinkSample> _links = [];
 
     /// <summary>A device that holds nothing yet.</summary>
     /// <param name="settings">What it starts with.</param>
@@ -59,6 +57,7 @@ internal sealed partial class LayerHost : ReceiveActor, IWithTimers
             _view = view;
             settings.Blobs?.Fetcher.Follow(BlobPeer.Of(view, settings.DeviceId, settings.Blobs.Tls));
             Follow();
+            GoOnLeaving();
         });
         Receive<DeviceReady>(Ready);
         Receive<RangeLoaded>(Serve);
@@ -94,7 +93,12 @@ internal sealed partial class LayerHost : ReceiveActor, IWithTimers
             _entries.Remove((message.Model, message.Range));
             Follow();
         });
-        Receive<LeaveDevice>(_ => Leave());
+        ReceiveLeaving();
+        Receive<LinksMeasured>(message =>
+        {
+            _links = message.Links;
+            Announce();
+        });
     }
 
     /// <inheritdoc/>
@@ -272,29 +276,6 @@ internal sealed partial class LayerHost : ReceiveActor, IWithTimers
 
     private static bool IsDead(IActorRef shard) => Context.Child(shard.Path.Name).IsNobody();
 
-    private void Leave()
-    {
-        _isLeaving = true;
-        _leaver = Sender;
-        _fetches?.KeepOnly(_ => false);
-        foreach (var (key, entry) in _entries.Where(entry => entry.Value.State == HoldingState.Serving).ToArray())
-        {
-            Drain(key);
-        }
-
-        Announce();
-        SayLeft();
-    }
-
-    private void SayLeft()
-    {
-        if (_leaver is not null && _entries.Values.All(entry => entry.State is HoldingState.Ending or HoldingState.Loading))
-        {
-            _leaver.Tell(Done.Instance);
-            _leaver = null;
-        }
-    }
-
     private bool IsNeeded(Holding holding)
     {
         if (_view.Models.FirstOrDefault(model => model.Model == holding.Model) is not { } model)
@@ -302,8 +283,12 @@ internal sealed partial class LayerHost : ReceiveActor, IWithTimers
             return false;
         }
 
-        var without = Announcement(key => key != (holding.Model, holding.Range));
-        return RoutePlanner.Plan(With(Announcement(_ => true)), model).Route is not null && RoutePlanner.Plan(With(without), model).Route is null;
+        // What a device that leaves still serves is no cover, unless there is no other.
+        var leaving = _view.Devices.Where(device => device.Leaving).Select(device => device.Device).ToHashSet();
+        var (with, without) = (With(Announcement(_ => true)), With(Announcement(key => key != (holding.Model, holding.Range))));
+        return IsNeeded([]) || (leaving.Count > 0 && IsNeeded(leaving));
+
+        bool IsNeeded(HashSet<DeviceId> avoid) => RoutePlanner.Plan(with, model, avoid).Route is not null && RoutePlanner.Plan(without, model, avoid).Route is null;
     }
 
     private ClusterView With(DeviceAnnouncement own) => _view with
@@ -314,7 +299,7 @@ internal sealed partial class LayerHost : ReceiveActor, IWithTimers
     private void Announce()
     {
         _revision = Math.Max(_revision + 1, _settings.Time.GetUtcNow().UtcTicks);
-        _announce(Announcement(_ => true));
+        _announce(Announcement(_ => true) with { Links = _links });
     }
 
     private DeviceAnnouncement Announcement(Func<(ModelId Model, LayerRange Range), bool> includes) => new(

@@ -1,4 +1,6 @@
+using System.Collections.Immutable;
 using Akka.Actor;
+using EFedLLM.Actors.Protocol;
 using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Checkpoints;
 
@@ -59,9 +61,20 @@ internal sealed record RangeReleased(ModelId Model, LayerRange Range) : INoSeria
 /// <param name="Range">The range.</param>
 internal sealed record GraceOver(ModelId Model, LayerRange Range) : INoSerializationVerificationNeeded;
 
-/// <summary>To the host: the device leaves. Answered by <see cref="Akka.Done"/> when its last session is closed.</summary>
+/// <summary>Host to itself: the others had their time to take over.</summary>
+internal sealed record DrainTimeOver : INoSerializationVerificationNeeded
+{
+    /// <summary>The one there is.</summary>
+    public static DrainTimeOver Instance { get; } = new();
+}
+
+/// <summary>To the host: the device leaves. Answered by <see cref="Akka.Done"/> when the others hold what it held and its last session is closed.</summary>
 internal sealed record LeaveDevice : INoSerializationVerificationNeeded
 {
     /// <summary>The one there is.</summary>
     public static LeaveDevice Instance { get; } = new();
 }
+
+/// <summary>To the host: how far other devices are.</summary>
+/// <param name="Links">At most <see cref="ProtocolLimits.LinkSamples"/>.</param>
+internal sealed record LinksMeasured(ImmutableArray<LinkSample> Links) : INoSerializationVerificationNeeded;

@@ -199,7 +199,15 @@ public sealed class EnrolmentDesk : IDisposable
             var at = DateTimeOffset.FromUnixTimeMilliseconds(_time.GetUtcNow().ToUnixTimeMilliseconds());
             ImmutableArray<string> all = revoked ? [.. keys.Concat(standing?.Keys ?? []).Distinct().Take(ProtocolLimits.RevokedKeys)] : [];
             var signed = new Revocation(known.Version + 1, device, revoked, all, name.Length > Revocation.NameCharacters ? name[..Revocation.NameCharacters] : name, at).Sign(_authority);
-            _revocations.Add([signed]);
+            try
+            {
+                _revocations.Add([signed]);
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                // It counts, and the others write it down: a full disk here must not keep the device in. The node tries again, and says so, when the decision comes back to it.
+            }
+
             return signed;
         }
     }

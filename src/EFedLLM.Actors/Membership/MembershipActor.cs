@@ -80,8 +80,7 @@ internal sealed class MembershipActor : ReceiveActor, IWithTimers
 
     private void Spread(SpreadRevocation command)
     {
-        // The asker has it in the store already: it is refused here from now on, whatever becomes of the message.
-        _seen = _seen.Add(command.Signed);
+        // The asker has it in the store already: the device is refused here from now on, whatever becomes of the message.
         Publish([command.Signed], new WriteAll(_spreadLimit), new Spreading(command, Sender));
     }
 

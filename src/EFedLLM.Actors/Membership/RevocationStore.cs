@@ -20,6 +20,7 @@ public sealed class RevocationStore
     private readonly string _file;
     private readonly X509Certificate2 _authority;
     private volatile RevocationSet _current = RevocationSet.Empty;
+    private bool _isUnsaved;
 
     private RevocationStore(string file, X509Certificate2 authority) => (_file, _authority) = (file, authority);
 
@@ -49,24 +50,26 @@ public sealed class RevocationStore
     /// <summary>Takes decisions; those that the authority did not sign, and those known already, change nothing.</summary>
     /// <param name="signed">What arrived.</param>
     /// <returns>Whether anything is new.</returns>
-    /// <exception cref="IOException">It counts from now on, but could not be written: after a restart the node has to hear of it again.</exception>
+    /// <exception cref="IOException">It counts from now on, but could not be written: that is tried again with the next call, and until then the node has to hear of it again after a restart.</exception>
     public bool Add(IEnumerable<SignedRevocation> signed)
     {
         ArgumentNullException.ThrowIfNull(signed);
         lock (_writing)
         {
             var next = Known(signed);
-            if (ReferenceEquals(next, _current))
+            var isNews = !ReferenceEquals(next, _current);
+            if (!isNews && !_isUnsaved)
             {
                 return false;
             }
 
             // First what keeps the device out now, then what keeps it out after a restart.
-            _current = next;
+            (_current, _isUnsaved) = (next, true);
             var form = new Form.RevocationFile();
             form.Revocations.Add(next.Signed.Select(MembershipCodecs.Write));
             SecretFile.Replace(_file, form.ToByteArray());
-            return true;
+            _isUnsaved = false;
+            return isNews;
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Akka.Cluster;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Transformer.Checkpoints;
 
@@ -7,25 +8,34 @@ namespace EFedLLM.Actors.Pipeline;
 /// <summary>Finds the shards a session goes through. A pure function: every node that sees the same facts finds the same route.</summary>
 public static class RoutePlanner
 {
+    /// <summary>A device that leaves still serves, but any number of ranges that nobody planned is better than one of its.</summary>
+    private const int LeavingCost = ProtocolLimits.Hops;
+
+    // Among so many ways to go on the nearest is looked for.
+    private const int MostWays = 16;
+
     /// <summary>
-    /// The best route through ranges that reachable devices serve: fewest ranges that the plan does not want, then fewest hops, then
-    /// the lowest device ids. A loaded range is used whole or not at all.
+    /// The best route through ranges that reachable devices serve: fewest devices that leave, then fewest ranges that the plan does not
+    /// want, then fewest hops, then the least time between them as far as devices measured it, then a share of the sessions for each
+    /// replica according to its speed. A loaded range is used whole or not at all.
     /// </summary>
     /// <param name="view">The cluster.</param>
     /// <param name="model">The model.</param>
     /// <param name="avoid">Devices to leave out, or null.</param>
-    public static RouteChoice Plan(ClusterView view, ServedModel model, IReadOnlySet<DeviceId>? avoid = null)
-        => Plan(view, model, [], hop => avoid?.Contains(hop.Device) != true);
+    /// <param name="session">Whose route it is: of equal replicas each gets its share of the sessions. Null takes the lowest device ids.</param>
+    public static RouteChoice Plan(ClusterView view, ServedModel model, IReadOnlySet<DeviceId>? avoid = null, SessionId? session = null)
+        => Plan(view, model, [], hop => avoid?.Contains(hop.Device) != true, session);
 
     /// <summary>
     /// The best route for a session that has one: with the fewest units on other shards than it has its caches on, and else as
-    /// <see cref="Plan(ClusterView, ServedModel, IReadOnlySet{DeviceId})"/> finds it.
+    /// <see cref="Plan(ClusterView, ServedModel, IReadOnlySet{DeviceId}, SessionId?)"/> finds it.
     /// </summary>
     /// <param name="view">The cluster.</param>
     /// <param name="model">The model.</param>
     /// <param name="kept">The hops that have caches of it. They may be used even where they take nothing new any more.</param>
     /// <param name="may">Which others may be used.</param>
-    public static RouteChoice Plan(ClusterView view, ServedModel model, IReadOnlyCollection<Hop> kept, Func<Hop, bool> may)
+    /// <param name="session">Whose route it is, or null.</param>
+    public static RouteChoice Plan(ClusterView view, ServedModel model, IReadOnlyCollection<Hop> kept, Func<Hop, bool> may, SessionId? session = null)
     {
         ArgumentNullException.ThrowIfNull(view);
         ArgumentNullException.ThrowIfNull(model);
@@ -33,26 +43,37 @@ public static class RoutePlanner
         ArgumentNullException.ThrowIfNull(may);
         var units = model.UnitBytes.Length;
         var plan = view.Plans.FirstOrDefault(plan => plan.Model == model.Model);
-        var offers = Offers(view, model, plan, kept, may);
+        var offers = Offers(view, model, plan, kept, may, session);
+        var distances = new LinkDistances(view.Devices);
 
-        // best[u]: the best way from unit u to the end.
-        var best = new Way?[units + 1];
-        best[units] = new Way(0, 0, 0, null, null);
+        // ways[u]: the best ways from unit u to the end, by their first hops, the best first.
+        var ways = new List<Way>[units + 1];
+        ways[units] = [new Way(0, 0, 0, 0, null, null)];
         for (var unit = units - 1; unit >= 0; unit--)
         {
-            foreach (var (hop, isPlanned, isKept) in offers[unit])
+            var here = new List<Way>();
+            foreach (var (hop, cost, isKept) in offers[unit])
             {
-                if (best[hop.Range.End] is { } rest)
+                Way? best = null;
+                foreach (var rest in ways[hop.Range.End])
                 {
-                    var way = new Way(rest.New + (isKept ? 0 : hop.Range.Count), rest.Strangers + (isPlanned ? 0 : 1), rest.Hops + 1, hop, rest);
-                    best[unit] = best[unit] is { } other && other.IsAtLeastAsGoodAs(way) ? other : way;
+                    var far = rest.Far + (rest.Hop is { } next ? distances.Between(hop.Device, next.Device) : 0);
+                    var way = new Way(rest.New + (isKept ? 0 : hop.Range.Count), rest.Strangers + cost, rest.Hops + 1, far, hop, rest);
+                    best = best is { } other && other.IsAtLeastAsGoodAs(way) ? other : way;
+                }
+
+                if (best is not null)
+                {
+                    Keep(here, best);
                 }
             }
+
+            ways[unit] = here;
         }
 
-        if (best[0] is not { } whole || whole.Hops > ProtocolLimits.Hops)
+        if (ways[0] is not [var whole, ..] || whole.Hops > ProtocolLimits.Hops)
         {
-            return new RouteChoice(null, Problem(model, plan, offers, best[0] is not null));
+            return new RouteChoice(null, Problem(model, plan, offers, ways[0].Count > 0));
         }
 
         var hops = ImmutableArray.CreateBuilder<Hop>(whole.Hops);
@@ -64,8 +85,27 @@ public static class RoutePlanner
         return new RouteChoice(new Route(model.Model, hops.ToImmutable()), null);
     }
 
-    /// <summary>What may be used, by first unit; of equal ranges the plan's before others, then the lower device id.</summary>
-    private static List<Offer>[] Offers(ClusterView view, ServedModel model, PlacementPlan? plan, IReadOnlyCollection<Hop> kept, Func<Hop, bool> may)
+    /// <summary>Puts a way where it belongs among the best ones; of equals the first stays before.</summary>
+    private static void Keep(List<Way> ways, Way way)
+    {
+        var at = ways.Count;
+        while (at > 0 && !ways[at - 1].IsAtLeastAsGoodAs(way))
+        {
+            at--;
+        }
+
+        if (at < MostWays)
+        {
+            ways.Insert(at, way);
+            if (ways.Count > MostWays)
+            {
+                ways.RemoveAt(MostWays);
+            }
+        }
+    }
+
+    /// <summary>What may be used, by first unit, in the order in which equals are preferred.</summary>
+    private static List<Offer>[] Offers(ClusterView view, ServedModel model, PlacementPlan? plan, IReadOnlyCollection<Hop> kept, Func<Hop, bool> may, SessionId? session)
     {
         var planned = plan?.Assignments.Select(assignment => (assignment.Device, assignment.Range)).ToHashSet() ?? [];
         var offers = new List<Offer>[model.UnitBytes.Length];
@@ -76,14 +116,14 @@ public static class RoutePlanner
 
         foreach (var hop in kept)
         {
-            offers[hop.Range.First].Add(new Offer(hop, planned.Contains((hop.Device, hop.Range)), true));
+            offers[hop.Range.First].Add(new Offer(hop, planned.Contains((hop.Device, hop.Range)) ? 0 : 1, true));
         }
 
-        var reachable = view.Members.Where(member => view.IsReachable(member.Address)).Select(member => member.Address).ToHashSet();
+        var reachable = view.Members.Where(member => member is { Status: MemberStatus.Up, Reachable: true }).Select(member => member.Address).ToHashSet();
         var caches = kept.Select(hop => hop.Shard).ToHashSet();
-        foreach (var device in view.Devices.OrderBy(device => device.Device.Value, StringComparer.Ordinal))
+        foreach (var device in view.Devices.OrderBy(device => ReplicaShare.Turn(session, device)).ThenBy(device => device.Device.Value, StringComparer.Ordinal))
         {
-            if (device.Leaving || !reachable.Contains(device.Node))
+            if (!reachable.Contains(device.Node))
             {
                 continue;
             }
@@ -93,7 +133,7 @@ public static class RoutePlanner
                 var hop = new Hop(device.Device, loaded.Range, loaded.Shard);
                 if (!caches.Contains(loaded.Shard) && may(hop))
                 {
-                    offers[loaded.Range.First].Add(new Offer(hop, planned.Contains((device.Device, loaded.Range)), false));
+                    offers[loaded.Range.First].Add(new Offer(hop, device.Leaving ? LeavingCost : planned.Contains((device.Device, loaded.Range)) ? 0 : 1, false));
                 }
             }
         }
@@ -145,10 +185,10 @@ public static class RoutePlanner
         return missing;
     }
 
-    private readonly record struct Offer(Hop Hop, bool IsPlanned, bool IsKept);
+    private readonly record struct Offer(Hop Hop, int Cost, bool IsKept);
 
-    private sealed record Way(int New, int Strangers, int Hops, Hop? Hop, Way? Rest)
+    private sealed record Way(int New, int Strangers, int Hops, int Far, Hop? Hop, Way? Rest)
     {
-        public bool IsAtLeastAsGoodAs(Way other) => (New, Strangers, Hops).CompareTo((other.New, other.Strangers, other.Hops)) <= 0;
+        public bool IsAtLeastAsGoodAs(Way other) => (New, Strangers, Hops, Far).CompareTo((other.New, other.Strangers, other.Hops, other.Far)) <= 0;
     }
 }

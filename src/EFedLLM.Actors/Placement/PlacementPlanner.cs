@@ -5,18 +5,30 @@ using EFedLLM.Transformer.Checkpoints;
 namespace EFedLLM.Actors.Placement;
 
 /// <summary>
-/// Decides which device holds which units of a model. Pure: the same arguments give the same plan. Every device that can help gets one
-/// contiguous range within its memory; the times per token (bytes read over speed) are as even as whole units allow; devices beyond the
-/// number of units, or of hops a route may have, become replicas of the ranges that carry the most load. What is held already stays where
-/// that costs little speed.
+/// Decides which device holds which units of a model: at most one contiguous range each, within its memory. Pure: the same arguments give the
+/// same plan, in whatever order the devices stand.
+/// <para>What counts, the first the most: (1) each unit is held, whenever that is possible at all; (2) from <see cref="Few"/> devices on, by two,
+/// as memory allows; (3) the slowest unit gets at least half of its fair share of the devices' speed; (4) little is loaded: who has a
+/// range keeps it, an arriving device gets the range that is served worst, and devices move for (1), (2) or (3) alone, the cheapest move first;
+/// (5) devices near one another hold a whole model together; (6) a route has about <see cref="MostStages"/> hops at most: a hop costs time each
+/// token, and a device that holds less has more memory for caches and less to download.</para>
+/// <para>Fewer than <see cref="Few"/> devices share the model (<see cref="SpreadPlacement"/>), so that each carries its part and any of them may be too small for
+/// the whole; so do more whose memory is too tight for anything else. Many devices hold ranges that nest (<see cref="NestedPlacement"/>), so that
+/// whoever of them fails, there is a route as long as each unit is held.</para>
 /// </summary>
 public static class PlacementPlanner
 {
-    /// <summary>A plan stays while it is possible, uses every device, and its slowest device needs at most this many times the time of a fresh plan's.</summary>
-    private const double KeepSlack = 1.25;
+    /// <summary>From so many devices on each unit is held twice where memory allows; fewer share the model.</summary>
+    public const int Few = 4;
+
+    /// <summary>A device gets no less than about this part of a model while its memory allows, however many devices there are.</summary>
+    public const int MostStages = 8;
 
     /// <summary>A device that needs for the smallest unit alone more than so many times what a hop needs on average would slow everybody down.</summary>
     private const double TooSlow = 4;
+
+    // Each pass goes on from the one before it; one that changes nothing is the last.
+    private const int MostPasses = 8;
 
     /// <summary>Plans <paramref name="model"/>.</summary>
     /// <param name="model">The model.</param>
@@ -30,26 +42,163 @@ public static class PlacementPlanner
         var costs = new UnitCosts(model);
         var before = (previous?.Assignments ?? []).ToDictionary(assignment => assignment.Device, assignment => assignment.Range);
         var able = WithKnownSpeed([.. devices
-            .Where(device => device is { HasFiles: true, Leaving: false, WeightBytes: > 0 })
-            .OrderBy(device => device.Device.Value, StringComparer.Ordinal)]);
+            .Where(device => device.IsAble)
+            .OrderBy(device => device.Device.Value, StringComparer.Ordinal)
+            .Select(device => device with { HeldUnits = Merge(model, device.HeldUnits) })]);
         var quick = Quick(able, costs);
-        var ranges = Cover(model, costs, quick, able, before, previous) ?? (quick.Count < able.Count ? Cover(model, costs, able, able, before, previous) : null);
+        var reasons = new Dictionary<DeviceId, string>();
+        var ranges = Cover(quick) ?? (quick.Count < able.Count ? Cover(able) : null);
+        string? problem = null;
         var words = new PlacementWords(model, costs);
         ImmutableArray<Assignment> assignments;
-        string? problem = null;
         if (ranges is not null)
         {
-            assignments = words.Explain(able, ranges, before);
+            assignments = words.Explain(able, ranges, before, reasons);
         }
         else
         {
-            assignments = words.Explain(able, Part(costs, able, before), before);
+            assignments = words.Explain(able, Part(costs, able, before), before, ImmutableDictionary<DeviceId, string>.Empty);
             problem = words.Lacking(devices, able, assignments);
         }
 
         return previous is not null && previous.Problem == problem && SameRanges(previous.Assignments, assignments)
             ? previous
             : new PlacementPlan(model.Model, (previous?.Version ?? 0) + 1, assignments, problem);
+
+        Dictionary<DeviceId, LayerRange>? Cover(List<PlacementDevice> some)
+        {
+            if (some.Count < Few && !HasReplicas(costs, some, before, previous))
+            {
+                return SpreadPlacement.Cover(model, costs, some, able, before, previous);
+            }
+
+            // Where the quick ones are not enough, nobody is too slow.
+            var rule = some.Count == able.Count && quick.Count < able.Count ? double.PositiveInfinity : TooSlow;
+            return Nest(model, costs, some, able, before, previous, rule, reasons);
+        }
+    }
+
+    /// <summary>What the device holds or was told to load; what cannot be a part of the model is a false claim and counts as nothing.</summary>
+    internal static LayerRange? Held(ServedModel model, PlacementDevice device, Dictionary<DeviceId, LayerRange> before)
+        => (before.TryGetValue(device.Device, out var range) ? range : device.Loaded) is { } held && held.IsValid(model.Layers) ? held : null;
+
+    /// <summary>Ranges for many devices, or null when they cannot cover the model; why they are so is added to <paramref name="reasons"/>.</summary>
+    private static Dictionary<DeviceId, LayerRange>? Nest(
+        ServedModel model,
+        UnitCosts costs,
+        List<PlacementDevice> devices,
+        List<PlacementDevice> able,
+        Dictionary<DeviceId, LayerRange> before,
+        PlacementPlan? previous,
+        double tooSlow,
+        Dictionary<DeviceId, string> reasons)
+    {
+        if (devices.Count == 0)
+        {
+            return null;
+        }
+
+        var held = devices.Select(device => Held(model, device, before)).ToArray();
+        var kept = devices.Select((device, i) => held[i] is { } range && costs.Bytes(range) <= device.WeightBytes ? range : (LayerRange?)null).ToArray();
+        var sites = Sites.Of(devices);
+        var holders = devices.Count < Few ? 1 : 2;
+        var median = Median(devices);
+        var most = devices.Count >= 2 * MostStages ? MostStages : devices.Count >= MostStages ? MostStages / 2 : devices.Count >= Few ? 2 : 1;
+        reasons.Clear();
+
+        // Whoever starts from nothing may choose how large the stages are; otherwise what there is goes on.
+        var fresh = !kept.Any(range => range is not null);
+        var best = Settle(devices, kept, held, before, most);
+        for (var stages = most / 2; stages >= 1 && best.Fewest < holders && fresh; stages /= 2)
+        {
+            var larger = Settle(devices, kept, held, before, stages);
+            best = larger.Fewest > best.Fewest ? larger : best;
+        }
+
+        // A division that is exact where memory is tight loads more than moves would.
+        if (!IsRoute(best) || (fresh && best.Fewest < holders))
+        {
+            var spread = Spread(devices, before, previous, held);
+            best = spread is not null && (!IsRoute(best) || spread.Fewest > best.Fewest) ? spread : best;
+        }
+
+        var settled = Settle(devices, best.Ranges, held, before, most);
+        settled.Explain(best);
+        best = settled;
+
+        // What is held does not count here: what would be twice as quick must be the same when it is asked again.
+        if (best.Least < best.Share / 4
+            && Spread(devices.ConvertAll(device => device with { Loaded = null, HeldUnits = [] }), [], null, new LayerRange?[devices.Count]) is { } other
+            && other.Fewest >= best.Fewest && other.Least >= 2 * best.Least)
+        {
+            best = other;
+        }
+
+        if (!IsRoute(best))
+        {
+            return null;
+        }
+
+        var ranges = new Dictionary<DeviceId, LayerRange>();
+        for (var device = 0; device < devices.Count; device++)
+        {
+            if (best.Ranges[device] is { } range)
+            {
+                ranges.Add(devices[device].Device, range);
+                if (best.Reasons[device] is { } why)
+                {
+                    reasons[devices[device].Device] = why;
+                }
+            }
+        }
+
+        return ranges;
+
+        NestedPlacement Settle(List<PlacementDevice> some, LayerRange?[] start, LayerRange?[] holding, Dictionary<DeviceId, LayerRange> told, int stages)
+        {
+            var goal = new NestedGoal(holders, stages, tooSlow * costs.Reads(0, costs.Count) / (stages * median));
+            var known = told.Values.Where(range => range.IsValid(model.Layers)).OrderBy(range => range.First).ThenByDescending(range => range.End).ToList();
+            var last = new NestedPlacement(costs, some, start, holding, known, sites, goal);
+            for (var pass = 1; pass < MostPasses; pass++)
+            {
+                var next = new NestedPlacement(costs, some, last.Ranges, holding, [], sites, goal);
+                if (next.Ranges.AsSpan().SequenceEqual(last.Ranges))
+                {
+                    break;
+                }
+
+                next.Explain(last);
+                last = next;
+            }
+
+            return last;
+        }
+
+        NestedPlacement? Spread(List<PlacementDevice> some, Dictionary<DeviceId, LayerRange> told, PlacementPlan? plan, LayerRange?[] holding)
+            => SpreadPlacement.Cover(model, costs, some, able, told, plan) is { } ranges
+                ? Settle(some, [.. some.Select(device => ranges.TryGetValue(device.Device, out var range) ? range : (LayerRange?)null)], holding, told, most)
+                : null;
+
+        static bool IsRoute(NestedPlacement placement) => placement.Hops() is <= ProtocolLimits.Hops;
+    }
+
+    /// <summary>Whether a few devices hold a model with replicas, as when one of four has gone: that stays, so that the next may go too.</summary>
+    private static bool HasReplicas(UnitCosts costs, List<PlacementDevice> devices, Dictionary<DeviceId, LayerRange> before, PlacementPlan? previous)
+    {
+        var coverage = new Coverage(costs);
+        var ranges = new HashSet<LayerRange>();
+        foreach (var device in devices)
+        {
+            if (before.TryGetValue(device.Device, out var range) && range.IsValid(costs.Count - 2) && costs.Bytes(range) <= device.WeightBytes)
+            {
+                coverage.Add(range, device.BytesPerSecond);
+                ranges.Add(range);
+            }
+        }
+
+        // Those of a model that is shared are equal, and there are none while somebody could have a part of its own.
+        var shared = ranges.Sum(range => range.Count) == costs.Count && ranges.Count == Math.Min(devices.Count, costs.Count);
+        return previous is { Problem: null } && coverage.Fewest() > 0 && !shared && Enumerable.Range(0, costs.Count).Any(unit => coverage.Holders(unit) > 1);
     }
 
     private static List<PlacementDevice> WithKnownSpeed(List<PlacementDevice> devices)
@@ -60,6 +209,31 @@ public static class PlacementPlanner
         static bool HasSpeed(PlacementDevice device) => double.IsFinite(device.BytesPerSecond) && device.BytesPerSecond > 0;
     }
 
+    private static ImmutableArray<LayerRange> Merge(ServedModel model, ImmutableArray<LayerRange> ranges)
+    {
+        if (ranges.Length <= 1)
+        {
+            return ranges.All(range => range.IsValid(model.Layers)) ? ranges : [];
+        }
+
+        var merged = ImmutableArray.CreateBuilder<LayerRange>(ranges.Length);
+        foreach (var range in ranges.Where(range => range.IsValid(model.Layers)).OrderBy(range => range.First))
+        {
+            if (merged.Count > 0 && range.First <= merged[^1].End)
+            {
+                merged[^1] = new LayerRange(merged[^1].First, Math.Max(merged[^1].End, range.End));
+            }
+            else
+            {
+                merged.Add(range);
+            }
+        }
+
+        return merged.ToImmutable();
+    }
+
+    private static double Median(List<PlacementDevice> devices) => devices.Select(device => device.BytesPerSecond).Order().ElementAt(devices.Count / 2);
+
     private static List<PlacementDevice> Quick(List<PlacementDevice> devices, UnitCosts costs)
     {
         if (devices.Count == 0)
@@ -67,121 +241,15 @@ public static class PlacementPlanner
             return devices;
         }
 
-        // Looking up a row of the embedding costs nothing, so it is no measure. A hop is never quicker than the largest unit on the quickest device.
+        // Looking up a row of the embedding costs nothing, so it is no measure.
         var units = Enumerable.Range(1, costs.Count - 1).Select(unit => costs.Reads(unit, unit + 1)).ToArray();
-        var hop = Math.Max(costs.Reads(0, costs.Count) / devices.Sum(device => device.BytesPerSecond), units.Max() / devices.Max(device => device.BytesPerSecond));
-        return devices.FindAll(device => units.Min() / device.BytesPerSecond <= hop * TooSlow);
-    }
+        var (smallest, largest, quickest) = (units.Min(), units.Max(), devices.Max(device => device.BytesPerSecond));
 
-    /// <summary>The range of each of <paramref name="devices"/> that gets one, or null when they cannot cover the model; of all that are able, when the plan so far stays.</summary>
-    private static Dictionary<DeviceId, LayerRange>? Cover(
-        ServedModel model, UnitCosts costs, List<PlacementDevice> devices, List<PlacementDevice> able, Dictionary<DeviceId, LayerRange> before, PlacementPlan? previous)
-    {
-        if (devices.Count == 0)
-        {
-            return null;
-        }
-
-        var hops = Hops(devices, before);
-        var fresh = new RangeSplitter(costs, hops, new LayerRange?[hops.Count]);
-        var orders = new DeviceOrders(costs, hops);
-        if (orders.Fresh(fresh) is not { } freshOrder)
-        {
-            return null;
-        }
-
-        var best = fresh.Of(freshOrder)!;
-        if (previous is { Problem: null } && StillGood(costs, devices, able, before, best))
-        {
-            return before;
-        }
-
-        var held = hops.Select(device => Held(model, device, before)).ToArray();
-        var splitter = new RangeSplitter(costs, hops, held);
-        var chosen = Split.Choose([splitter.Of(orders.Kept(splitter, held)), splitter.Of(freshOrder)])!;
-        var ranges = new Dictionary<DeviceId, LayerRange>();
-        for (var k = 0; k < chosen.Order.Length; k++)
-        {
-            if (chosen.Ranges[k] is { } range)
-            {
-                ranges.Add(hops[chosen.Order[k]].Device, range);
-            }
-        }
-
-        Replicate(model, costs, devices, ranges, before);
-        return ranges;
-    }
-
-    /// <summary>Those that may hold a part of their own: all, or as many as a route may have hops. First those that have a range, then the large and quick.</summary>
-    private static List<PlacementDevice> Hops(List<PlacementDevice> devices, Dictionary<DeviceId, LayerRange> before)
-    {
-        if (devices.Count <= ProtocolLimits.Hops)
-        {
-            return devices;
-        }
-
-        // One of each range that is held, so that none of them is lost among replicas of the others.
-        var firsts = devices.Where(device => before.ContainsKey(device.Device)).GroupBy(device => before[device.Device]).Select(same => same.First().Device).ToHashSet();
-        return [.. devices
-            .OrderByDescending(device => firsts.Contains(device.Device))
-            .ThenByDescending(device => device.WeightBytes)
-            .ThenByDescending(device => device.BytesPerSecond)
-            .Take(ProtocolLimits.Hops)
-            .OrderBy(device => device.Device.Value, StringComparer.Ordinal)];
-    }
-
-    /// <summary>What the device holds or was told to load; what cannot be a part of the model is a false claim and counts as nothing.</summary>
-    private static LayerRange? Held(ServedModel model, PlacementDevice device, Dictionary<DeviceId, LayerRange> before)
-        => (before.TryGetValue(device.Device, out var range) ? range : device.Loaded) is { } held && held.IsValid(model.Layers) ? held : null;
-
-    private static bool StillGood(UnitCosts costs, List<PlacementDevice> devices, List<PlacementDevice> able, Dictionary<DeviceId, LayerRange> before, Split fresh)
-    {
-        // Whoever has a range and became slow since may keep it as long as the time of the whole allows: speeds are measured and vary.
-        var byId = able.ToDictionary(device => device.Device);
-        if (before.Any(assignment => !byId.TryGetValue(assignment.Key, out var device) || assignment.Value.End > costs.Count || costs.Bytes(assignment.Value) > device.WeightBytes))
-        {
-            return false;
-        }
-
-        var ranges = before.Values.Distinct().OrderBy(range => range.First).ToArray();
-        var ends = ranges.Select(range => range.End);
-        if (ranges.Length < fresh.Order.Length - fresh.Unused || !ranges.Select(range => range.First).SequenceEqual(ends.SkipLast(1).Prepend(0)) || ends.Last() != costs.Count)
-        {
-            return false;
-        }
-
-        var least = ranges.Min(costs.Bytes);
-        if (devices.Any(device => !before.ContainsKey(device.Device) && device.WeightBytes >= least))
-        {
-            return false;
-        }
-
-        var slowest = ranges.Max(range => before.Where(other => other.Value == range).Min(other => costs.Reads(range) / byId[other.Key].BytesPerSecond));
-        return ranges.Length > fresh.Order.Length - fresh.Unused || slowest <= fresh.BestSeconds * KeepSlack;
-    }
-
-    private static void Replicate(
-        ServedModel model, UnitCosts costs, List<PlacementDevice> devices, Dictionary<DeviceId, LayerRange> ranges, Dictionary<DeviceId, LayerRange> before)
-    {
-        var speeds = devices.Where(device => ranges.ContainsKey(device.Device)).ToDictionary(device => ranges[device.Device], device => device.BytesPerSecond);
-        var rest = devices.Where(device => !ranges.ContainsKey(device.Device)).ToList();
-
-        // Those that stay come first, so that the others go where help is still needed.
-        foreach (var device in rest.OrderByDescending(Stays).ThenByDescending(device => device.BytesPerSecond))
-        {
-            var fitting = speeds.Keys.Where(range => costs.Bytes(range) <= device.WeightBytes).ToList();
-            if (fitting.Count > 0)
-            {
-                var range = Stays(device)
-                    ? Held(model, device, before)!.Value
-                    : fitting.OrderByDescending(range => costs.Reads(range) / speeds[range]).ThenBy(range => range.First).First();
-                ranges.Add(device.Device, range);
-                speeds[range] += device.BytesPerSecond;
-            }
-        }
-
-        bool Stays(PlacementDevice device)
-            => Held(model, device, before) is { } held && speeds.ContainsKey(held) && costs.Bytes(held) <= device.WeightBytes;
+        // A hop is never quicker than the largest unit on the quickest device. Many devices are of many kinds: a quick one among them does not make the others slow.
+        var hop = devices.Count < Few
+            ? Math.Max(costs.Reads(0, costs.Count) / devices.Sum(device => device.BytesPerSecond), largest / quickest)
+            : Math.Max(costs.Reads(0, costs.Count) / (MostStages * Median(devices)), smallest / quickest);
+        return devices.FindAll(device => smallest / device.BytesPerSecond <= hop * TooSlow);
     }
 
     /// <summary>What is held of a model that cannot be covered: what the devices were told before, so that nothing is loaded twice when one comes back.</summary>

@@ -26,7 +26,13 @@ internal static class PlacementRound
                 device.BytesPerSecond,
                 device.Models.Contains(model.Model) || device.Blobs is not null,
                 device.Loaded.Where(loaded => loaded.Model == model.Model).Select(loaded => (LayerRange?)loaded.Range).FirstOrDefault(),
-                device.Leaving)).ToList();
+                device.Leaving)
+            {
+                HeldUnits = device.Models.Contains(model.Model)
+                    ? [LayerRange.Whole(model.Layers)]
+                    : device.Blobs?.Held.FirstOrDefault(held => held.Model == model.Model)?.Units ?? [],
+                Links = device.Links,
+            }).ToList();
             var plan = PlacementPlanner.Plan(model, devices, before);
             plans[model.Model] = ReferenceEquals(plan, before) ? plan : plan with { Version = ++version };
             var costs = new UnitCosts(model);

@@ -8,5 +8,5 @@ namespace EFedLLM.Actors.Placement;
 internal sealed record PlacementTimings(TimeSpan Settle, TimeSpan FirstDevices, TimeSpan Unknown, TimeSpan Missing)
 {
     /// <summary>What a node uses.</summary>
-    public static PlacementTimings Default { get; } = new(TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(15), TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(1));
+    public static PlacementTimings Default { get; } = new(TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(15), TimeSpan.FromSeconds(30), TimeSpan.FromMilliseconds(500));
 }

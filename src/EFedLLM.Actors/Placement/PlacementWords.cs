@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Transformer.Checkpoints;
 
@@ -8,9 +9,22 @@ namespace EFedLLM.Actors.Placement;
 internal sealed class PlacementWords(ServedModel model, UnitCosts costs)
 {
     /// <summary>The ranges with their reasons, in order of the units.</summary>
-    public ImmutableArray<Assignment> Explain(IEnumerable<PlacementDevice> devices, Dictionary<DeviceId, LayerRange> ranges, Dictionary<DeviceId, LayerRange> before)
+    /// <param name="devices">The devices.</param>
+    /// <param name="ranges">What each gets.</param>
+    /// <param name="before">What each was told before.</param>
+    /// <param name="changes">Why a range is another one, where more than balance is behind it.</param>
+    public ImmutableArray<Assignment> Explain(
+        IReadOnlyCollection<PlacementDevice> devices,
+        Dictionary<DeviceId, LayerRange> ranges,
+        Dictionary<DeviceId, LayerRange> before,
+        IReadOnlyDictionary<DeviceId, string> changes)
     {
-        var seen = new HashSet<LayerRange>();
+        var coverage = new Coverage(costs);
+        foreach (var range in ranges.Values)
+        {
+            coverage.Add(range, 0);
+        }
+
         return [.. devices
             .Where(device => ranges.ContainsKey(device.Device))
             .OrderBy(device => ranges[device.Device].First)
@@ -20,11 +34,13 @@ internal sealed class PlacementWords(ServedModel model, UnitCosts costs)
             {
                 var range = ranges[device.Device];
                 var milliseconds = costs.Reads(range) * 1000.0 / device.BytesPerSecond;
-                var replica = seen.Add(range) ? "" : "replica for load and loss; ";
+                var replicas = coverage.Fewest(range) is var holders and > 1 ? $"one of {holders} replicas; " : "";
                 return new Assignment(
                     device.Device,
                     range,
-                    $"{range.Describe(model.Layers)}: {replica}{Size(costs.Bytes(range))} of {Size(device.WeightBytes)}, {milliseconds:0.000} ms a token; {Change(device, range, before)}");
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{range.Describe(model.Layers)}: {replicas}{Size(costs.Bytes(range))} of {Size(device.WeightBytes)}, {milliseconds:0.000} ms a token; {Change(device, range, before, changes)}"));
             })];
     }
 
@@ -75,16 +91,18 @@ internal sealed class PlacementWords(ServedModel model, UnitCosts costs)
         return missing.Count > 0 ? string.Join(", ", missing) : "all of it at once";
     }
 
-    private string Change(PlacementDevice device, LayerRange range, Dictionary<DeviceId, LayerRange> before)
+    private string Change(PlacementDevice device, LayerRange range, Dictionary<DeviceId, LayerRange> before, IReadOnlyDictionary<DeviceId, string> changes)
     {
         var held = before.TryGetValue(device.Device, out var planned) ? planned : device.Loaded;
-        return held switch
+        if (held == range)
         {
-            null => "new here",
-            { } same when same == range => "as before",
-            { } other when !other.IsValid(model.Layers) => "new here",
-            { } other => $"before {other.Describe(model.Layers)}, {Size(costs.Missing(range.First, range.End, other))} to load",
-        };
+            return "as before";
+        }
+
+        var change = held is { } other && other.IsValid(model.Layers)
+            ? $"before {other.Describe(model.Layers)}, {Size(costs.Missing(range.First, range.End, other))} to load"
+            : "new here";
+        return changes.TryGetValue(device.Device, out var why) ? $"{change}: {why}" : change;
     }
 
     private static string Size(long bytes) => bytes switch

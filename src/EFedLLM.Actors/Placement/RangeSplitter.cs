@@ -89,7 +89,7 @@ internal sealed class RangeSplitter(UnitCosts costs, IReadOnlyList<PlacementDevi
                         continue;
                     }
 
-                    var here = (Unused: unused[first], Moved: moved[first] + costs.Missing(first, end, held[device]), Unevenness: unevenness[first] + (seconds * costs.Reads(first, end)));
+                    var here = (Unused: unused[first], Moved: moved[first] + costs.ToLoad(devices[device], held[device], first, end), Unevenness: unevenness[first] + (seconds * costs.Reads(first, end)));
                     if (here.CompareTo(best) < 0)
                     {
                         best = here;

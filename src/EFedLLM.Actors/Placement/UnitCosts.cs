@@ -44,6 +44,27 @@ internal sealed class UnitCosts
         return Bytes(first, end) - (kept.First < kept.End ? Bytes(kept.First, kept.End) : 0);
     }
 
+    /// <summary>
+    /// Bytes of units <c>[first, end)</c> that <paramref name="device"/> has to load, those on its disk counted for an eighth: a disk is about
+    /// so much quicker than a network.
+    /// </summary>
+    /// <param name="device">The device; the ranges of its <see cref="PlacementDevice.HeldUnits"/> do not overlap.</param>
+    /// <param name="held">What it holds in memory.</param>
+    /// <param name="first">First unit.</param>
+    /// <param name="end">One past the last.</param>
+    public long ToLoad(PlacementDevice device, LayerRange? held, int first, int end)
+    {
+        var missing = Missing(first, end, held);
+        var onDisk = 0L;
+        foreach (var range in device.HeldUnits)
+        {
+            var (from, to) = (Math.Max(first, range.First), Math.Min(end, range.End));
+            onDisk += from < to ? Missing(from, to, held) : 0;
+        }
+
+        return missing - onDisk + (onDisk / 8);
+    }
+
     private static long[] Sums(ReadOnlySpan<long> units)
     {
         var sums = new long[units.Length + 1];

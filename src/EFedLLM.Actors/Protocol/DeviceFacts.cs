@@ -36,11 +36,14 @@ public sealed record DeviceAnnouncement(
     long Revision,
     BlobOffer? Blobs = null) : IEvent
 {
+    /// <summary>Round trips to other devices, at most <see cref="ProtocolLimits.LinkSamples"/>.</summary>
+    public ImmutableArray<LinkSample> Links { get; init; } = [];
+
     /// <inheritdoc/>
     public bool Equals(DeviceAnnouncement? other) => other is not null && Device == other.Device && Name == other.Name && Node.Equals(other.Node)
         && Host.Equals(other.Host) && MemoryBytes == other.MemoryBytes && BytesPerSecond.Equals(other.BytesPerSecond)
         && Models.AsSpan().SequenceEqual(other.Models.AsSpan()) && Loaded.AsSpan().SequenceEqual(other.Loaded.AsSpan())
-        && Leaving == other.Leaving && Revision == other.Revision && Blobs == other.Blobs;
+        && Leaving == other.Leaving && Revision == other.Revision && Blobs == other.Blobs && Links.AsSpan().SequenceEqual(other.Links.AsSpan());
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Device, Revision);

@@ -48,6 +48,9 @@ public static class ProtocolLimits
     /// <summary>Most loaded ranges or held models one device announces.</summary>
     public const int AnnouncedRanges = 64;
 
+    /// <summary>Most other devices to which one announces how far they are.</summary>
+    public const int LinkSamples = 16;
+
     /// <summary>Most devices in one plan.</summary>
     public const int Devices = 100_000;
 

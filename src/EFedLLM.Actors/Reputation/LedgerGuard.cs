@@ -113,6 +113,7 @@ internal sealed class LedgerGuard : ReceiveActor
         member.Address.Host ?? "",
         LedgerIdentity.Find(member.Roles),
         Seniority(member),
+        member.Status is not (MemberStatus.Joining or MemberStatus.WeaklyUp),
         !_unreachable.Contains(member.UniqueAddress));
 
     private int Seniority(Member member) => _ledgers.Values.Count(other => other != member && other.IsOlderThan(member));

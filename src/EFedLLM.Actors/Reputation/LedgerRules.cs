@@ -3,15 +3,19 @@ namespace EFedLLM.Actors.Reputation;
 /// <summary>Which ledger nodes may be in one cluster: those that keep the same shared ledger, or a single one with a file of its own.</summary>
 internal static class LedgerRules
 {
-    /// <summary>What <paramref name="self"/> does beside <paramref name="others"/>. Of two that cannot be together the one that joined later leaves.</summary>
+    /// <summary>What <paramref name="self"/> does beside <paramref name="others"/>. Of two that cannot be together the one that joined later leaves; until that is certain both wait.</summary>
     public static LedgerVerdict Judge(LedgerNode self, IReadOnlyCollection<LedgerNode> others)
     {
         var conflicts = others.Where(other => !MayRunTogether(self, other)).ToList();
-        var older = conflicts.Where(other => !self.IsOlderThan(other)).OrderByDescending(other => other.Reachable).FirstOrDefault();
-        return older is not null ? new LedgerVerdict(older.Reachable ? LedgerStep.Leave : LedgerStep.Wait, Problem(self, older))
-            : conflicts.FirstOrDefault() is { } younger ? new LedgerVerdict(LedgerStep.Run, $"It has to leave the cluster again: {Problem(younger, self)}")
+        var older = conflicts.Where(other => !self.IsOlderThan(other) || !IsSettled(self, other)).ToList();
+        return older.Find(other => other.Reachable && IsSettled(self, other)) is { } first ? new LedgerVerdict(LedgerStep.Leave, Problem(self, first))
+            : older is [var unsettled, ..] ? new LedgerVerdict(LedgerStep.Wait, Problem(self, unsettled))
+            : conflicts is [var younger, ..] ? new LedgerVerdict(LedgerStep.Run, $"It has to leave the cluster again: {Problem(younger, self)}")
             : new LedgerVerdict(LedgerStep.Run, null);
     }
+
+    /// <summary>While neither is up each might take itself for the older one, or both the other.</summary>
+    private static bool IsSettled(LedgerNode self, LedgerNode other) => self.IsUp || other.IsUp;
 
     /// <summary>
     /// The same database is the same ledger. The same file can have one user at a time on a machine, so another node there that seems to

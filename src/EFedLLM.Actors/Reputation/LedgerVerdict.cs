@@ -6,7 +6,7 @@ internal enum LedgerStep
     /// <summary>It keeps the ledger.</summary>
     Run,
 
-    /// <summary>It waits: one that it could not run beside does not answer, and is back or removed soon.</summary>
+    /// <summary>It waits: one that it could not run beside does not answer, and is back or removed soon; or joins at this very moment, and it shows soon who was first.</summary>
     Wait,
 
     /// <summary>It does not start, or ends.</summary>

@@ -11,9 +11,9 @@ namespace EFedLLM.Actors.Reputation;
 internal sealed record ReputationState : ILedgerStored
 {
     /// <summary>
-    /// Most reporters remembered. The one whose last entry is the longest ago is forgotten first; a report of his that is still being
-    /// repeated at that moment would count a second time. Every start of a gateway is a new reporter, so that takes 1,024 starts within
-    /// the minute or so that a report is repeated.
+    /// Most reporters remembered. The one whose last entry is the longest ago is forgotten first; a report of his that was counted, and is
+    /// still being repeated at that moment because its answer was lost, would count a second time. Every start of a gateway is a new
+    /// reporter, so that takes entries of 1,024 other starts between the two.
     /// </summary>
     public const int MostReporters = 1024;
 

@@ -7,7 +7,7 @@ namespace EFedLLM.Actors.Reputation;
 public static class WorkReporterStart
 {
     private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(10);
 
     /// <summary>
     /// Starts the reporter as <c>/user/reporter</c>: once for each node that reports. A node that leaves in order waits for its reports to be

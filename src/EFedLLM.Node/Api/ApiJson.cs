@@ -24,6 +24,9 @@ namespace EFedLLM.Node.Api;
 [JsonSerializable(typeof(ClusterFacts))]
 [JsonSerializable(typeof(LedgerFacts))]
 [JsonSerializable(typeof(LedgerDevice))]
+[JsonSerializable(typeof(IReadOnlyList<EFedLLM.Node.Doctor.Finding>))]
+[JsonSerializable(typeof(LeaveFacts))]
+[JsonSerializable(typeof(LeaveResult))]
 [JsonSerializable(typeof(InviteRequest))]
 [JsonSerializable(typeof(InviteResult))]
 [JsonSerializable(typeof(InviteFacts))]
@@ -35,4 +38,6 @@ namespace EFedLLM.Node.Api;
 [JsonSerializable(typeof(EnrolRequest))]
 [JsonSerializable(typeof(EnrolAnswer))]
 [JsonSerializable(typeof(StandingAnswer))]
+[JsonSerializable(typeof(PlanFacts))]
+[JsonSerializable(typeof(IReadOnlyList<SimulationRow>))]
 internal sealed partial class ApiJson : JsonSerializerContext;

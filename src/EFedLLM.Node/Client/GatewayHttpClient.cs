@@ -6,6 +6,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using EFedLLM.Node.Api;
 using EFedLLM.Node.CommandLine;
+using EFedLLM.Node.Http;
 
 namespace EFedLLM.Node.Client;
 
@@ -73,12 +74,19 @@ internal sealed class GatewayHttpClient : IAnswerSource
     /// <summary>The cluster as the gateway sees it.</summary>
     public Task<ClusterFacts> ReadClusterAsync(CancellationToken cancellation) => GetAsync("efedllm/v1/cluster", ApiJson.Default.ClusterFacts, cancellation);
 
+    /// <summary>Who is to hold what, and who would if the devices were others.</summary>
+    public Task<PlanFacts> ReadPlanAsync(PlanQuestion question, CancellationToken cancellation) => GetAsync($"efedllm/v1/plan{PlanQuery.Write(question)}", ApiJson.Default.PlanFacts, cancellation);
+
     /// <summary>Every device of the ledger.</summary>
     public Task<LedgerFacts> ReadLedgerAsync(CancellationToken cancellation) => GetAsync("efedllm/v1/ledger", ApiJson.Default.LedgerFacts, cancellation);
 
     /// <summary>One device of the ledger.</summary>
     public Task<LedgerDevice> ReadLedgerAsync(string device, CancellationToken cancellation) =>
         GetAsync($"efedllm/v1/ledger/{Uri.EscapeDataString(device)}", ApiJson.Default.LedgerDevice, cancellation);
+
+    /// <summary>Asks a device to leave.</summary>
+    public Task<LeaveFacts> LeaveAsync(string device, CancellationToken cancellation) =>
+        AskAsync(new HttpRequestMessage(HttpMethod.Post, $"efedllm/v1/devices/{Uri.EscapeDataString(device)}/leave"), ApiJson.Default.LeaveFacts, cancellation);
 
     /// <summary>Makes an invite.</summary>
     public Task<InviteResult> InviteAsync(InviteRequest request, CancellationToken cancellation) =>

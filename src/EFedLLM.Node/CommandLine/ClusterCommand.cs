@@ -9,7 +9,7 @@ namespace EFedLLM.Node.CommandLine;
 internal static class ClusterCommand
 {
     /// <summary>Creates the command with its verbs.</summary>
-    public static Command Create() => new("cluster", "Look at a cluster, and keep devices out: members, devices, layers.")
+    public static Command Create() => new("cluster", "Look at a cluster, and keep devices out: members, devices, layers, plans.")
     {
         Verb("show", "Members, devices and models, all at once.", ClusterTables.Show),
         Verb("members", "The nodes with their roles and states.", ClusterTables.Members),
@@ -19,6 +19,8 @@ internal static class ClusterCommand
         EvictCommand.Evict(),
         EvictCommand.Readmit(),
         EvictCommand.Evicted(),
+        PlanCommand.Create(),
+        SimulateCommand.Create(),
     };
 
     private static Command Verb(string name, string description, Action<ClusterFacts> print)

@@ -6,8 +6,8 @@ namespace EFedLLM.Node.CommandLine;
 /// <summary>The program's command tree.</summary>
 internal static class EfedllmCommand
 {
-    // Ending a cluster of child processes takes longer than the library's default of two seconds.
-    private static readonly TimeSpan Termination = TimeSpan.FromSeconds(20);
+    // A device that leaves takes the time it was given (efedllm.device.drain-time): the person ends it with a second Ctrl-C, not the library.
+    private static readonly TimeSpan Termination = TimeSpan.FromMilliseconds(int.MaxValue);
 
     /// <summary>Builds the tree.</summary>
     public static RootCommand Create() => new(
@@ -15,6 +15,7 @@ internal static class EfedllmCommand
     {
         new UpCommand(),
         new JoinCommand(),
+        new LeaveCommand(),
         InviteCommand.Create(),
         new ChatCommand(),
         new PromptCommand(),
@@ -25,6 +26,7 @@ internal static class EfedllmCommand
         new BenchCommand(),
         new TokenizeCommand(),
         CertCommand.Create(),
+        new DoctorCommand(),
         new NodeCommand(),
     };
 
@@ -38,6 +40,7 @@ internal static class EfedllmCommand
             return Refuse(parse);
         }
 
+        using var signals = new TerminationSignals();
         return await parse.InvokeAsync(new InvocationConfiguration
         {
             EnableDefaultExceptionHandler = false,

@@ -109,6 +109,8 @@ internal sealed class JoinCommand : Command
             : $"{string.Join(" and ", roles)} {name} is in the cluster at {node.Ready.Address}");
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var telling = Task.WhenAll(TellAsync(node, over.Token), FetchBar.RunAsync(node.View, node.Ready.Device, over.Token));
+        node.Leaving.Told += Screen.Note;
+        using var started = cancellation.Register(() => Screen.Note("leaving; Ctrl-C again stops at once"));
         try
         {
             await node.RunAsync(cancellation, CancellationToken.None);

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using EFedLLM.Node.Hosting;
+using EFedLLM.Node.Output;
 using EFedLLM.Node.Supervision;
 
 namespace EFedLLM.Node.CommandLine;
@@ -90,6 +91,7 @@ internal sealed class NodeCommand : Command
         await using (host)
         {
             Say(host.Ready);
+            host.Leaving.Told += Screen.Note;
             await host.RunAsync(cancellation, orphaned.Token);
         }
 

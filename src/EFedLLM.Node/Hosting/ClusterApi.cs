@@ -9,12 +9,20 @@ namespace EFedLLM.Node.Hosting;
 /// <param name="view">The cluster as this node sees it.</param>
 /// <param name="manifests">The manifests of the models that this node has.</param>
 /// <param name="ledger">The ledger.</param>
-internal sealed class ClusterApi(ViewFeed view, IReadOnlyDictionary<ModelId, ModelManifest> manifests, IActorRef ledger) : IClusterApi
+/// <param name="cacheShare">The part of a device's memory that is kept for caches, as the placement counts it.</param>
+internal sealed class ClusterApi(ViewFeed view, IReadOnlyDictionary<ModelId, ModelManifest> manifests, IActorRef ledger, double cacheShare) : IClusterApi
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     /// <inheritdoc/>
     public Task<ClusterFacts> ReadClusterAsync(CancellationToken cancellation) => Task.FromResult(ClusterFactsBuilder.Build(view.Latest, manifests));
+
+    /// <inheritdoc/>
+    public Task<PlanFacts> ReadPlanAsync(PlanQuestion question, CancellationToken cancellation)
+    {
+        var latest = view.Latest;
+        return Task.Run(() => PlanFactsBuilder.Build(latest, cacheShare, question), cancellation);
+    }
 
     /// <inheritdoc/>
     public async Task<LedgerFacts> ReadLedgerAsync(CancellationToken cancellation)
@@ -31,16 +39,30 @@ internal sealed class ClusterApi(ViewFeed view, IReadOnlyDictionary<ModelId, Mod
         return matching is [var only] ? LedgerFactsBuilder.Build(await RecordAsync(only, cancellation)) : null;
     }
 
+    /// <inheritdoc/>
+    public async Task<LeaveFacts?> LeaveAsync(string device, CancellationToken cancellation)
+    {
+        if (view.Latest.Devices.FirstOrDefault(known => known.Device.Value == device) is not { } leaving)
+        {
+            return null;
+        }
+
+        var answer = await AskAsync<LeaveAnswer>(leaving.Host, new LeaveCluster(leaving.Device), cancellation);
+        return answer.Refusal is null
+            ? new LeaveFacts(device, answer.Seconds)
+            : throw new InvalidOperationException($"Device {leaving.Name} does not leave: {answer.Refusal}");
+    }
+
     private async Task<IReadOnlyList<DeviceId>> DevicesAsync(CancellationToken cancellation) =>
-        (await AskAsync<LedgerDevices>(new ListLedgerDevices(), cancellation)).Devices;
+        (await AskAsync<LedgerDevices>(ledger, new ListLedgerDevices(), cancellation)).Devices;
 
-    private Task<DeviceRecord> RecordAsync(DeviceId device, CancellationToken cancellation) => AskAsync<DeviceRecord>(new GetDeviceRecord(device), cancellation);
+    private Task<DeviceRecord> RecordAsync(DeviceId device, CancellationToken cancellation) => AskAsync<DeviceRecord>(ledger, new GetDeviceRecord(device), cancellation);
 
-    private async Task<T> AskAsync<T>(object question, CancellationToken cancellation)
+    private static async Task<T> AskAsync<T>(IActorRef actor, object question, CancellationToken cancellation)
     {
         try
         {
-            return await ledger.Ask<T>(question, Patience, cancellation);
+            return await actor.Ask<T>(question, Patience, cancellation);
         }
         catch (AskTimeoutException error)
         {

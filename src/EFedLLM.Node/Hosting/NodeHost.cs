@@ -18,7 +18,8 @@ namespace EFedLLM.Node.Hosting;
 internal sealed class NodeHost : IAsyncDisposable
 {
     private static readonly TimeSpan JoinLimit = TimeSpan.FromSeconds(60);
-    private static readonly TimeSpan LeaveLimit = TimeSpan.FromSeconds(12);
+    // What comes after the drain: handing over, and leaving.
+    private static readonly TimeSpan LeaveLimit = TimeSpan.FromSeconds(17);
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan FlushLimit = TimeSpan.FromSeconds(1);
 
@@ -40,7 +41,7 @@ internal sealed class NodeHost : IAsyncDisposable
     public NodeReady Ready { get; private set; } = null!;
 
     /// <summary>The cluster as it sees it.</summary>
-    public ViewFeed View { get; private set; } = null!;
+    public ViewFeed View { get; } = new(new Address("akka", ClusterNames.System));
 
     /// <summary>Starts a node and waits until the cluster has let it in.</summary>
     /// <param name="options">What it is and does.</param>
@@ -52,7 +53,7 @@ internal sealed class NodeHost : IAsyncDisposable
         var host = new NodeHost(options);
         try
         {
-            await host.StartAsync(cancellation);
+            await host.StartAsync(options, JoinLimit, cancellation);
             return host;
         }
         catch
@@ -62,32 +63,39 @@ internal sealed class NodeHost : IAsyncDisposable
         }
     }
 
-    /// <summary>Runs until it is told to leave or to end.</summary>
+    /// <summary>How it is asked to leave, and what it tells meanwhile.</summary>
+    public LeaveRequest Leaving { get; } = new();
+
+    /// <summary>Runs until it is told to leave or to end. When its cluster removes it, it joins again.</summary>
     /// <param name="leave">Leave the cluster in order: what is under way is finished or handed over first.</param>
     /// <param name="end">End at once: everybody else ends too.</param>
-    /// <exception cref="UserErrorException">The cluster removed this node.</exception>
     public async Task RunAsync(CancellationToken leave, CancellationToken end)
     {
-        using var told = CancellationTokenSource.CreateLinkedTokenSource(leave, end);
-        var terminated = _system!.WhenTerminated;
-        await Task.WhenAny(terminated, Task.Delay(Timeout.InfiniteTimeSpan, told.Token));
-        if (!told.IsCancellationRequested)
+        using var told = CancellationTokenSource.CreateLinkedTokenSource(leave, end, Leaving.Asked);
+        try
         {
-            ThrowIfEvicted();
-            if (CoordinatedShutdown.Get(_system).ShutdownReason is LedgerConflictReason conflict)
+            while (true)
             {
-                throw new UserErrorException(conflict.Message);
+                await _system!.WhenTerminated.WaitAsync(told.Token);
+                await RejoinAsync(told.Token);
             }
+        }
+        catch (OperationCanceledException) when (told.IsCancellationRequested)
+        {
+            // Told to go.
+        }
 
-            throw new UserErrorException(
-                $"The cluster has removed this node: it was out of reach for too long, or the anchors are gone. Start it again to join again. Its log is {Path.Combine(_data.Path, NodeFiles.Log)}.");
+        if (_system is null || _system.WhenTerminated.IsCompleted)
+        {
+            // Between two clusters: there is nothing to leave.
+            return;
         }
 
         if (!end.IsCancellationRequested)
         {
             await Task.WhenAny(
                 CoordinatedShutdown.Get(_system).Run(CoordinatedShutdown.ClrExitReason.Instance),
-                Task.Delay(LeaveLimit, end));
+                Task.Delay(LeaveLimit + (2 * NodeLimits.Read(_system.Settings.Config).DrainTime), end));
         }
         else
         {
@@ -99,9 +107,18 @@ internal sealed class NodeHost : IAsyncDisposable
     /// <summary>Ends what still runs, without ceremony.</summary>
     public async ValueTask DisposeAsync()
     {
+        await EndAsync();
+        Leaving.Dispose();
+        _log.Dispose();
+        _data.Dispose();
+    }
+
+    private async Task EndAsync()
+    {
         if (_parts is not null)
         {
             await _parts.DisposeAsync();
+            _parts = null;
         }
 
         if (_system is not null)
@@ -112,46 +129,95 @@ internal sealed class NodeHost : IAsyncDisposable
         }
 
         _ledger?.Dispose();
-        _log.Dispose();
-        _data.Dispose();
+        _ledger = null;
     }
 
-    private async Task StartAsync(CancellationToken cancellation)
+    /// <summary>Comes back after the cluster removed this node: as another member, with the same key and the same data.</summary>
+    private async Task RejoinAsync(CancellationToken cancellation)
     {
-        _ledger = await LedgerStore.OpenAsync(_options.ToSettings(), cancellation);
+        if (CoordinatedShutdown.Get(_system!).ShutdownReason is LedgerConflictReason conflict)
+        {
+            throw new UserErrorException(conflict.Message);
+        }
+
+        var log = _log.CreateLogger(nameof(NodeHost));
+        ThrowIfEvicted();
+        Tell("the cluster has removed this node: it was out of reach for too long, or on the side of a broken network that has no majority of anchors. Joining again");
+
+        // An anchor that founded its cluster comes back to the others, where there are any: a second foundation would be a second cluster.
+        var self = Cluster.Get(_system!).SelfAddress;
+        var anchors = View.Latest.Members
+            .Where(member => member.Roles.Contains(NodeRoles.Anchor, StringComparer.Ordinal) && !member.Address.Equals(self) && member.Address.Host is not null)
+            .Select(member => new HostPort(member.Address.Host!.Trim('[', ']'), member.Address.Port!.Value).ToString());
+        var seeds = _options.Seeds.Union(anchors, StringComparer.Ordinal).ToArray();
+        var http = _parts?.Http?.Port;
+        for (var attempt = 0; ; attempt++)
+        {
+            ThrowIfEvicted();
+            await EndAsync();
+            await Task.Delay(RejoinPauses.Before(attempt), cancellation);
+            try
+            {
+                await StartAsync(_options with { Seeds = seeds, HttpPort = http ?? _options.HttpPort }, Timeout.InfiniteTimeSpan, cancellation);
+                Tell($"back in the cluster at {Ready.Address}");
+                return;
+            }
+            catch (Exception error) when (!cancellation.IsCancellationRequested)
+            {
+                log.LogWarning(error, "Joining again failed");
+            }
+        }
+
+        void Tell(string words)
+        {
+            log.LogWarning("{Words}", words);
+            Leaving.Tell(words);
+        }
+    }
+
+    private async Task StartAsync(NodeOptions options, TimeSpan limit, CancellationToken cancellation)
+    {
+        _ledger = await LedgerStore.OpenAsync(options.ToSettings(), cancellation);
         _system = CreateSystem(_ledger.Settings);
         var cluster = Cluster.Get(_system);
         var view = _system.StartClusterView();
-        View = ViewFeed.Follow(_system, cluster.SelfAddress, view);
-        if (_options.Seeds.Count == 0)
+        View.Follow(_system, cluster.SelfAddress, view);
+        if (options.Seeds.Count == 0)
         {
             // An anchor that knows no other founds the cluster.
             cluster.Join(cluster.SelfAddress);
         }
 
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        patience.CancelAfter(JoinLimit);
+        patience.CancelAfter(limit);
         try
         {
-            _parts = await NodeParts.StartAsync(_system, _options, view, View, _log, patience.Token);
-            await View.WaitAsync(view => view.IsReachable(cluster.SelfAddress), patience.Token);
+            _parts = await NodeParts.StartAsync(_system, options, view, View, Leaving, _log, patience.Token);
+            await await Task.WhenAny(View.WaitAsync(view => view.IsReachable(cluster.SelfAddress), patience.Token), RemovedAsync(_system));
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
             throw new UserErrorException(
-                $"No cluster let this node in within {JoinLimit.TotalSeconds:0} s: is one running at {string.Join(", ", _options.Seeds)}, with the same version and, where it uses certificates, the same authority?");
+                $"No cluster let this node in within {limit.TotalSeconds:0} s: is one running at {string.Join(", ", options.Seeds)}, with the same version and, where it uses certificates, the same authority? \"efedllm doctor --join {(options.Seeds.Count > 0 ? options.Seeds[0] : "")}\" looks closer.");
         }
 
         Ready = new NodeReady
         {
             Ready = true,
-            Name = _options.Name,
+            Name = options.Name,
             Pid = Environment.ProcessId,
             Address = new HostPort(cluster.SelfAddress.Host!.Trim('[', ']'), cluster.SelfAddress.Port!.Value).ToString(),
             Http = _parts.Http?.ToString(),
             Device = _parts.Device?.Value,
         };
         LogStart();
+    }
+
+    /// <exception cref="UserErrorException">The system has ended by itself: its cluster wanted nothing of it.</exception>
+    private static async Task RemovedAsync(ActorSystem system)
+    {
+        await system.WhenTerminated;
+        throw new UserErrorException("The cluster refused this node before it was a member.");
     }
 
     /// <exception cref="UserErrorException">The cluster has evicted this device, so that there is no coming back.</exception>
@@ -188,7 +254,7 @@ internal sealed class NodeHost : IAsyncDisposable
         }
         catch (Exception error) when (Find<System.Net.Sockets.SocketException>(error) is { } socket)
         {
-            throw new UserErrorException($"This node cannot listen on {_options.Host}:{_options.Port}: {socket.Message}. Choose another with --host and --port.", ExitCodes.Failed, error);
+            throw new UserErrorException($"This node cannot listen on {settings.Host}:{settings.Port}: {socket.Message}. Choose another with --host and --port.", ExitCodes.Failed, error);
         }
     }
 

@@ -40,15 +40,16 @@ internal sealed class NodeParts : IAsyncDisposable
     /// <param name="options">What the node is and does.</param>
     /// <param name="view">Its view actor.</param>
     /// <param name="feed">The same for code outside actors.</param>
+    /// <param name="leave">How it is asked to leave.</param>
     /// <param name="log">Takes the log.</param>
     /// <param name="cancellation">Gives up waiting for the cluster.</param>
     public static async Task<NodeParts> StartAsync(
-        ActorSystem system, NodeOptions options, IActorRef view, ViewFeed feed, ILoggerProvider log, CancellationToken cancellation)
+        ActorSystem system, NodeOptions options, IActorRef view, ViewFeed feed, LeaveRequest leave, ILoggerProvider log, CancellationToken cancellation)
     {
         var parts = new NodeParts();
         try
         {
-            await parts.StartAllAsync(system, options, view, feed, log, cancellation);
+            await parts.StartAllAsync(system, options, view, feed, leave, log, cancellation);
             return parts;
         }
         catch
@@ -61,7 +62,7 @@ internal sealed class NodeParts : IAsyncDisposable
     /// <summary>Waits until the ledger has the node's reports, but not longer than <paramref name="patience"/>.</summary>
     public async Task FlushAsync(TimeSpan patience)
     {
-        if (_reporter is { IsValueCreated: true, Value.IsCompletedSuccessfully: true })
+        if (_reporter is { IsValueCreated: true })
         {
             await (await _reporter.Value).FlushReportsAsync(patience);
         }
@@ -75,29 +76,33 @@ internal sealed class NodeParts : IAsyncDisposable
             await _http.DisposeAsync();
         }
 
-        if (_files is not null)
-        {
-            await _files.DisposeAsync();
-        }
-
-        _fetcher?.Dispose();
         if (_enrolment is not null)
         {
             await _enrolment.DisposeAsync();
         }
 
         _desk?.Dispose();
+        if (_files is not null)
+        {
+            await _files.DisposeAsync();
+        }
+
+        _fetcher?.Dispose();
         _key?.Dispose();
     }
 
     private async Task StartAllAsync(
-        ActorSystem system, NodeOptions options, IActorRef view, ViewFeed feed, ILoggerProvider log, CancellationToken cancellation)
+        ActorSystem system, NodeOptions options, IActorRef view, ViewFeed feed, LeaveRequest leave, ILoggerProvider log, CancellationToken cancellation)
     {
         var limits = NodeLimits.Read(system.Settings.Config);
         var membership = await StartMembershipAsync(system, options, feed, log);
         // A device has nothing to report but false files, and those are rare; its work is reported by gateways.
         var ledger = options.Has(NodeRoles.Ledger) || options.Has(NodeRoles.Gateway) ? await system.StartLedgerAsync(cancellation) : ActorRefs.Nobody;
-        _reporter = new Lazy<Task<IActorRef>>(() => StartReporterAsync(system, options, limits, ledger, cancellation));
+        _reporter = new Lazy<Task<IActorRef>>(async () => await system.StartWorkReporterAsync(
+            ledger.IsNobody() ? await system.StartLedgerAsync(CancellationToken.None) : ledger,
+            Path.Combine(options.DataFolder, NodeFiles.Outbox),
+            new OutboxLimits(limits.OutboxReports, limits.OutboxBytes),
+            TimeProvider.System));
         if (options.Has(NodeRoles.Ledger))
         {
             // Its database opens with the first question, and then the first report need not wait for it.
@@ -107,6 +112,7 @@ internal sealed class NodeParts : IAsyncDisposable
         if (options.Has(NodeRoles.Anchor))
         {
             system.StartPlacement(view, limits, options.ExpectedDevices);
+            system.StartGhostWatch();
         }
 
         if (options.Has(NodeRoles.Device))
@@ -121,6 +127,9 @@ internal sealed class NodeParts : IAsyncDisposable
                 View = view,
                 Blobs = await StartFilesAsync(system, options, log),
                 Report = report => Report(report, log.CreateLogger(nameof(NodeParts))),
+                DrainGrace = limits.DrainTime,
+                LeaveAsked = leave.Ask,
+                LeaveTold = leave.Tell,
             });
         }
 
@@ -129,36 +138,6 @@ internal sealed class NodeParts : IAsyncDisposable
             await StartGatewayAsync(system, options, limits, view, feed, ledger, membership, log);
         }
     }
-
-    private static async Task<IActorRef> StartReporterAsync(ActorSystem system, NodeOptions options, NodeLimits limits, IActorRef ledger, CancellationToken cancellation)
-        => await system.StartWorkReporterAsync(
-            ledger.IsNobody() ? await system.StartLedgerAsync(cancellation) : ledger,
-            Path.Combine(options.DataFolder, NodeFiles.Outbox),
-            new OutboxLimits(limits.OutboxReports, limits.OutboxBytes),
-            TimeProvider.System);
-
-    private async Task<DeviceBlobs> StartFilesAsync(ActorSystem system, NodeOptions options, ILoggerProvider log)
-    {
-        var limits = BlobLimits.Read(system.Settings.Config);
-        var certificate = NodeIdentity.Of(system)?.Certificate;
-        var store = BlobStore.Open(options.DataFolder, limits.DiskBytes);
-        _fetcher = new BlobFetcher(store, limits, certificate);
-        _files = await BlobHost.StartAsync(new BlobHostSettings(options.Host, limits, certificate), store, log);
-        return new DeviceBlobs(store, _fetcher, _files.Port, certificate is not null);
-    }
-
-    /// <summary>Tells the ledger, beside the actor that asks for it.</summary>
-    private void Report(WorkReport report, ILogger log) => Task.Run(async () =>
-    {
-        try
-        {
-            (await _reporter!.Value).Tell(report);
-        }
-        catch (Exception error)
-        {
-            log.LogError(error, "The ledger cannot be told of device {Device}.", report.Device.Short);
-        }
-    });
 
     private async Task<MembershipApi> StartMembershipAsync(ActorSystem system, NodeOptions options, ViewFeed feed, ILoggerProvider log)
     {
@@ -181,6 +160,29 @@ internal sealed class NodeParts : IAsyncDisposable
         return new MembershipApi(identity, feed, _desk, OperatorToken.LoadOrCreate(folder), membership, address);
     }
 
+    /// <summary>Tells the ledger, beside the actor that asks for it.</summary>
+    private void Report(WorkReport report, ILogger log) => Task.Run(async () =>
+    {
+        try
+        {
+            (await _reporter!.Value).Tell(report);
+        }
+        catch (Exception error)
+        {
+            log.LogError(error, "The ledger cannot be told of device {Device}.", report.Device.Short);
+        }
+    });
+
+    private async Task<DeviceBlobs> StartFilesAsync(ActorSystem system, NodeOptions options, ILoggerProvider log)
+    {
+        var limits = BlobLimits.Read(system.Settings.Config);
+        var certificate = NodeIdentity.Of(system)?.Certificate;
+        var store = BlobStore.Open(options.DataFolder, limits.DiskBytes);
+        _fetcher = new BlobFetcher(store, limits, certificate);
+        _files = await BlobHost.StartAsync(new BlobHostSettings(options.Host, limits, certificate), store, log);
+        return new DeviceBlobs(store, _fetcher, _files.Port, certificate is not null);
+    }
+
     private async Task StartGatewayAsync(
         ActorSystem system, NodeOptions options, NodeLimits limits, IActorRef view, ViewFeed feed, IActorRef ledger, MembershipApi membership, ILoggerProvider log)
     {
@@ -201,7 +203,7 @@ internal sealed class NodeParts : IAsyncDisposable
         _http = await HttpHost.StartAsync(
             new HttpHostSettings(options.HttpHost, port, certificate),
             new GatewayBackend(new GatewayClient(system, gateway), models, feed),
-            new ClusterApi(feed, Manifests(options.ModelFolders), ledger),
+            new ClusterApi(feed, Manifests(options.ModelFolders), ledger, limits.CacheShare),
             new HttpApiSettings(limits.HttpBodyBytes, limits.DefaultMaxTokens, limits.MaxTokens),
             log,
             TimeProvider.System,

@@ -15,15 +15,14 @@ internal sealed class ViewFeed
     /// <summary>The cluster as this node sees it.</summary>
     public ClusterView Latest => _latest.View;
 
-    /// <summary>Follows a node's view.</summary>
+    /// <summary>Follows a node's view from now on. A node that joins again has another; whoever waits does not notice.</summary>
     /// <param name="system">The node.</param>
     /// <param name="self">Its address.</param>
     /// <param name="view">Its view actor.</param>
-    public static ViewFeed Follow(ActorSystem system, Address self, IActorRef view)
+    public void Follow(ActorSystem system, Address self, IActorRef view)
     {
-        var feed = new ViewFeed(self);
-        view.Tell(new SubscribeView(system.ActorOf(Props.Create(() => new Listener(feed)), "view-feed")));
-        return feed;
+        Publish(ClusterView.Empty(self));
+        view.Tell(new SubscribeView(system.ActorOf(Props.Create(() => new Listener(this)), "view-feed")));
     }
 
     /// <summary>Takes a newer view.</summary>

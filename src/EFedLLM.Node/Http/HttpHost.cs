@@ -57,6 +57,7 @@ internal sealed class HttpHost : IAsyncDisposable
         app.UseRouting();
         app.MapOpenAi(backend, settings, clock);
         app.MapNative(backend, cluster, settings);
+        app.MapLeave(cluster);
         app.MapHealth(backend);
         if (membership is not null)
         {

@@ -14,6 +14,8 @@ internal static class NativeEndpoints
         app.MapPost("/efedllm/v1/generate", http => GenerateAsync(http, backend, settings));
         app.MapGet("/efedllm/v1/cluster", async (HttpContext http) =>
             await http.Response.WriteAsJsonAsync(await cluster.ReadClusterAsync(http.RequestAborted), ApiJson.Default.ClusterFacts));
+        app.MapGet("/efedllm/v1/plan", async (HttpContext http) =>
+            await http.Response.WriteAsJsonAsync(await cluster.ReadPlanAsync(PlanQuery.Read(http.Request.Query), http.RequestAborted), ApiJson.Default.PlanFacts));
         app.MapGet("/efedllm/v1/ledger", async (HttpContext http) =>
         {
             var facts = await AnswerOfLedgerAsync(cluster.ReadLedgerAsync(http.RequestAborted));

@@ -28,7 +28,7 @@ public class GenerationCluster : IAsyncLifetime
     private TestNode _gatewayNode = null!;
     private long _version;
 
-    internal static NodeLimits Limits { get; } = TestLimits.Reference with { DeviceMemoryBytes = 256 << 20, QueueTimeout = TimeSpan.FromSeconds(20) };
+    internal static NodeLimits Limits { get; } = TestLimits.Reference with { DeviceMemoryBytes = 256 << 20, QueueTimeout = TimeSpan.FromSeconds(20), DrainTime = TimeSpan.Zero };
 
     /// <summary>The models: stories260K in float32, and the int8 one of efed-mini.</summary>
     internal IReadOnlyList<GatewayModel> Models { get; private set; } = [];

@@ -118,6 +118,22 @@ public sealed class RevocationTests : IDisposable
     }
 
     [Fact]
+    public void A_decision_that_cannot_be_written_counts_all_the_same_and_is_written_when_that_is_possible()
+    {
+        var decision = Decision(1, 1, true).Sign(_ours);
+        Directory.CreateDirectory(In("data"));
+        var store = Open("data");
+        var file = Path.Combine(In("data"), $"revocations-{_ours.Fingerprint[..16]}");
+        Directory.CreateDirectory(Path.Combine(file, "in the way"));
+        Assert.True(Record.Exception(() => store.Add([decision])) is IOException or UnauthorizedAccessException);
+        Assert.NotNull(store.Current.Find(Device(1)));
+        Directory.Delete(file, recursive: true);
+        Assert.False(store.Add([decision]));
+        Assert.NotNull(Open("data").Current.Find(Device(1)));
+        Assert.Single(Directory.GetFileSystemEntries(In("data")));
+    }
+
+    [Fact]
     public void A_damaged_file_stops_the_node_rather_than_letting_everybody_in()
     {
         Open("data").Add([Decision(1, 1, true).Sign(_ours)]);

@@ -64,6 +64,19 @@ public sealed class RoutePlannerTests
         Assert.Null(RoutePlanner.Plan(silent with { Members = [] }, Model).Route);
     }
 
+    [Theory]
+    [InlineData("alone it still serves", "1:0-6", "1:0-6")]
+    [InlineData("any other way is better", "1:0-6 2:0-2 3:2-4 4:4-6", "2:0-2 3:2-4 4:4-6")]
+    [InlineData("it fills a gap", "1:0-4 2:0-2 3:4-6", "1:0-4 3:4-6")]
+    public void A_device_that_leaves_is_used_only_where_there_is_no_other(string rule, string loaded, string expected)
+    {
+        Assert.NotNull(rule);
+        var view = View(loaded, "1:0-6");
+        var leaving = view with { Devices = [.. view.Devices.Select(device => device.Device.Value[0] == '1' ? device with { Leaving = true } : device)] };
+        var choice = RoutePlanner.Plan(leaving, Model);
+        Assert.Equal(expected, string.Join(' ', choice.Route!.Hops.Select(hop => $"{hop.Device.Value[0]}:{hop.Range.First}-{hop.Range.End}")));
+    }
+
     [Fact]
     public void Thousands_of_devices_are_planned_at_once()
     {

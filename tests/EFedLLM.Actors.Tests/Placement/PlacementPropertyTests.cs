@@ -9,6 +9,8 @@ public sealed class PlacementPropertyTests
 {
     private static readonly Gen<ServedModel> Models = Gen.Long[1, 12].Array[2, 8].Select(units => PlacementPlannerTests.Sized(units));
 
+    private static readonly Gen<ServedModel> LargeModels = Gen.Long[1, 40].Array[10, 60].Select(units => PlacementPlannerTests.Sized(units));
+
     private static readonly Gen<PlacementDevice[]> Clusters = Gen.Select(Gen.Long[0, 40], Gen.Double[0.5, 8], Gen.Int[0, 9], Gen.Int[0, 9])
         .Select((memory, speed, files, leaving) => (memory, speed, files: files > 0, leaving: leaving == 0))
         .Array[1, 6]
@@ -48,8 +50,8 @@ public sealed class PlacementPropertyTests
             threads: 1);
 
     [Fact]
-    public void Where_memory_is_no_matter_everybody_shares_and_nobody_is_far_from_the_best_possible_time()
-        => Gen.Select(Models, Gen.Double[1, 3].Array[1, 5]).Sample(
+    public void Where_memory_is_no_matter_a_few_share_and_nobody_is_far_from_the_best_possible_time()
+        => Gen.Select(Models, Gen.Double[1, 3].Array[1, 3]).Sample(
             (model, speeds) =>
             {
                 var devices = speeds.Select((speed, i) => PlacementPlannerTests.Device(i + 1, speed: speed)).ToArray();
@@ -63,6 +65,91 @@ public sealed class PlacementPropertyTests
             },
             iter: 500,
             threads: 1);
+
+    [Fact]
+    public void Where_memory_is_no_matter_four_and_more_hold_everything_twice_and_each_unit_has_half_of_its_share_of_speed()
+        => Gen.Select(Models, Gen.Double[1, 3].Array[4, 40]).Sample(
+            (model, speeds) =>
+            {
+                var devices = speeds.Select((speed, i) => PlacementPlannerTests.Device(i + 1, speed: speed)).ToArray();
+                var plan = PlacementPlanner.Plan(model, devices, null);
+                PlacementPlannerTests.AssertCovers(model, plan);
+                var (costs, coverage) = (new UnitCosts(model), new Coverage(new UnitCosts(model)));
+                foreach (var assignment in plan.Assignments)
+                {
+                    coverage.Add(assignment.Range, devices.Single(device => device.Device == assignment.Device).BytesPerSecond);
+                }
+
+                Assert.True(coverage.Fewest() >= 2);
+                Assert.True(coverage.Least() >= coverage.Rate(new LayerRange(0, costs.Count), speeds.Sum()) / 2.01, $"{coverage.Least()}");
+            },
+            iter: 500,
+            threads: 1);
+
+    [Fact]
+    public void While_devices_come_and_go_plans_stay_right_ranges_nest_and_one_loss_never_ends_a_model_that_is_held_twice()
+        => Gen.Select(LargeModels, Gen.Select(Gen.Long[20, 400], Gen.Double[0.5, 8]).Array[12, 30], Gen.Int[0, 1000].Array[25]).Sample(
+            (model, kinds, events) =>
+            {
+                var all = kinds.Select((kind, i) => PlacementPlannerTests.Device(i + 1, kind.Item1, kind.Item2)).ToArray();
+                var here = all.Take(all.Length * 2 / 3).ToList();
+                PlacementPlan? plan = null;
+                foreach (var happens in events)
+                {
+                    var absent = all.Except(here).ToList();
+                    if (happens % 2 == 0 && absent.Count > 0)
+                    {
+                        here.Add(absent[happens % absent.Count]);
+                    }
+                    else if (here.Count > 4)
+                    {
+                        here.RemoveAt(happens % here.Count);
+                    }
+
+                    var previous = plan;
+                    plan = PlacementPlanner.Plan(model, here, previous);
+                    Assert.Equal(plan, PlacementPlanner.Plan(model, [.. here.AsEnumerable().Reverse()], previous));
+                    Assert.Same(plan, PlacementPlanner.Plan(model, here, plan));
+                    if (plan.Problem is not null)
+                    {
+                        continue;
+                    }
+
+                    PlacementPlannerTests.AssertCovers(model, plan);
+                    var ranges = plan.Assignments.Select(assignment => assignment.Range).Distinct().ToList();
+                    Assert.All(ranges, one => Assert.DoesNotContain(ranges, other => RangeTree.Cross(one, other)));
+                    var costs = new UnitCosts(model);
+                    Assert.All(plan.Assignments, assignment => Assert.True(costs.Bytes(assignment.Range) <= here.Single(device => device.Device == assignment.Device).WeightBytes));
+                    if (Enumerable.Range(0, costs.Count).All(unit => PlacementPlannerTests.Holders(plan, unit) >= 2))
+                    {
+                        Assert.All(plan.Assignments, lost => PlacementPlannerTests.AssertCovers(model, plan with { Assignments = plan.Assignments.Remove(lost) }));
+                    }
+                }
+            },
+            iter: 100,
+            threads: 1);
+
+    [Fact]
+    public void One_device_that_comes_or_goes_moves_no_more_than_four_ranges()
+        => Gen.Select(LargeModels, Gen.Select(Gen.Long[100, 400], Gen.Double[1, 4]).Array[16, 40], Gen.Int[0, 1000]).Sample(
+            (model, kinds, who) =>
+            {
+                var all = kinds.Select((kind, i) => PlacementPlannerTests.Device(i + 1, kind.Item1, kind.Item2)).ToArray();
+                var one = all[who % all.Length];
+                var (with, without) = (PlacementPlanner.Plan(model, all, null), PlacementPlanner.Plan(model, [.. all.Where(device => device != one)], null));
+                var costs = new UnitCosts(model);
+                var largest = with.Assignments.Concat(without.Assignments).Max(assignment => costs.Bytes(assignment.Range));
+                Assert.InRange(Moved(costs, with, PlacementPlanner.Plan(model, [.. all.Where(device => device != one)], with)), 0, 4 * largest);
+                Assert.InRange(Moved(costs, without, PlacementPlanner.Plan(model, all, without)), 0, 4 * largest);
+            },
+            iter: 300,
+            threads: 1);
+
+    private static long Moved(UnitCosts costs, PlacementPlan before, PlacementPlan after)
+    {
+        var held = before.Assignments.ToDictionary(assignment => assignment.Device, assignment => (LayerRange?)assignment.Range);
+        return after.Assignments.Sum(assignment => costs.Missing(assignment.Range.First, assignment.Range.End, held.GetValueOrDefault(assignment.Device)));
+    }
 
     private static void Check(ServedModel model, PlacementDevice[] devices, PlacementPlan plan)
     {

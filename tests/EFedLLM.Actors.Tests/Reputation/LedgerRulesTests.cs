@@ -17,7 +17,8 @@ public sealed class LedgerRulesTests : IDisposable
         Directory.Delete(_root, recursive: true);
     }
 
-    // A node as "kind id host seniority reachable": f is a file, d a database, - says nothing. Self is on host a and joined second.
+    // A node as "ledger host seniority state": f is a file, d a database, - says nothing; + is up, - does not answer, j joins. Self is on
+    // host a and joined second.
     [Theory]
     [InlineData("f1", "", "Run", null)]
     [InlineData("f1", "f2 b 0 +", "Leave", "--ledger-db")]
@@ -39,11 +40,14 @@ public sealed class LedgerRulesTests : IDisposable
     [InlineData("d1", "f1 b 9 +", "Run", "has to leave")]
     [InlineData("d1", "- b 0 +", "Leave", "SQLite")]
     [InlineData("d1", "f1 b 0 -|f2 c 0 +", "Leave", "c:1")]
-    [InlineData("f1", "f2 b 1 +", "Run", "has to leave")]
-    [InlineData("f1", "f2 _ 1 +", "Leave", "_:1")]
+    [InlineData("f1j", "f2 b 0 j", "Wait", "SQLite")]
+    [InlineData("f1j", "f2 b 9 j", "Wait", "SQLite")]
+    [InlineData("f1j", "f2 b 0 +", "Leave", "b:1")]
+    [InlineData("f1", "f2 b 9 j", "Run", "has to leave")]
+    [InlineData("f1j", "f2 b 9 j|d1 c 0 +", "Leave", "c:1")]
     public void Ledger_nodes_run_together_on_one_database_and_a_file_runs_alone(string self, string others, string step, string? problem)
     {
-        var verdict = LedgerRules.Judge(Node($"{self} a 1 +"), [.. others.Split('|', StringSplitOptions.RemoveEmptyEntries).Select(Node)]);
+        var verdict = LedgerRules.Judge(Node($"{self[..2]} a 1 {(self.EndsWith('j') ? 'j' : '+')}"), [.. others.Split('|', StringSplitOptions.RemoveEmptyEntries).Select(Node)]);
         Assert.Equal(step, verdict.Step.ToString());
         if (problem is null)
         {
@@ -62,11 +66,14 @@ public sealed class LedgerRulesTests : IDisposable
     [InlineData("f1", "-")]
     public void Of_two_that_cannot_be_together_exactly_one_leaves_whoever_judges(string first, string second)
     {
-        foreach (var (one, other) in new[] { (0, 1), (1, 0), (3, 3) })
+        foreach (var (one, other) in new[] { ("0 +", "1 +"), ("1 +", "0 +"), ("1 j", "0 +"), ("0 +", "1 j") })
         {
-            var (a, b) = (Node($"{first} a {one} +"), Node($"{second} b {other} +"));
-            Assert.NotEqual(LedgerRules.Judge(a, [b]).Step, LedgerRules.Judge(b, [a]).Step);
+            var (a, b) = (Node($"{first} a {one}"), Node($"{second} b {other}"));
+            Assert.Equal([LedgerStep.Run, LedgerStep.Leave], new[] { LedgerRules.Judge(a, [b]).Step, LedgerRules.Judge(b, [a]).Step }.Order());
         }
+
+        var (c, d) = (Node($"{first} a 0 j"), Node($"{second} b 1 j"));
+        Assert.Equal((LedgerStep.Wait, LedgerStep.Wait), (LedgerRules.Judge(c, [d]).Step, LedgerRules.Judge(d, [c]).Step));
     }
 
     [Theory]
@@ -97,6 +104,28 @@ public sealed class LedgerRulesTests : IDisposable
         await ledger.Ask<WorkRecorded>(LedgerSamples.Report(1, 1), TestNode.Patience);
     }
 
+    [Fact]
+    public async Task Of_two_that_join_at_once_with_files_of_their_own_one_stays()
+    {
+        await using var anchor = TestNode.Start(null, null, null, ClusterNames.Anchor);
+        var (watcher, changes) = anchor.Collect();
+        anchor.Cluster.Subscribe(watcher, Akka.Cluster.ClusterEvent.SubscriptionInitialStateMode.InitialStateAsEvents, typeof(Akka.Cluster.ClusterEvent.MemberRemoved));
+        await using var first = await TestNode.StartLedgerNodeAsync(anchor, Path.Combine(_root, "first"), null);
+        await using var second = await TestNode.StartLedgerNodeAsync(anchor, Path.Combine(_root, "second"), null);
+        TestNode[] nodes = [first, second];
+        var starts = nodes.Select(node => node.StartLedgerAsync()).ToArray();
+
+        // The one that the cluster let in second is refused.
+        var removed = await changes.FirstAsync<Akka.Cluster.ClusterEvent.MemberRemoved>(_ => true);
+        var stays = Assert.Single(nodes, node => node.Address != removed.Member.Address);
+        var left = nodes.Single(node => node != stays);
+        await left.System.WhenTerminated.WaitAsync(TestNode.Patience);
+        Assert.Contains(stays.Seed, Assert.IsType<LedgerConflictReason>(CoordinatedShutdown.Get(left.System).ShutdownReason).Message, StringComparison.Ordinal);
+        var ledger = await starts[stays == first ? 0 : 1];
+        await ledger.Ask<WorkRecorded>(LedgerSamples.Report(1, 1), TestNode.Patience);
+        await Assert.ThrowsAsync<LedgerUnavailableException>(() => starts[stays == first ? 1 : 0]);
+    }
+
     private static LedgerNode Node(string text)
     {
         var parts = text.Split(' ');
@@ -105,6 +134,7 @@ public sealed class LedgerRulesTests : IDisposable
             parts[1],
             parts[0] == "-" ? null : new LedgerIdentity(parts[0][0] == 'd', new Guid(parts[0][1] - '0', 0, 0, new byte[8])),
             int.Parse(parts[2], System.Globalization.CultureInfo.InvariantCulture),
-            parts[3] == "+");
+            parts[3] != "j",
+            parts[3] != "-");
     }
 }

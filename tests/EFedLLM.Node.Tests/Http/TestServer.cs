@@ -39,8 +39,12 @@ internal sealed class TestServer : IAsyncDisposable
     {
         public Task<ClusterFacts> ReadClusterAsync(CancellationToken cancellation) => Task.FromResult(new ClusterFacts("akka.tcp://efedllm@127.0.0.1:1", null, [], [], []));
 
+        public Task<PlanFacts> ReadPlanAsync(PlanQuestion question, CancellationToken cancellation) => Task.FromResult(new PlanFacts([]));
+
         public Task<LedgerFacts> ReadLedgerAsync(CancellationToken cancellation) => Task.FromException<LedgerFacts>(new TimeoutException());
 
         public Task<LedgerDevice?> ReadLedgerAsync(string device, CancellationToken cancellation) => Task.FromResult<LedgerDevice?>(null);
+
+        public Task<LeaveFacts?> LeaveAsync(string device, CancellationToken cancellation) => Task.FromResult<LeaveFacts?>(null);
     }
 }

@@ -63,6 +63,11 @@ internal static class DeviceCodecs
             });
         }
 
+        foreach (var link in message.Links.AsSpan())
+        {
+            form.Links.Add(new Form.LinkSample { Peer = Values.Write(link.Peer), Milliseconds = link.Milliseconds });
+        }
+
         return form;
     }
 
@@ -70,6 +75,7 @@ internal static class DeviceCodecs
     {
         Require.Count(form.Models.Count, ProtocolLimits.AnnouncedRanges, "models");
         Require.Count(form.Loaded.Count, ProtocolLimits.AnnouncedRanges, "loaded");
+        Require.Count(form.Links.Count, ProtocolLimits.LinkSamples, "links");
         return new DeviceAnnouncement(
             Values.Device(form.Device, "device"),
             Require.Text(form.Name, ProtocolLimits.TextCharacters, "name"),
@@ -85,7 +91,10 @@ internal static class DeviceCodecs
                 Require.AtLeast(loaded.WeightBytes, 0, "weight_bytes")))],
             form.Leaving,
             Require.AtLeast(form.Revision, 0, "revision"),
-            form.Blobs is { } blobs ? BlobCodecs.Read(blobs) : null);
+            form.Blobs is { } blobs ? BlobCodecs.Read(blobs) : null)
+        {
+            Links = [.. form.Links.Select(link => new LinkSample(Values.Device(link.Peer, "peer"), (float)Require.NotNegative(link.Milliseconds, "milliseconds")))],
+        };
     }
 
     private static Address ReadAddress(Form.NodeAddress form)

@@ -54,6 +54,7 @@ internal sealed class MessageSamples
         AddGateway();
         AddDevices(refs);
         AddLedger();
+        AddLeaving();
         Add(Gen.Select(Gen.Byte.Array[1, ProtocolLimits.RevocationBytes], Gen.Byte.Array[ProtocolLimits.AuthoritySignatureBytes])
             .Select((content, signature) => new SignedRevocation(content, signature)));
     }
@@ -160,7 +161,10 @@ internal sealed class MessageSamples
                 Gen.Bool,
                 Gen.Select(Counts, Offers().Null()))
             .Select((who, memory, speed, models, ranges, leaving, last) => new DeviceAnnouncement(
-                who.Item1, who.Item2, who.Item3, who.Item4, memory, speed, [.. models], [.. ranges], leaving, last.Item1, last.Item2)));
+                who.Item1, who.Item2, who.Item3, who.Item4, memory, speed, [.. models], [.. ranges], leaving, last.Item1, last.Item2)
+            {
+                Links = [.. models.Select((model, i) => new LinkSample(who.Item1, i * 0.25f))],
+            }));
         Add(Gen.Select(
                 Models,
                 Texts,
@@ -181,6 +185,12 @@ internal sealed class MessageSamples
             .Select((model, range, one, other) => new FetchingRange(model, range, Math.Min(one, other), Math.Max(one, other)));
         return Gen.Select(Gen.Int[0, ushort.MaxValue], held.Array[0, 4], fetching.Array[0, 4])
             .Select((port, files, ranges) => new BlobOffer(port, [.. files], [.. ranges]));
+    }
+
+    private void AddLeaving()
+    {
+        Add(Devices.Select(device => new LeaveCluster(device)));
+        Add(Gen.Select(Devices, Texts.Null(), Gen.Int[0, int.MaxValue]).Select((device, refusal, seconds) => new LeaveAnswer(device, refusal, seconds)));
     }
 
     private void AddLedger()

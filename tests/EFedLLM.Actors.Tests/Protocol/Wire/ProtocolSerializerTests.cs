@@ -52,6 +52,8 @@ public sealed class ProtocolSerializerTests(WireFixture fixture) : IClassFixture
                 ["GenerationStarted"] = "gs",
                 ["GetDeviceRecord"] = "gr",
                 ["HiddenReceived"] = "hr",
+                ["LeaveAnswer"] = "la",
+                ["LeaveCluster"] = "lc",
                 ["LedgerDevices"] = "ld",
                 ["ListLedgerDevices"] = "ll",
                 ["OpenSession"] = "os",
