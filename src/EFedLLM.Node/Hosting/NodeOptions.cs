@@ -77,6 +77,9 @@ internal sealed record NodeOptions
     /// <summary>Whether it does that.</summary>
     public bool Has(string role) => Roles.Contains(role, StringComparer.Ordinal);
 
+    /// <summary>Its name alone: the rest may hold a password.</summary>
+    public override string ToString() => Name;
+
     /// <summary>What the actor system is set up from.</summary>
     public NodeSettings ToSettings() => new()
     {

@@ -62,7 +62,7 @@ internal sealed class NodeParts : IAsyncDisposable
     /// <summary>Waits until the ledger has the node's reports, but not longer than <paramref name="patience"/>.</summary>
     public async Task FlushAsync(TimeSpan patience)
     {
-        if (_reporter is { IsValueCreated: true })
+        if (_reporter is { IsValueCreated: true, Value.IsCompletedSuccessfully: true })
         {
             await (await _reporter.Value).FlushReportsAsync(patience);
         }
@@ -76,18 +76,18 @@ internal sealed class NodeParts : IAsyncDisposable
             await _http.DisposeAsync();
         }
 
-        if (_enrolment is not null)
-        {
-            await _enrolment.DisposeAsync();
-        }
-
-        _desk?.Dispose();
         if (_files is not null)
         {
             await _files.DisposeAsync();
         }
 
         _fetcher?.Dispose();
+        if (_enrolment is not null)
+        {
+            await _enrolment.DisposeAsync();
+        }
+
+        _desk?.Dispose();
         _key?.Dispose();
     }
 
@@ -98,11 +98,7 @@ internal sealed class NodeParts : IAsyncDisposable
         var membership = await StartMembershipAsync(system, options, feed, log);
         // A device has nothing to report but false files, and those are rare; its work is reported by gateways.
         var ledger = options.Has(NodeRoles.Ledger) || options.Has(NodeRoles.Gateway) ? await system.StartLedgerAsync(cancellation) : ActorRefs.Nobody;
-        _reporter = new Lazy<Task<IActorRef>>(async () => await system.StartWorkReporterAsync(
-            ledger.IsNobody() ? await system.StartLedgerAsync(CancellationToken.None) : ledger,
-            Path.Combine(options.DataFolder, NodeFiles.Outbox),
-            new OutboxLimits(limits.OutboxReports, limits.OutboxBytes),
-            TimeProvider.System));
+        _reporter = new Lazy<Task<IActorRef>>(() => StartReporterAsync(system, options, limits, ledger));
         if (options.Has(NodeRoles.Ledger))
         {
             // Its database opens with the first question, and then the first report need not wait for it.
@@ -139,6 +135,36 @@ internal sealed class NodeParts : IAsyncDisposable
         }
     }
 
+    private static async Task<IActorRef> StartReporterAsync(ActorSystem system, NodeOptions options, NodeLimits limits, IActorRef ledger)
+        => await system.StartWorkReporterAsync(
+            ledger.IsNobody() ? await system.StartLedgerAsync(CancellationToken.None) : ledger,
+            Path.Combine(options.DataFolder, NodeFiles.Outbox),
+            new OutboxLimits(limits.OutboxReports, limits.OutboxBytes),
+            TimeProvider.System);
+
+    private async Task<DeviceBlobs> StartFilesAsync(ActorSystem system, NodeOptions options, ILoggerProvider log)
+    {
+        var limits = BlobLimits.Read(system.Settings.Config);
+        var certificate = NodeIdentity.Of(system)?.Certificate;
+        var store = BlobStore.Open(options.DataFolder, limits.DiskBytes);
+        _fetcher = new BlobFetcher(store, limits, certificate);
+        _files = await BlobHost.StartAsync(new BlobHostSettings(options.Host, limits, certificate), store, log);
+        return new DeviceBlobs(store, _fetcher, _files.Port, certificate is not null);
+    }
+
+    /// <summary>Tells the ledger, beside the actor that asks for it.</summary>
+    private void Report(WorkReport report, ILogger log) => Task.Run(async () =>
+    {
+        try
+        {
+            (await _reporter!.Value).Tell(report);
+        }
+        catch (Exception error)
+        {
+            log.LogError(error, "The ledger cannot be told of device {Device}.", report.Device.Short);
+        }
+    });
+
     private async Task<MembershipApi> StartMembershipAsync(ActorSystem system, NodeOptions options, ViewFeed feed, ILoggerProvider log)
     {
         if (NodeIdentity.Of(system) is not { } identity)
@@ -158,29 +184,6 @@ internal sealed class NodeParts : IAsyncDisposable
         _enrolment = await EnrolmentHost.StartAsync(options.Host, options.EnrolPort, _desk, identity, log);
         var address = new HostPort(options.PublicHost ?? options.Host, _enrolment.Port).ToString();
         return new MembershipApi(identity, feed, _desk, OperatorToken.LoadOrCreate(folder), membership, address);
-    }
-
-    /// <summary>Tells the ledger, beside the actor that asks for it.</summary>
-    private void Report(WorkReport report, ILogger log) => Task.Run(async () =>
-    {
-        try
-        {
-            (await _reporter!.Value).Tell(report);
-        }
-        catch (Exception error)
-        {
-            log.LogError(error, "The ledger cannot be told of device {Device}.", report.Device.Short);
-        }
-    });
-
-    private async Task<DeviceBlobs> StartFilesAsync(ActorSystem system, NodeOptions options, ILoggerProvider log)
-    {
-        var limits = BlobLimits.Read(system.Settings.Config);
-        var certificate = NodeIdentity.Of(system)?.Certificate;
-        var store = BlobStore.Open(options.DataFolder, limits.DiskBytes);
-        _fetcher = new BlobFetcher(store, limits, certificate);
-        _files = await BlobHost.StartAsync(new BlobHostSettings(options.Host, limits, certificate), store, log);
-        return new DeviceBlobs(store, _fetcher, _files.Port, certificate is not null);
     }
 
     private async Task StartGatewayAsync(

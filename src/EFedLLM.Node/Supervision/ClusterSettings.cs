@@ -58,4 +58,7 @@ internal sealed record ClusterSettings
 
     /// <summary>Whether the nodes' logs are shown.</summary>
     public bool Verbose { get; init; }
+
+    /// <summary>Its folder alone: the rest may hold a password.</summary>
+    public override string ToString() => DataFolder;
 }
