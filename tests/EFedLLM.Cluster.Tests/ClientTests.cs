@@ -98,6 +98,37 @@ public class ClientTests(ClusterFixture fixture) : IClassFixture<ClusterFixture>
     }
 
     [Fact]
+    public async Task The_next_plan_is_shown_as_things_are_and_as_they_might_be()
+    {
+        var gateway = Cluster.Gateway.ToString();
+        var (code, output, error) = await EfedllmProcess.RunAsync("cluster", "plan", "--json", "--gateway", gateway);
+        Assert.True(code == 0, error);
+        var now = Assert.Single(JsonSerializer.Deserialize(output, ApiJson.Default.PlanFacts)!.Models);
+        Assert.False(now.Changes);
+        Assert.Equal(3, now.Devices.Count);
+        Assert.All(now.Devices, device => Assert.Equal(device.Now, device.Next));
+
+        var gone = now.Devices[1].Device;
+        (code, output, error) = await EfedllmProcess.RunAsync(
+            "cluster", "plan", "--without", gone[..12], "--with", "memory=4GB,speed=20GB/s", "--with", "memory=2GB", "--json", "--gateway", gateway);
+        Assert.True(code == 0, error);
+        var next = Assert.Single(JsonSerializer.Deserialize(output, ApiJson.Default.PlanFacts)!.Models);
+        Assert.True(next.Changes);
+        Assert.Equal(2, next.LeastHolders);
+        Assert.Equal("would be gone", next.Devices.Single(device => device.Device == gone).Reason);
+        Assert.All(["new 1", "new 2"], name => Assert.True(next.Devices.Single(device => device.Name == name) is { Now: null, Next: not null, BytesToLoad: > 0 }));
+
+        // Asking changes nothing.
+        Assert.Equal(now.Version, (await Cluster.Client.ReadPlanAsync(new PlanQuestion([], []), CancellationToken.None)).Models[0].Version);
+        (code, output, _) = await EfedllmProcess.RunAsync("cluster", "plan", "--without", gone[..12], "--gateway", gateway);
+        Assert.Equal(0, code);
+        Assert.Contains("would be gone", output, StringComparison.Ordinal);
+        (code, _, error) = await EfedllmProcess.RunAsync("cluster", "plan", "--without", "nobody", "--gateway", gateway);
+        Assert.NotEqual(0, code);
+        Assert.Contains("no device nobody", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task The_ledger_rewards_every_device_of_a_route()
     {
         var before = await Cluster.Client.ReadLedgerAsync(CancellationToken.None);

@@ -31,7 +31,6 @@ public static class DeviceStart
             ActorRefs.Nobody);
 
         var host = system.ActorOf(Props.Create(() => new LayerHost(settings, self.Address, announce)), LayerHost.ActorName);
-        system.ActorOf(Props.Create(() => new LinkProbe(settings.DeviceId, settings.View, host, settings.Time, LinkProbe.Interval)), LinkProbe.ActorName);
         var shutdown = CoordinatedShutdown.Get(system);
         var patience = shutdown.Timeout(CoordinatedShutdown.PhaseBeforeServiceUnbind);
         shutdown.AddTask(CoordinatedShutdown.PhaseBeforeServiceUnbind, "efedllm-device-leaves", async () =>

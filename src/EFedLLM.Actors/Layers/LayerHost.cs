@@ -111,6 +111,7 @@ internal sealed partial class LayerHost : ReceiveActor, IWithTimers
     protected override void PreStart()
     {
         var (self, settings, log, worker) = (Self, _settings, _log, _worker);
+        Context.ActorOf(Props.Create(() => new LinkProbe(settings.DeviceId, settings.View, self, settings.Time, LinkProbe.Interval)), LinkProbe.ActorName);
         _loader.TryEnqueue(new ComputeJob(_ =>
         {
             var library = ModelLibrary.Open(settings, log);

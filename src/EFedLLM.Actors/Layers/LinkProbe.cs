@@ -72,12 +72,14 @@ internal sealed class LinkProbe : ReceiveActor, IWithTimers
             peers.Add(ordered[(at - distance + ordered.Count) % ordered.Count]);
         }
 
-        for (var (part, parts) = (0, ProtocolLimits.LinkSamples - peers.Count); part < parts; part++)
+        // The others are spread over the rest, which the neighbours and the device itself are no part of.
+        var (first, rest, parts) = (peers.Count / 2 + 1, ordered.Count - peers.Count - 1, ProtocolLimits.LinkSamples - peers.Count);
+        for (var part = 0; part < Math.Min(parts, rest); part++)
         {
-            peers.Add(ordered[(int)((at + ((part + 1L) * ordered.Count / (parts + 1))) % ordered.Count)]);
+            peers.Add(ordered[(at + first + (int)((long)part * rest / Math.Min(parts, rest))) % ordered.Count]);
         }
 
-        return [.. peers.Where(device => device.Device != self).DistinctBy(device => device.Device)];
+        return [.. peers];
     }
 
     /// <inheritdoc/>

@@ -78,6 +78,45 @@ public sealed class RoutePlannerTests
     }
 
     [Fact]
+    public void Of_replicas_the_one_near_the_next_hop_is_taken_even_when_its_id_is_higher()
+    {
+        var view = View("1:0-3 2:0-3 3:3-6 4:3-6", "");
+        var home = new Dictionary<char, int> { ['1'] = 0, ['2'] = 1, ['3'] = 1, ['4'] = 2 };
+        var measured = view with
+        {
+            Devices = [.. view.Devices.Select(one => one with
+            {
+                Links = [.. view.Devices.Where(other => other.Device != one.Device)
+                    .Select(other => new LinkSample(other.Device, home[one.Device.Value[0]] == home[other.Device.Value[0]] ? 0.3f : 30))],
+            })],
+        };
+        Assert.Equal("13", string.Concat(RoutePlanner.Plan(view, Model).Route!.Hops.Select(hop => hop.Device.Value[0])));
+        Assert.Equal("23", string.Concat(RoutePlanner.Plan(measured, Model).Route!.Hops.Select(hop => hop.Device.Value[0])));
+    }
+
+    [Fact]
+    public void Sessions_are_shared_among_replicas_by_their_speed_and_each_keeps_its_route()
+    {
+        var view = View("1:0-6 2:0-6 3:0-6", "");
+        view = view with { Devices = view.Devices.SetItem(2, view.Devices[2] with { BytesPerSecond = 2 }) };
+        var random = new Random(7);
+        var counts = new int[3];
+        for (var i = 0; i < 4000; i++)
+        {
+            var bytes = new byte[16];
+            random.NextBytes(bytes);
+            var session = new SessionId(new Guid(bytes));
+            var route = RoutePlanner.Plan(view, Model, null, session).Route;
+            Assert.Equal(route, RoutePlanner.Plan(view, Model, null, session).Route);
+            counts[route!.Hops[0].Device.Value[0] - '1']++;
+        }
+
+        Assert.InRange(counts[0], 900, 1100);
+        Assert.InRange(counts[1], 900, 1100);
+        Assert.InRange(counts[2], 1850, 2150);
+    }
+
+    [Fact]
     public void Thousands_of_devices_are_planned_at_once()
     {
         var devices = Enumerable.Range(0, 5000).Select(number => Device(number, Address(number), new LayerRange(number % 6, (number % 6) + 1))).ToImmutableArray();

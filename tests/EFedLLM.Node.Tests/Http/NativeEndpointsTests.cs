@@ -1,3 +1,4 @@
+using EFedLLM.Actors.Placement;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Node.Api;
 using EFedLLM.Node.Client;
@@ -95,6 +96,42 @@ public class NativeEndpointsTests
         Assert.Contains("hexadecimal", (await Assert.ThrowsAsync<UserErrorException>(() => client.ReadLedgerAsync("xyz", default))).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("?without=")]
+    [InlineData("?with=")]
+    [InlineData("?with=-1")]
+    [InlineData("?with=4GB")]
+    [InlineData("?with=1000,NaN")]
+    [InlineData("?with=1000,1,1")]
+    [InlineData("?with=9999999999999999999999")]
+    [InlineData("?when=now")]
+    public async Task A_plan_is_refused_for_a_question_without_sense(string query)
+    {
+        await using var server = await TestServer.StartAsync();
+        using var response = await server.Client.GetAsync(new Uri($"/efedllm/v1/plan{query}", UriKind.Relative));
+        Assert.Equal(400, (int)response.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_plan_is_refused_for_too_many_devices()
+    {
+        await using var server = await TestServer.StartAsync();
+        var query = string.Join('&', Enumerable.Repeat("with=1000", PlanQuestion.Most + 1));
+        using var response = await server.Client.GetAsync(new Uri($"/efedllm/v1/plan?{query}", UriKind.Relative));
+        Assert.Equal(400, (int)response.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_question_for_a_plan_arrives_as_it_was_asked()
+    {
+        var cluster = new AskedCluster();
+        await using var server = await TestServer.StartAsync(cluster: cluster);
+        await using var client = new GatewayHttpClient(server.Address);
+        await client.ReadPlanAsync(new PlanQuestion(["3f9c", "a & b"], [new AddedDevice(4_000_000_000, 2.5e10), new AddedDevice(1, 0)]), default);
+        Assert.Equal(["3f9c", "a & b"], cluster.Question!.Without);
+        Assert.Equal([new AddedDevice(4_000_000_000, 2.5e10), new AddedDevice(1, 0)], cluster.Question.With);
+    }
+
     [Fact]
     public async Task Http_on_the_network_is_refused_without_a_certificate()
     {
@@ -110,5 +147,24 @@ public class NativeEndpointsTests
         var error = await Assert.ThrowsAsync<UserErrorException>(() => HttpHost.StartAsync(
             new HttpHostSettings("127.0.0.1", first.Address.Port), new ScriptedBackend(), null!, new HttpApiSettings(), Microsoft.Extensions.Logging.Abstractions.NullLoggerProvider.Instance, TimeProvider.System));
         Assert.Contains("--http-port", error.Message, StringComparison.Ordinal);
+    }
+
+    private sealed class AskedCluster : IClusterApi
+    {
+        public PlanQuestion? Question { get; private set; }
+
+        public Task<ClusterFacts> ReadClusterAsync(CancellationToken cancellation) => throw new NotSupportedException();
+
+        public Task<PlanFacts> ReadPlanAsync(PlanQuestion question, CancellationToken cancellation)
+        {
+            Question = question;
+            return Task.FromResult(new PlanFacts([]));
+        }
+
+        public Task<LedgerFacts> ReadLedgerAsync(CancellationToken cancellation) => throw new NotSupportedException();
+
+        public Task<LedgerDevice?> ReadLedgerAsync(string device, CancellationToken cancellation) => throw new NotSupportedException();
+
+        public Task<LeaveFacts?> LeaveAsync(string device, CancellationToken cancellation) => throw new NotSupportedException();
     }
 }
