@@ -5,6 +5,7 @@ namespace EFedLLM.Cluster.Tests;
 
 public class FailureTests
 {
+    [Trait("Category", "Faults")]
     [Fact]
     public async Task An_answer_that_no_device_can_take_over_ends_with_an_error_that_names_the_missing_layers_and_others_are_refused_until_one_can()
     {

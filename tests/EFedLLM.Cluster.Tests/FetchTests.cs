@@ -47,6 +47,7 @@ public class FetchTests
         await again.EndAsync();
     }
 
+    [Trait("Category", "Faults")]
     [Fact]
     public async Task A_fetch_that_is_killed_goes_on_where_it_was()
     {
@@ -75,6 +76,7 @@ public class FetchTests
         await again.EndAsync();
     }
 
+    [Trait("Category", "Faults")]
     [Fact]
     public async Task A_device_whose_files_are_not_what_they_should_be_is_named_in_the_log_and_the_ledger_and_the_next_one_is_used()
     {

@@ -45,6 +45,7 @@ public class GhostTests(ITestOutputHelper output)
         }
     }
 
+    [Trait("Category", "Faults")]
     [Fact]
     public async Task A_device_that_sleeps_is_removed_and_joins_again_by_itself_when_it_wakes()
     {

@@ -2,6 +2,7 @@ namespace EFedLLM.Cluster.Tests;
 
 public class LeaveTests
 {
+    [Trait("Category", "Faults")]
     [Fact]
     public async Task Every_device_is_restarted_one_after_the_other_under_load_and_no_request_is_lost()
     {
@@ -52,6 +53,7 @@ public class LeaveTests
         Assert.True(RunningCluster.IsSettled(await cluster.Client.ReadClusterAsync(CancellationToken.None), 1));
     }
 
+    [Trait("Category", "Faults")]
     [Fact]
     public async Task The_last_device_says_that_nobody_can_take_over_and_a_second_request_ends_it_at_once()
     {

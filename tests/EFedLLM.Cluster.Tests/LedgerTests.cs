@@ -41,6 +41,7 @@ public sealed class LedgerTests(PostgresFixture fixture, ITestOutputHelper outpu
         }
     }
 
+    [Trait("Category", "Faults")]
     [Fact]
     public async Task Without_a_ledger_answers_go_on_and_the_reports_of_a_killed_gateway_count_once_when_there_is_one()
     {
@@ -64,6 +65,7 @@ public sealed class LedgerTests(PostgresFixture fixture, ITestOutputHelper outpu
         Assert.Equal(0, facts.Devices[0].Failures + facts.Devices[0].TimeOuts);
     }
 
+    [Trait("Category", "Faults")]
     [PostgresFact]
     public async Task A_cluster_keeps_its_ledger_in_the_database_it_is_given_and_refuses_a_ledger_node_with_a_file_of_its_own()
     {

@@ -2,6 +2,7 @@ namespace EFedLLM.Cluster.Tests;
 
 public class NetworkCutTests
 {
+    [Trait("Category", "Faults")]
     [CutFact]
     public async Task The_side_with_the_anchor_goes_on_the_other_stops_and_after_healing_there_is_one_cluster_and_the_ledger_is_right()
     {

@@ -26,6 +26,7 @@ public class RepairTests(ITestOutputHelper output)
         Assert.Equal(seeded.Tokens, (await AnswerAsync(cluster, Seeded, (20, hop % 2))).Tokens);
     }
 
+    [Trait("Category", "Faults")]
     [Fact]
     public async Task Two_deaths_in_a_row_are_one_answer()
     {
@@ -34,6 +35,7 @@ public class RepairTests(ITestOutputHelper output)
         Assert.Equal(undisturbed.Tokens, (await AnswerAsync(cluster, Seeded, (20, 1), (21, 0))).Tokens);
     }
 
+    [Trait("Category", "Faults")]
     [Fact]
     public async Task A_device_that_freezes_is_replaced_and_does_no_harm_when_it_goes_on()
     {
@@ -54,6 +56,7 @@ public class RepairTests(ITestOutputHelper output)
         Assert.Equal(undisturbed.Tokens, (await AnswerAsync(cluster, Seeded)).Tokens);
     }
 
+    [Trait("Category", "Faults")]
     [Fact]
     public async Task Devices_without_room_for_old_and_new_layers_take_over_all_the_same()
     {
@@ -65,6 +68,7 @@ public class RepairTests(ITestOutputHelper output)
         Assert.Equal(undisturbed.Tokens, (await AnswerAsync(cluster, request, (20, 1))).Tokens);
     }
 
+    [Trait("Category", "Faults")]
     [Fact]
     public async Task A_death_while_the_prompt_is_read_is_the_same_story()
     {

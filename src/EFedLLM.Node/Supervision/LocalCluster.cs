@@ -236,9 +236,6 @@ internal sealed class LocalCluster : IAsyncDisposable
                 CertificateFolder = CertificateOf(settings, name),
                 AuthorityFolder = null,
                 LedgerDatabase = null,
-
-                // One device has the model; the others fetch their layers from it, as devices on other machines do.
-                ModelFolders = number == 1 ? anchor.ModelFolders : [],
                 MemoryBytes = settings.MemoryBytes,
                 Threads = settings.Threads,
             };
