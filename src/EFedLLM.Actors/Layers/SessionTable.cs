@@ -36,16 +36,11 @@ internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange r
     {
         if (shape.Encoder is not null)
         {
+            // It keeps nothing, but a sequence waits until it is whole.
             return (long)positions * shape.HiddenSize * sizeof(float);
         }
 
         var row = (range.HasEmbedding ? 1L : shape.HiddenSize) * sizeof(float);
-        if (shape.Encoder is not null)
-        {
-            // It keeps nothing, but a sequence waits until it is whole.
-            return positions * row;
-        }
-
         // Messages that had credit still arrive when it is held back.
         var waiting = BytesAhead + (ProtocolLimits.HiddenCredit * Math.Max(row, ProtocolLimits.ActivationBytes));
         return KvCache.BytesFor(shape, range, positions) + Math.Min(positions * row, waiting);
