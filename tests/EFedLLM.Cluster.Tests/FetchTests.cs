@@ -27,9 +27,10 @@ public class FetchTests
             Assert.Equal(Assigned(Path.Combine(data, "node"), fetcher), Held(Path.Combine(data, "node")));
             Assert.Equal(Answer, (await cluster.AskAsync()).Text);
 
-            // Those that were started with the model have no copies of it.
+            // The one that was started with the model has no copy of it, and the other one fetched its own layers.
             Assert.Empty(Held(Path.Combine(cluster.Data, "device-1")));
-            Assert.Empty(Held(Path.Combine(cluster.Data, "device-2")));
+            var second = Path.Combine(cluster.Data, "device-2");
+            Assert.Equal(Assigned(second, facts.Devices.Single(device => device.Name == "device-2")), Held(second));
             EfedllmProcess.Kill(device.Pid);
             await device.EndAsync();
         }
@@ -92,12 +93,11 @@ public class FetchTests
             File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
         }
 
-        await using var cluster = await RunningCluster.StartAsync(1, more: ["--model", copy]);
-        var liar = cluster.Report.Nodes.Single(node => node.Name == "device-1").Device!;
-        await using var good = EfedllmProcess.Start(TestHome.Empty(), "join", "--seed", cluster.Report.Seed, "--name", "good", "--data", TestHome.NewFolder("good"), "--model", whole);
-        await cluster.UntilAsync(facts => IsSettled(facts, 2));
+        await using var cluster = await RunningCluster.StartAsync(1, more: ["--model", whole]);
+        await using var lying = EfedllmProcess.Start(TestHome.Empty(), "join", "--seed", cluster.Report.Seed, "--name", "false", "--data", TestHome.NewFolder("false"), "--model", copy);
+        var liar = (await cluster.UntilAsync(facts => IsSettled(facts, 2))).Devices.Single(device => device.Name == "false").Id;
 
-        // What device-1 has loaded is right, and so is what it will load, for it checks that. What it gives of the rest is wrong from now on.
+        // What it has loaded is right, and so is what it will load, for it checks that. What it gives is wrong from now on.
         foreach (var file in Directory.GetFiles(copy, "*.safetensors"))
         {
             var bytes = await File.ReadAllBytesAsync(file);
@@ -113,14 +113,14 @@ public class FetchTests
 
         var log = await File.ReadAllLinesAsync(Path.Combine(data, "node", "node.log"));
         Assert.True(
-            log.Any(line => line.Contains($"Device {liar[..8]}", StringComparison.Ordinal) && line.Contains("(device-1) gave something else", StringComparison.Ordinal)),
+            log.Any(line => line.Contains($"Device {liar[..8]}", StringComparison.Ordinal) && line.Contains("(false) gave something else", StringComparison.Ordinal)),
             string.Join(Environment.NewLine, log.Where(line => line.Contains("layers:", StringComparison.Ordinal))));
         var ledger = await cluster.UntilLedgerAsync(facts => facts.Devices.Any(device => device.Device == liar && device.Failures > 0));
         Assert.All(ledger.Devices.Where(device => device.Device != liar), device => Assert.Equal(0, device.Failures));
         var (code, output, error) = await EfedllmProcess.RunAsync("ledger", "show", liar[..8], "--json", "--gateway", cluster.Gateway.ToString());
         Assert.True(code == 0, error);
         Assert.Contains("\"corrupt\"", output, StringComparison.Ordinal);
-        foreach (var device in new[] { good, wary })
+        foreach (var device in new[] { lying, wary })
         {
             device.Terminate();
             await device.EndAsync();

@@ -13,8 +13,8 @@ public sealed class GatewayModel
     /// <summary>A cache grows by pages: a position's share is told from whole ones.</summary>
     private const int ManyPositions = 1024;
 
-    private GatewayModel(ServedModel served, ModelShape shape, ModelTokenizer tokenizer, ChatTemplate template)
-        => (Served, Shape, Tokenizer, Template) = (served, shape, tokenizer, template);
+    private GatewayModel(ServedModel served, ModelShape shape, ModelTokenizer tokenizer, ChatTemplate template, bool hasFiles)
+        => (Served, Shape, Tokenizer, Template, HasFiles) = (served, shape, tokenizer, template, hasFiles);
 
     /// <summary>The facts the cluster is told.</summary>
     public ServedModel Served { get; }
@@ -27,6 +27,9 @@ public sealed class GatewayModel
 
     /// <summary>How chats are written for it.</summary>
     public ChatTemplate Template { get; }
+
+    /// <summary>Whether it has a file for each unit, which devices can be given.</summary>
+    public bool HasFiles { get; }
 
     /// <summary>Opens a model folder: a factored model, or a checkpoint, which the devices then compute in float32.</summary>
     /// <param name="folder">The folder.</param>
@@ -48,7 +51,7 @@ public sealed class GatewayModel
     internal static GatewayModel Open(IModelSource source, string? chatTemplateName)
     {
         var template = chatTemplateName is null ? ChatTemplate.Recognise(source.Folder) : ChatTemplate.Named(chatTemplateName);
-        return new GatewayModel(Describe(source), source.Shape, ModelTokenizer.Load(source.Folder), template);
+        return new GatewayModel(Describe(source), source.Shape, ModelTokenizer.Load(source.Folder), template, source is FactoredModel);
     }
 
     private static ServedModel Describe(IModelSource source)

@@ -10,6 +10,9 @@ public sealed record GatewaySettings
     /// <summary>The models it asks the cluster to serve; the first is the one a prompt means that names none.</summary>
     public required IReadOnlyList<GatewayModel> Models { get; init; }
 
+    /// <summary>Where its node gives the files of those models, or null when it gives none.</summary>
+    public FilesOffer? Files { get; init; }
+
     /// <summary>What it bears.</summary>
     public required NodeLimits Limits { get; init; }
 

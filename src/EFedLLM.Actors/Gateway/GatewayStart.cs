@@ -26,7 +26,8 @@ public static class GatewayStart
             FactKeys.Models,
             LWWDictionary<string, ServedModel>.Empty,
             WriteLocal.Instance,
-            facts => settings.Models.Aggregate(facts, (all, model) => all.SetItem(self, FactKeys.ModelEntry(self.Address, model.Served.Model), model.Served))),
+            facts => settings.Models.Aggregate(facts, (all, model) => all.SetItem(
+                self, FactKeys.ModelEntry(self.Address, model.Served.Model), model.Served with { Files = model.HasFiles ? settings.Files : null }))),
             ActorRefs.Nobody);
 
         var gateway = system.ActorOf(Props.Create(() => new GatewayActor(settings)), ClusterNames.GatewayActor);

@@ -72,20 +72,27 @@ internal sealed class ClusterViewState
         var up = members.Where(member => member.Status == MemberStatus.Up).Select(member => member.Address).ToHashSet();
 
         // A gateway that leaves still has answers under way, so what it asks for counts until it is gone.
-        var asking = members.Where(member => member.Status != MemberStatus.Down).Select(member => member.Address.ToString()).ToHashSet(StringComparer.Ordinal);
+        var asking = members.Where(member => member.Status != MemberStatus.Down).Select(member => member.Address).ToArray();
+        var asked = _models
+            .Select(entry => (Gateway: asking.FirstOrDefault(gateway => entry.Key == FactKeys.ModelEntry(gateway, entry.Value.Model)), Model: entry.Value))
+            .Where(entry => entry.Gateway is not null)
+            .OrderBy(entry => entry.Gateway, Member.AddressOrdering)
+            .ThenBy(entry => entry.Model.Model.Value, StringComparer.Ordinal)
+            .ToArray();
         return new ClusterView(
             _self,
             _leader,
             members,
             [.. _devices.Where(device => up.Contains(device.Node)).OrderBy(device => device.Device.Value, StringComparer.Ordinal)],
-            [.. _models
-                .Where(entry => asking.Any(gateway => entry.Key == $"{gateway} {entry.Value.Model.Value}"))
-                .OrderBy(entry => entry.Key, StringComparer.Ordinal)
-                .Select(entry => entry.Value)
+            [.. asked
+                .Select(entry => entry.Model)
                 .DistinctBy(model => model.Model)
                 .OrderBy(model => model.Name, StringComparer.Ordinal)
                 .ThenBy(model => model.Model.Value, StringComparer.Ordinal)],
-            _plans);
+            _plans)
+        {
+            Givers = [.. asked.Where(entry => entry.Model.Files is not null).Select(entry => new ModelGiver(entry.Gateway!, entry.Model.Model, entry.Model.Layers, entry.Model.Files!))],
+        };
     }
 
     private static int Rank(MemberStatus status) => status switch

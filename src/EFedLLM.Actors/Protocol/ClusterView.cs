@@ -30,12 +30,22 @@ public sealed record ClusterView(
     ImmutableArray<ServedModel> Models,
     ImmutableArray<PlacementPlan> Plans) : INoSerializationVerificationNeeded
 {
+    /// <summary>The gateways that give the files of models they ask for, by address and model.</summary>
+    public ImmutableArray<ModelGiver> Givers { get; init; } = [];
+
     /// <summary>What a node sees before it has heard of anything.</summary>
     public static ClusterView Empty(Address self) => new(self, null, [], [], [], []);
 
     /// <summary>Whether the member at <paramref name="node"/> is up and answers heartbeats.</summary>
     public bool IsReachable(Address node) => Members.Any(member => member.Address.Equals(node) && member is { Status: MemberStatus.Up, Reachable: true });
 }
+
+/// <summary>A gateway that gives all files of a model.</summary>
+/// <param name="Node">Its node's address.</param>
+/// <param name="Model">The model.</param>
+/// <param name="Layers">The model's layers.</param>
+/// <param name="Files">Where.</param>
+public sealed record ModelGiver(Address Node, ModelId Model, int Layers, FilesOffer Files);
 
 /// <summary>One node.</summary>
 /// <param name="Address">Its address.</param>

@@ -58,6 +58,7 @@ public sealed record DeviceAnnouncement(
 /// <param name="UnitCacheBytes">KV bytes per position of each unit.</param>
 /// <param name="ContextLength">Most positions of a session.</param>
 /// <param name="BitsPerWeight">For people.</param>
+/// <param name="Files">Where the gateway gives all of the model's files, or null when it gives none.</param>
 public sealed record ServedModel(
     ModelId Model,
     string Name,
@@ -66,7 +67,8 @@ public sealed record ServedModel(
     ImmutableArray<long> UnitReadBytes,
     ImmutableArray<long> UnitCacheBytes,
     int ContextLength,
-    double BitsPerWeight) : IEvent
+    double BitsPerWeight,
+    FilesOffer? Files = null) : IEvent
 {
     /// <summary>Number of transformer layers.</summary>
     public int Layers => UnitBytes.Length - 2;
@@ -75,11 +77,16 @@ public sealed record ServedModel(
     public bool Equals(ServedModel? other) => other is not null && Model == other.Model && Name == other.Name && HiddenSize == other.HiddenSize
         && UnitBytes.AsSpan().SequenceEqual(other.UnitBytes.AsSpan()) && UnitReadBytes.AsSpan().SequenceEqual(other.UnitReadBytes.AsSpan())
         && UnitCacheBytes.AsSpan().SequenceEqual(other.UnitCacheBytes.AsSpan()) && ContextLength == other.ContextLength
-        && BitsPerWeight.Equals(other.BitsPerWeight);
+        && BitsPerWeight.Equals(other.BitsPerWeight) && Files == other.Files;
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Model, Name);
 }
+
+/// <summary>Where a gateway gives the files of a model that it asks for: the devices that are to hold it must get it from somebody.</summary>
+/// <param name="Giver">The id of the gateway's key; the ledger is told of false files under it.</param>
+/// <param name="Port">The port, at its node's host.</param>
+public sealed record FilesOffer(DeviceId Giver, int Port);
 
 /// <summary>What one device is to hold.</summary>
 /// <param name="Device">The device.</param>

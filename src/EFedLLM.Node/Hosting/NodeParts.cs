@@ -30,7 +30,7 @@ internal sealed class NodeParts : IAsyncDisposable
     }
 
     /// <summary>The device, or null where the node is none.</summary>
-    public DeviceId? Device => _key?.Device;
+    public DeviceId? Device { get; private set; }
 
     /// <summary>Base address of the HTTP interface, or null where the node has none.</summary>
     public Uri? Http => _http?.Address;
@@ -111,9 +111,16 @@ internal sealed class NodeParts : IAsyncDisposable
             system.StartGhostWatch();
         }
 
-        if (options.Has(NodeRoles.Device))
+        DeviceBlobs? files = null;
+        if (options.Has(NodeRoles.Device) || (options.Has(NodeRoles.Gateway) && options.ModelFolders.Any(FactoredModel.IsFactored)))
         {
             _key = DeviceKey.LoadOrCreate(Path.Combine(options.DataFolder, NodeFiles.Key));
+            files = await StartFilesAsync(system, options, log);
+        }
+
+        if (options.Has(NodeRoles.Device))
+        {
+            Device = _key!.Device;
             system.StartDevice(new DeviceSettings
             {
                 DeviceId = _key.Device,
@@ -121,7 +128,7 @@ internal sealed class NodeParts : IAsyncDisposable
                 ModelFolders = options.ModelFolders,
                 Limits = limits,
                 View = view,
-                Blobs = await StartFilesAsync(system, options, log),
+                Blobs = files,
                 Report = report => Report(report, log.CreateLogger(nameof(NodeParts))),
                 DrainGrace = limits.DrainTime,
                 LeaveAsked = leave.Ask,
@@ -131,7 +138,7 @@ internal sealed class NodeParts : IAsyncDisposable
 
         if (options.Has(NodeRoles.Gateway))
         {
-            await StartGatewayAsync(system, options, limits, view, feed, ledger, membership, log);
+            await StartGatewayAsync(system, options, limits, view, feed, ledger, membership, files, log);
         }
     }
 
@@ -187,12 +194,18 @@ internal sealed class NodeParts : IAsyncDisposable
     }
 
     private async Task StartGatewayAsync(
-        ActorSystem system, NodeOptions options, NodeLimits limits, IActorRef view, ViewFeed feed, IActorRef ledger, MembershipApi membership, ILoggerProvider log)
+        ActorSystem system, NodeOptions options, NodeLimits limits, IActorRef view, ViewFeed feed, IActorRef ledger, MembershipApi membership, DeviceBlobs? files, ILoggerProvider log)
     {
+        foreach (var folder in options.ModelFolders.Where(FactoredModel.IsFactored))
+        {
+            files?.Store.AddFolder(folder);
+        }
+
         var models = options.ModelFolders.Select(folder => GatewayModel.Open(folder, options.ChatTemplate)).ToList();
         var gateway = system.StartGateway(new GatewaySettings
         {
             Models = models,
+            Files = files is null ? null : new FilesOffer(_key!.Device, files.Port),
             Limits = limits,
             View = view,
             Reporter = await _reporter!.Value,

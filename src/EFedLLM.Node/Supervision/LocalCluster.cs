@@ -7,6 +7,7 @@ using EFedLLM.Node.Client;
 using EFedLLM.Node.CommandLine;
 using EFedLLM.Node.Hosting;
 using EFedLLM.Node.Output;
+using EFedLLM.Transformer.Checkpoints;
 
 namespace EFedLLM.Node.Supervision;
 
@@ -233,6 +234,8 @@ internal sealed class LocalCluster : IAsyncDisposable
                 Seeds = [seed],
                 HttpPort = null,
                 ChatTemplate = null,
+                // The others fetch what they are to hold, as they would on machines of their own.
+                ModelFolders = number == 1 || !FactoredModel.IsFactored(settings.ModelFolder) ? anchor.ModelFolders : [],
                 CertificateFolder = CertificateOf(settings, name),
                 AuthorityFolder = null,
                 LedgerDatabase = null,

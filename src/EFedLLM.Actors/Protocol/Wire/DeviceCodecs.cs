@@ -136,6 +136,7 @@ internal static class DeviceCodecs
             HiddenSize = message.HiddenSize,
             ContextLength = message.ContextLength,
             BitsPerWeight = message.BitsPerWeight,
+            Files = message.Files is { } files ? new Form.FilesOffer { Giver = Values.Write(files.Giver), Port = files.Port } : null,
         };
         Values.Write(form.UnitBytes, message.UnitBytes);
         Values.Write(form.UnitReadBytes, message.UnitReadBytes);
@@ -154,7 +155,8 @@ internal static class DeviceCodecs
             PerUnit(form.UnitReadBytes, units, "unit_read_bytes"),
             PerUnit(form.UnitCacheBytes, units, "unit_cache_bytes"),
             Require.Within(form.ContextLength, 1, ProtocolLimits.SessionTokens, "context_length"),
-            Require.NotNegative(form.BitsPerWeight, "bits_per_weight"));
+            Require.NotNegative(form.BitsPerWeight, "bits_per_weight"),
+            form.Files is { } files ? new FilesOffer(Values.Device(files.Giver, "giver"), Require.Within(files.Port, 1, ushort.MaxValue, "port")) : null);
     }
 
     private static ImmutableArray<long> PerUnit(RepeatedField<long> field, int units, string name)

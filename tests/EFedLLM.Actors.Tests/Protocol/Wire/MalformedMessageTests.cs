@@ -159,6 +159,7 @@ public sealed class MalformedMessageTests(WireFixture fixture, ITestOutputHelper
         Refused<ServedModel, Form.ServedModel>(form => form.UnitReadBytes.Add(1), "unit_read_bytes");
         Refused<ServedModel, Form.ServedModel>(form => form.HiddenSize = 0, "hidden_size");
         Refused<ServedModel, Form.ServedModel>(form => form.BitsPerWeight = -1, "bits_per_weight");
+        Refused<ServedModel, Form.ServedModel>(form => form.Files = new Form.FilesOffer { Giver = new Form.Id128(), Port = 0 }, "port");
         Refused<PlacementPlan, Form.PlacementPlan>(form => form.Version = -1, "version");
         Refused<PlacementPlan, Form.PlacementPlan>(
             form =>

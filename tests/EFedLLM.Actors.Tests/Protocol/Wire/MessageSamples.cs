@@ -171,9 +171,10 @@ internal sealed class MessageSamples
                 Gen.Int[1, 32768],
                 Gen.Select(Counts, Counts, Counts).Array[2, 40],
                 Gen.Int[1, ProtocolLimits.SessionTokens],
-                Gen.Double[0, 32])
-            .Select((model, name, hidden, units, context, bits) => new ServedModel(
-                model, name, hidden, [.. units.Select(unit => unit.Item1)], [.. units.Select(unit => unit.Item2)], [.. units.Select(unit => unit.Item3)], context, bits)));
+                Gen.Double[0, 32],
+                Gen.Select(Devices, Gen.Int[1, ushort.MaxValue]).Select((giver, port) => new FilesOffer(giver, port)).Null())
+            .Select((model, name, hidden, units, context, bits, files) => new ServedModel(
+                model, name, hidden, [.. units.Select(unit => unit.Item1)], [.. units.Select(unit => unit.Item2)], [.. units.Select(unit => unit.Item3)], context, bits, files)));
         Add(Gen.Select(Models, Counts, Gen.Select(Devices, Ranges, Texts).Select((device, range, text) => new Assignment(device, range, text)).Array[0, 6], Texts.Null())
             .Select((model, version, assignments, problem) => new PlacementPlan(model, version, [.. assignments.DistinctBy(assignment => assignment.Device)], problem)));
     }
