@@ -25,6 +25,8 @@ public interface ISessionMessage : IProtocolMessage
 /// <param name="Pipeline">The session's pipeline actor.</param>
 /// <param name="Output">What the head of an encoder gives for the sequence, which is as long as <paramref name="TokenLimit"/>; <see cref="SequenceOutput.None"/> where tokens are drawn.</param>
 /// <param name="Scored">To the head: the prompt's token ids, where it is to say how likely each was (<see cref="RowsComputed.Scores"/>); empty where it is not.</param>
+/// <param name="Signed">Whether the hop signs what it computes (<see cref="UnitSigned"/>).</param>
+/// <param name="Audit">Where the hop recomputes what another one did: how; null where it serves.</param>
 public sealed record OpenSession(
     SessionId Session,
     int Epoch,
@@ -34,12 +36,14 @@ public sealed record OpenSession(
     SamplingSettings Sampling,
     IActorRef Pipeline,
     SequenceOutput Output = SequenceOutput.None,
-    ImmutableArray<int> Scored = default) : ISessionMessage, ICommand
+    ImmutableArray<int> Scored = default,
+    bool Signed = false,
+    AuditOrder? Audit = null) : ISessionMessage, ICommand
 {
     /// <inheritdoc/>
     public bool Equals(OpenSession? other) => other is not null && Session == other.Session && Epoch == other.Epoch && Route == other.Route && HopIndex == other.HopIndex
         && TokenLimit == other.TokenLimit && Sampling == other.Sampling && Pipeline.Equals(other.Pipeline) && Output == other.Output
-        && Scored.AsSpan().SequenceEqual(other.Scored.AsSpan());
+        && Scored.AsSpan().SequenceEqual(other.Scored.AsSpan()) && Signed == other.Signed && Audit == other.Audit;
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Session, Epoch, HopIndex);

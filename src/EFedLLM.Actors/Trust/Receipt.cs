@@ -1,0 +1,59 @@
+using System.Buffers.Binary;
+using System.Text;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Transformer.Checkpoints;
+
+namespace EFedLLM.Actors.Trust;
+
+/// <summary>What a device signs about one unit of a session on one hop: what came in, and what it made of it.</summary>
+/// <param name="Session">The session.</param>
+/// <param name="Epoch">The epoch of the route.</param>
+/// <param name="HopIndex">The hop's place in the route.</param>
+/// <param name="Device">The device that computed.</param>
+/// <param name="Model">The model.</param>
+/// <param name="Range">The units of the model that it computed.</param>
+/// <param name="Position">The first position.</param>
+/// <param name="Rows">Number of positions.</param>
+/// <param name="InRoot">Merkle root over the digests of what came in, one a position.</param>
+/// <param name="OutRoot">Merkle root over the digests of what went out, one a position.</param>
+/// <param name="Previous">The hash of the receipt before it in this session on this hop; all zero for the first of an epoch.</param>
+public sealed record Receipt(
+    SessionId Session, int Epoch, int HopIndex, DeviceId Device, ModelId Model, LayerRange Range, int Position, int Rows, Digest InRoot, Digest OutRoot, Digest Previous)
+{
+    // What is signed here is never mistaken for something else that the same key signs.
+    private static readonly byte[] Purpose = Encoding.ASCII.GetBytes("efedllm receipt 1\n");
+
+    /// <summary>The hash of <see cref="ToBytes"/>: the next receipt names it.</summary>
+    public Digest Hash => Digest.Of(ToBytes());
+
+    /// <summary>What is signed: the purpose and then every member, integers big-endian, always in the same length.</summary>
+    public byte[] ToBytes()
+    {
+        var bytes = new byte[Purpose.Length + 16 + 4 + 4 + 16 + 32 + 4 + 4 + 4 + 4 + (3 * Digest.Bytes)];
+        var rest = bytes.AsSpan();
+        Purpose.CopyTo(rest);
+        rest = rest[Purpose.Length..];
+        Session.Value.TryWriteBytes(rest, bigEndian: true, out _);
+        rest = rest[16..];
+        Integer(ref rest, Epoch);
+        Integer(ref rest, HopIndex);
+        Convert.FromHexString(Device.Value).CopyTo(rest);
+        rest = rest[16..];
+        Convert.FromHexString(Model.Value).CopyTo(rest);
+        rest = rest[32..];
+        Integer(ref rest, Range.First);
+        Integer(ref rest, Range.End);
+        Integer(ref rest, Position);
+        Integer(ref rest, Rows);
+        InRoot.Write(rest);
+        OutRoot.Write(rest[Digest.Bytes..]);
+        Previous.Write(rest[(2 * Digest.Bytes)..]);
+        return bytes;
+    }
+
+    private static void Integer(ref Span<byte> rest, int value)
+    {
+        BinaryPrimitives.WriteInt32BigEndian(rest, value);
+        rest = rest[sizeof(int)..];
+    }
+}

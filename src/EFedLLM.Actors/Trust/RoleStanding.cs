@@ -1,0 +1,38 @@
+using System.Collections.Immutable;
+
+namespace EFedLLM.Actors.Trust;
+
+/// <summary>What checks have shown of a device in one role. Immutable; <see cref="StandingRules"/> folds it.</summary>
+public sealed record RoleStanding
+{
+    /// <summary>Nothing checked yet.</summary>
+    public static RoleStanding New { get; } = new();
+
+    /// <summary>The statistic S: 0 when nothing speaks against the device.</summary>
+    public double Score { get; init; }
+
+    /// <summary>Positions in checks that passed.</summary>
+    public long PassedTokens { get; init; }
+
+    /// <summary>Checks that passed.</summary>
+    public long Passed { get; init; }
+
+    /// <summary>Soft failures.</summary>
+    public long Soft { get; init; }
+
+    /// <summary>Hard failures.</summary>
+    public long Hard { get; init; }
+
+    /// <summary>When the latest hard failures were, oldest first: as many as can exclude.</summary>
+    public ImmutableArray<DateTimeOffset> HardTimes { get; init; } = [];
+
+    /// <summary>When it was excluded, or null.</summary>
+    public DateTimeOffset? ExcludedAt { get; init; }
+
+    /// <inheritdoc/>
+    public bool Equals(RoleStanding? other) => other is not null && Score.Equals(other.Score) && PassedTokens == other.PassedTokens && Passed == other.Passed
+        && Soft == other.Soft && Hard == other.Hard && HardTimes.AsSpan().SequenceEqual(other.HardTimes.AsSpan()) && ExcludedAt == other.ExcludedAt;
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Score, PassedTokens, Passed, Soft, Hard, ExcludedAt);
+}
