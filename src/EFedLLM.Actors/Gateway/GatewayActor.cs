@@ -1,9 +1,12 @@
 using System.Collections.Immutable;
+using System.Security.Cryptography;
 using Akka;
 using Akka.Actor;
 using Akka.Event;
+using EFedLLM.Actors.Auditing;
 using EFedLLM.Actors.Pipeline;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Generation;
 
 namespace EFedLLM.Actors.Gateway;
@@ -181,11 +184,23 @@ internal sealed class GatewayActor : ReceiveActor, IWithTimers
 
         var plan = new GenerationPlan(
             id, session, entry.Model.Served, entry.Model.Shape.VocabularySize, route, encoded.Tokens, encoded.Settings, _settings.Limits, entry.Arrived,
-            entry.Prompt.Output, entry.Model.Shape.OutputWidth(entry.Prompt.Output), entry.Prompt.ScorePrompt);
+            entry.Prompt.Output, entry.Model.Shape.OutputWidth(entry.Prompt.Output), entry.Prompt.ScorePrompt, Audit(entry.Prompt));
         var answer = new AnswerText(entry.Model.Tokenizer, encoded.Settings, entry.Model.Shape.EndTokens);
-        var (client, reporter, time) = (entry.Client, _settings.Reporter, _settings.Time);
-        entry.Pipeline = Context.Watch(Context.ActorOf(Props.Create(() => new InferencePipeline(plan, answer, client, reporter, time)), $"session-{plan.Session}"));
+        var (client, reporter, judge, time) = (entry.Client, _settings.Reporter, plan.Audit is null ? ActorRefs.Nobody : JudgeOf(entry.Model), _settings.Time);
+        entry.Pipeline = Context.Watch(Context.ActorOf(Props.Create(() => new InferencePipeline(plan, answer, client, reporter, judge, time)), $"session-{plan.Session}"));
         entry.Pipeline.Tell(_view);
+    }
+
+    /// <summary>How the devices of a session are checked: whoever asks for a verified answer has it checked whatever the settings say.</summary>
+    private AuditPlan? Audit(Prompt prompt) => _settings.Trust.IsOn || prompt.Verified
+        ? new AuditPlan(_settings.Trust, [.. RandomNumberGenerator.GetBytes(Digest.Bytes)], prompt.Verified, CanJudge: true)
+        : null;
+
+    private IActorRef JudgeOf(GatewayModel model)
+    {
+        var name = $"judge-{model.Served.Model.Value}";
+        var (id, folder, limits, time) = (model.Served.Model, model.Folder, _settings.Limits, _settings.Time);
+        return Context.Child(name) is var judge && !judge.IsNobody() ? judge : Context.ActorOf(Props.Create(() => new JudgeActor(id, folder, limits, time)), name);
     }
 
     /// <summary>Every way is closed. One that never was open opens with a change of the view; one that refused may open by itself.</summary>

@@ -13,8 +13,8 @@ public sealed class GatewayModel
     /// <summary>A cache grows by pages: a position's share is told from whole ones.</summary>
     private const int ManyPositions = 1024;
 
-    private GatewayModel(ServedModel served, ModelShape shape, ModelTokenizer tokenizer, ChatTemplate template, bool hasFiles)
-        => (Served, Shape, Tokenizer, Template, HasFiles) = (served, shape, tokenizer, template, hasFiles);
+    private GatewayModel(ServedModel served, ModelShape shape, ModelTokenizer tokenizer, ChatTemplate template, IModelSource source)
+        => (Served, Shape, Tokenizer, Template, Folder, HasFiles) = (served, shape, tokenizer, template, source.Folder, source is FactoredModel);
 
     /// <summary>The facts the cluster is told.</summary>
     public ServedModel Served { get; }
@@ -27,6 +27,9 @@ public sealed class GatewayModel
 
     /// <summary>How chats are written for it.</summary>
     public ChatTemplate Template { get; }
+
+    /// <summary>The model's folder.</summary>
+    public string Folder { get; }
 
     /// <summary>Whether it has a file for each unit, which devices can be given.</summary>
     public bool HasFiles { get; }
@@ -51,7 +54,7 @@ public sealed class GatewayModel
     internal static GatewayModel Open(IModelSource source, string? chatTemplateName)
     {
         var template = chatTemplateName is null ? ChatTemplate.Recognise(source.Folder) : ChatTemplate.Named(chatTemplateName);
-        return new GatewayModel(Describe(source), source.Shape, ModelTokenizer.Load(source.Folder), template, source is FactoredModel);
+        return new GatewayModel(Describe(source), source.Shape, ModelTokenizer.Load(source.Folder), template, source);
     }
 
     private static ServedModel Describe(IModelSource source)

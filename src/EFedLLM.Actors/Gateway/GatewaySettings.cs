@@ -1,6 +1,7 @@
 using Akka.Actor;
 using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
 
 namespace EFedLLM.Actors.Gateway;
 
@@ -12,6 +13,9 @@ public sealed record GatewaySettings
 
     /// <summary>Where its node gives the files of those models, or null when it gives none.</summary>
     public FilesOffer? Files { get; init; }
+
+    /// <summary>How it checks devices.</summary>
+    public TrustSettings Trust { get; init; } = new() { IsOn = false };
 
     /// <summary>What it bears.</summary>
     public required NodeLimits Limits { get; init; }

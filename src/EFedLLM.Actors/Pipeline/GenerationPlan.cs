@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Akka.Actor;
+using EFedLLM.Actors.Auditing;
 using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Transformer.Blocks;
@@ -20,6 +21,7 @@ namespace EFedLLM.Actors.Pipeline;
 /// <param name="Output">What the encoder gives; <see cref="SequenceOutput.None"/> to generate.</param>
 /// <param name="OutputWidth">How many values that is.</param>
 /// <param name="ScorePrompt">Whether the prompt itself is scored; only then may no token at all be asked for, and then it has at least two.</param>
+/// <param name="Audit">How devices are checked; null where they are not.</param>
 internal sealed record GenerationPlan(
     PromptId Prompt,
     SessionId Session,
@@ -32,7 +34,8 @@ internal sealed record GenerationPlan(
     TimeSpan Arrived,
     SequenceOutput Output = SequenceOutput.None,
     int OutputWidth = 0,
-    bool ScorePrompt = false)
+    bool ScorePrompt = false,
+    AuditPlan? Audit = null)
 {
     /// <summary>Most positions the session uses: the last token is drawn, not computed on.</summary>
     public int TokenLimit => Tokens.Length + Settings.MaxTokens - 1;
@@ -47,5 +50,12 @@ internal sealed record GenerationPlan(
     /// <param name="open">Which hop of which route.</param>
     /// <param name="pipeline">The session's pipeline.</param>
     public OpenSession Open(OpenHop open, IActorRef pipeline) => new(Session, open.Epoch, open.Route, open.Hop, TokenLimit, Settings.Sampling, pipeline, Output,
-        ScorePrompt && open.Hop == open.Route.Hops.Length - 1 ? Tokens : []);
+        ScorePrompt && open.Hop == open.Route.Hops.Length - 1 ? Tokens : [],
+        Signed: Audit is not null);
+
+    /// <summary>The message that opens a check on its verifier.</summary>
+    /// <param name="open">The check.</param>
+    /// <param name="pipeline">The session's pipeline.</param>
+    public OpenSession Open(OpenCheck open, IActorRef pipeline) => new(open.Run.Session, GenerationState.FirstEpoch, open.Route, open.HopIndex, TokenLimit, Settings.Sampling, pipeline,
+        Audit: new AuditOrder(open.Run.Key, Tokens.Length - 1));
 }

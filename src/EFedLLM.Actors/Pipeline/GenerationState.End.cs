@@ -28,17 +28,25 @@ internal sealed partial class GenerationState
 
     private void Finish(FinishReason reason, string text, TimeSpan now)
     {
-        Report();
-        CloseAll();
         var prefill = _generated.Count > 0 ? _firstToken - _firstStep : _isStarted ? now - _firstStep : TimeSpan.Zero;
-        _commands.Add(new TellClient(new GenerationFinished(_plan.Prompt, reason, text, new GenerationTiming(
+        Tell(
+            new GenerationFinished(_plan.Prompt, reason, text, new GenerationTiming(
             _plan.Tokens.Length,
             _generated.Count,
             ((_isStarted ? _firstStep : now) - _plan.Arrived).TotalMilliseconds,
             prefill.TotalMilliseconds,
             _generated.Count > 0 ? (_lastToken - _firstToken).TotalMilliseconds : 0,
-            [.. _current.Microseconds.Select(time => time / 1000.0)]))));
-        End(null);
+            [.. _current.Microseconds.Select(time => time / 1000.0)])),
+            Known - 1);
+        if (_audit is not null && reason != FinishReason.Cancelled && _generated.Count > 0)
+        {
+            Seal(now);
+        }
+        else
+        {
+            Release(int.MaxValue);
+            Close();
+        }
     }
 
     /// <summary>Closes the session on one hop, and notes what it did. One that is only silent may still hold it.</summary>
@@ -93,6 +101,7 @@ internal sealed partial class GenerationState
 
     private void End(HopRefusal? refusal)
     {
+        _audit?.End();
         (_phase, Deadline, _next) = (Phase.Ended, null, null);
         _commands.Add(new EndPipeline(refusal));
     }

@@ -106,6 +106,7 @@ internal sealed partial class GenerationState
     public IReadOnlyList<PipelineCommand> HopGone(IActorRef shard, TimeSpan now)
     {
         _commands.Clear();
+        _audit?.Gone(shard, now);
         _troubles.End(shard);
         _leaving.Remove(shard);
         if (_next is not null && _next.IndexOf(shard) >= 0)
@@ -166,6 +167,7 @@ internal sealed partial class GenerationState
     {
         _commands.Clear();
         _view = view;
+        _audit?.Look(view, now);
         if (_phase == Phase.Waiting && now >= _notBefore)
         {
             TryRoute(now);
@@ -195,11 +197,19 @@ internal sealed partial class GenerationState
     /// <summary><see cref="Deadline"/> has passed.</summary>
     public IReadOnlyList<PipelineCommand> DeadlinePassed(TimeSpan now)
     {
+        if (_audit?.Deadline <= now && _phase != Phase.Ended)
+        {
+            return Check(audit => audit.DeadlinePassed(now), now);
+        }
+
         _commands.Clear();
         switch (_phase)
         {
             case Phase.Opening:
                 OpenLate(now);
+                break;
+            case Phase.Checking:
+                CheckLate();
                 break;
             case Phase.Probing:
                 ProbeLate(now);

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Akka.Actor;
+using EFedLLM.Actors.Auditing;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Transformer.Generation;
 
@@ -12,7 +13,7 @@ namespace EFedLLM.Actors.Pipeline;
 internal sealed partial class GenerationState
 {
     private readonly GenerationPlan _plan;
-    private readonly AnswerText _answer;
+    private AnswerText _answer;
     private readonly List<PipelineCommand> _commands = [];
     private readonly List<int> _generated = [];
     private readonly StepPace _pace;
@@ -36,6 +37,7 @@ internal sealed partial class GenerationState
     public GenerationState(GenerationPlan plan, AnswerText answer)
     {
         (_plan, _answer, _pace) = (plan, answer, new StepPace(plan.Limits));
+        _audit = plan.Audit is { } audit && !IsEncoding ? new SessionAudit(audit, plan, Tokens, _commands.Add) : null;
         _current = new RouteEpoch(plan.Route, 0);
     }
 
@@ -45,6 +47,7 @@ internal sealed partial class GenerationState
         Running,
         Probing,
         Waiting,
+        Checking,
         Ended,
     }
 
@@ -76,9 +79,9 @@ internal sealed partial class GenerationState
     /// <param name="now">The time.</param>
     public IReadOnlyList<PipelineCommand> Hear(ISessionMessage message, IActorRef sender, TimeSpan now)
     {
-        if (message.Session != _plan.Session)
+        if (message.Session != _plan.Session || message is UnitSigned or ReceiptsSealed or KeptRows)
         {
-            return [];
+            return HearCheck(message, sender, now);
         }
 
         if (message is SessionMoving)
@@ -216,24 +219,24 @@ internal sealed partial class GenerationState
         _firstToken = _generated.Count == 0 ? now : _firstToken;
         _lastToken = now;
         var text = _answer.Append(message.Choice.Id);
-        var told = new TellClient(new TokenGenerated(_plan.Prompt, _generated.Count, message.Choice, text, transport));
+        var told = new TokenGenerated(_plan.Prompt, _generated.Count, message.Choice, text, transport);
         _generated.Add(message.Choice.Id);
         if (_answer.Finished is { } reason)
         {
-            _commands.Add(told);
+            Tell(told, message.Position);
             Finish(reason, "", now);
             return _commands;
         }
 
         if (TakeMove(now))
         {
-            _commands.Add(told);
+            Tell(told, message.Position);
             return _commands;
         }
 
         // The hops first: whoever asked reads while they compute.
         Feed();
-        _commands.Add(told);
+        Tell(told, message.Position);
         Progress(now);
         return _commands;
     }
@@ -275,9 +278,14 @@ internal sealed partial class GenerationState
         _window = IsEncoding ? int.MaxValue : _plan.Limits.PromptChunk * Math.Min(Hops + 1, 4);
         var lowest = 0;
         (_fed, _computed, _reach, _isPaced) = (0, 0, 0, false);
-        if (_current.Epoch > FirstEpoch)
+        if (_current.Epoch == FirstEpoch)
         {
-            var starts = ReplayPlan.Starts(_current.Stocks, Known, Lacking);
+            _audit?.Resume(_current.Route, FirstEpoch, [.. Enumerable.Repeat(0, Hops)]);
+        }
+        else
+        {
+            var starts = ReplayPlan.Starts(Believed(), Known, Lacking, _audit is null ? 1 : _plan.Audit!.Settings.UnitTokens);
+            _audit?.Resume(_current.Route, _current.Epoch, starts);
             _commands.Add(new ResumeRoute(new ResumeSession(_plan.Session, _current.Epoch, starts, Known)));
             (_fed, _computed, _reach, lowest) = (starts[0], starts[^1], starts.Max(), starts.Min());
             _commands.Add(new Note($"goes on in epoch {_current.Epoch} over {Hops} hops, which keep {string.Join(", ", starts)} of {Known} positions."));
@@ -299,6 +307,9 @@ internal sealed partial class GenerationState
     private void Advance(int computed, ImmutableArray<int> microseconds)
     {
         (_computed, _hasProbed) = (computed, false);
+
+        // What came through all hops came behind the message that takes them back.
+        _doubts.Clear();
         if (computed > _furthest)
         {
             (_furthest, _attempts) = (computed, 0);

@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Event;
 using Akka.Remote;
+using EFedLLM.Actors.Auditing;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Transformer.Generation;
 
@@ -14,6 +15,7 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
     private readonly GenerationState _state;
     private readonly IActorRef _client;
     private readonly IActorRef _reporter;
+    private readonly IActorRef _judge;
     private readonly TimeProvider _time;
     private TimeSpan? _timer;
 
@@ -22,10 +24,11 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
     /// <param name="answer">The answer's text.</param>
     /// <param name="client">Who asked.</param>
     /// <param name="reporter">Takes <see cref="WorkReport"/>.</param>
+    /// <param name="judge">Takes <see cref="LendJudge"/>; nobody where there is none.</param>
     /// <param name="time">The clock.</param>
-    public InferencePipeline(GenerationPlan plan, AnswerText answer, IActorRef client, IActorRef reporter, TimeProvider time)
+    public InferencePipeline(GenerationPlan plan, AnswerText answer, IActorRef client, IActorRef reporter, IActorRef judge, TimeProvider time)
     {
-        (_plan, _client, _reporter, _time) = (plan, client, reporter, time);
+        (_plan, _client, _reporter, _judge, _time) = (plan, client, reporter, judge, time);
         _state = new GenerationState(plan, answer);
 
         Receive<ISessionMessage>(message => Do(_state.Hear(message, Sender, Now)));
@@ -33,6 +36,7 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
         Receive<ClusterView>(view => Do(_state.Look(view, Now)));
         Receive<DisassociatedEvent>(news => Do(_state.Disconnected(news.RemoteAddress, Now)));
         Receive<AssociationErrorEvent>(news => Do(_state.Disconnected(news.RemoteAddress, Now)));
+        Receive<JudgeLent>(message => Do(_state.Judge(message, Now)));
         Receive<CheckDeadline>(_ => Check());
         Receive<CancelPipeline>(_ => Do(_state.Cancel(Now)));
     }
@@ -57,7 +61,7 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
     private void Check()
     {
         _timer = null;
-        if (_state.Deadline is { } deadline && deadline <= Now)
+        if (_state.Wake is { } deadline && deadline <= Now)
         {
             Do(_state.DeadlinePassed(Now));
         }
@@ -93,6 +97,19 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
                 case CloseHop close:
                     close.Hop.Shard.Tell(new CloseSession(_plan.Session, close.Epoch));
                     break;
+                case OpenCheck check:
+                    Context.Watch(check.Run.Verifier.Shard);
+                    check.Run.Verifier.Shard.Tell(_plan.Open(check, Self));
+                    break;
+                case TellShard tell:
+                    tell.Shard.Tell(tell.Message);
+                    break;
+                case LendJudge lend:
+                    _judge.Tell(lend);
+                    break;
+                case ReportCheck check:
+                    _reporter.Tell(new WorkReport(check.Device, _plan.Session, _plan.Model.Model, check.Range, WorkOutcome.Checked, check.Tokens, check.Facts));
+                    break;
                 case ReportWork work:
                     _reporter.Tell(work.Report);
                     break;
@@ -111,7 +128,7 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
     /// <summary>One timer runs at a time; progress only moves the deadline on, which the timer finds out when it rings.</summary>
     private void Schedule()
     {
-        if (_state.Deadline is { } deadline && (_timer is null || deadline < _timer))
+        if (_state.Wake is { } deadline && (_timer is null || deadline < _timer))
         {
             _timer = deadline;
             var wait = deadline - Now;

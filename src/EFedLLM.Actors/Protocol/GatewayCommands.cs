@@ -32,10 +32,11 @@ public sealed record PromptInput(string? Text = null, ImmutableArray<ChatMessage
 /// <param name="Model">A model's name or id, or null for the cluster's.</param>
 /// <param name="Output">What an encoder is to make of the input; <see cref="SequenceOutput.None"/> to generate.</param>
 /// <param name="ScorePrompt">Whether the prompt itself is scored: <see cref="PromptScored"/> says how likely each of its tokens was. With 0 as <see cref="GenerationSettings.MaxTokens"/> nothing is generated after it.</param>
-public sealed record Prompt(PromptId Id, PromptInput Input, GenerationSettings Settings, string? Model = null, SequenceOutput Output = SequenceOutput.None, bool ScorePrompt = false) : ICommand
+/// <param name="Verified">Whether only what was recomputed by others is told: every token waits for that, and an answer that cannot be checked fails.</param>
+public sealed record Prompt(PromptId Id, PromptInput Input, GenerationSettings Settings, string? Model = null, SequenceOutput Output = SequenceOutput.None, bool ScorePrompt = false, bool Verified = false) : ICommand
 {
     /// <inheritdoc/>
-    public bool Equals(Prompt? other) => other is not null && Id == other.Id && Input == other.Input && Model == other.Model && Output == other.Output && ScorePrompt == other.ScorePrompt
+    public bool Equals(Prompt? other) => other is not null && Id == other.Id && Input == other.Input && Model == other.Model && Output == other.Output && ScorePrompt == other.ScorePrompt && Verified == other.Verified
         && Settings.Stop.AsSpan().SequenceEqual(other.Settings.Stop.AsSpan())
         && (Settings with { Stop = [] }) == (other.Settings with { Stop = [] });
 

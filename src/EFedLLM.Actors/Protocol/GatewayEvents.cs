@@ -118,6 +118,9 @@ public enum GenerationError
 
     /// <summary>Something unexpected; the log has more.</summary>
     Internal = 7,
+
+    /// <summary>The answer was to be verified, and could not be.</summary>
+    Unverified = 8,
 }
 
 /// <summary>The generation failed; nothing follows.</summary>

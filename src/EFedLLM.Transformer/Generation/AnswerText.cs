@@ -9,6 +9,7 @@ namespace EFedLLM.Transformer.Generation;
 /// </summary>
 public sealed class AnswerText
 {
+    private readonly ModelTokenizer _tokenizer;
     private readonly GenerationSettings _settings;
     private readonly ImmutableArray<int> _endTokens;
     private readonly StreamingDecoder _decoder;
@@ -23,12 +24,15 @@ public sealed class AnswerText
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
         ArgumentNullException.ThrowIfNull(settings);
-        (_settings, _endTokens) = (settings, endTokens);
+        (_tokenizer, _settings, _endTokens) = (tokenizer, settings, endTokens);
         _decoder = tokenizer.CreateDecoder();
     }
 
     /// <summary>Why the answer ended, or null while it goes on.</summary>
     public FinishReason? Finished { get; private set; }
+
+    /// <summary>The same answer before its first token.</summary>
+    public AnswerText Again() => new(_tokenizer, _settings, _endTokens);
 
     /// <summary>Takes the next token and returns the text that is now certain, often empty. After the last token, what was held back is in it.</summary>
     /// <exception cref="InvalidOperationException">The answer has ended.</exception>

@@ -1,0 +1,563 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+using Akka.Actor;
+using EFedLLM.Actors.Identity;
+using EFedLLM.Actors.Pipeline;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
+
+namespace EFedLLM.Actors.Auditing;
+
+/// <summary>
+/// The checks of one session, without actors: receipts and answers in, commands out. Each hop is checked on its own, in the order of its
+/// positions: a verifier gets what came into the hop, from whoever gave it, and answers what should have come out. Who differs from a
+/// receipt is not believed yet: the gateway's own judge decides, or where it has no files a second verifier.
+/// </summary>
+internal sealed class SessionAudit
+{
+    private static readonly TimeSpan StepPatience = TimeSpan.FromSeconds(10);
+
+    private readonly AuditPlan _audit;
+    private readonly GenerationPlan _plan;
+    private readonly Func<int, int, ImmutableArray<int>> _tokens;
+    private readonly Action<PipelineCommand> _do;
+    private readonly int _unit;
+    private readonly int _rowsPerMessage;
+    private readonly Dictionary<IActorRef, HopAudit> _hops = [];
+    private readonly Dictionary<SessionId, HopAudit> _runs = [];
+    private readonly HashSet<HopAudit> _judged = [];
+    private ClusterView _view = ClusterView.Empty(Address.AllSystems);
+    private Route _route;
+    private int _epoch;
+    private int _number;
+
+    /// <summary>No receipts yet.</summary>
+    /// <param name="audit">What is settled about the checks.</param>
+    /// <param name="plan">What is settled about the session.</param>
+    /// <param name="tokens">The tokens that are known: from a position, so many.</param>
+    /// <param name="commands">Takes what is to be done.</param>
+    public SessionAudit(AuditPlan audit, GenerationPlan plan, Func<int, int, ImmutableArray<int>> tokens, Action<PipelineCommand> commands)
+    {
+        (_audit, _plan, _tokens, _do, _unit) = (audit, plan, tokens, commands, audit.Settings.UnitTokens);
+        _rowsPerMessage = Layers.Activations.RowsPerMessage(plan.Model.HiddenSize, ProtocolLimits.ActivationBytes);
+        _route = plan.Route;
+    }
+
+    /// <summary>A device that was shown to compute wrongly, or whose word contradicts another's, and from which position on nothing of it is to be believed; null while there is none. The pipeline takes it.</summary>
+    public Conviction? Convicted { get; private set; }
+
+    /// <summary>Whether what is told waits until it is checked: where whoever asked wants that, and where something may be told of a device that everything is checked of.</summary>
+    public bool Withholds => _audit.IsStrict || _hops.Values.Any(hop => Rate(hop.Hop.Device) >= 1);
+
+    /// <summary>One past the last position up to which every hop that must be is checked.</summary>
+    public int CheckedTo => Current.Where(hop => Must(hop) && (hop.Problem is null || _audit.IsStrict)).Select(hop => hop.CheckedTo).DefaultIfEmpty(int.MaxValue).Min();
+
+    /// <summary>Whether all that is to be checked is, or cannot be.</summary>
+    public bool IsSettled => Current.All(hop => hop.IsSealed && hop.IsSettled);
+
+    /// <summary>Why something cannot be checked, for people; null when all can.</summary>
+    public string? Problem => Current.Where(Must).Select(hop => hop.Problem).FirstOrDefault(problem => problem is not null);
+
+    /// <summary>When <see cref="DeadlinePassed"/> is due; null when nothing is waited for.</summary>
+    public TimeSpan? Deadline => _runs.Values.Select(hop => (TimeSpan?)hop.Run!.Deadline).Min();
+
+    private IEnumerable<HopAudit> Current => _route.Hops.Where(hop => _hops.ContainsKey(hop.Shard)).Select(hop => _hops[hop.Shard]);
+
+    /// <summary>Hops that left the route before they were checked: the unit behind them, and from which position on it is not known what they gave.</summary>
+    public IEnumerable<(int Unit, int Position)> Unchecked(Route route)
+        => [.. _hops.Values
+            .Where(hop => Must(hop) && !route.Hops.Any(stays => stays.Shard.Equals(hop.Hop.Shard)))
+            .Select(hop => (hop.Hop.Range.End, hop.CheckedTo))];
+
+    /// <summary>Whether a session is one of the checks.</summary>
+    public bool Owns(SessionId session) => _runs.ContainsKey(session);
+
+    /// <summary>The session goes on over a route.</summary>
+    /// <param name="route">The route.</param>
+    /// <param name="epoch">Its epoch.</param>
+    /// <param name="starts">Where each hop goes on: multiples of a unit.</param>
+    public void Resume(Route route, int epoch, ImmutableArray<int> starts)
+    {
+        (_route, _epoch) = (route, epoch);
+        foreach (var gone in _hops.Values.Where(hop => route.Hops.All(stays => !stays.Shard.Equals(hop.Hop.Shard))).ToArray())
+        {
+            End(gone);
+            Report(gone);
+            _hops.Remove(gone.Hop.Shard);
+        }
+
+        foreach (var (index, hop) in route.Hops.Index())
+        {
+            if (!_hops.TryGetValue(hop.Shard, out var audit))
+            {
+                _hops.Add(hop.Shard, audit = new HopAudit(hop, _unit));
+            }
+
+            End(audit);
+            audit.Resume(index, starts[index]);
+        }
+    }
+
+    /// <summary>The cluster changed.</summary>
+    public void Look(ClusterView view, TimeSpan now)
+    {
+        _view = view;
+        foreach (var hop in _runs.Values.ToArray())
+        {
+            if (hop.Run is { IsJudge: false } run && view.Devices.FirstOrDefault(device => device.Device == run.Verifier.Device) is { } device && !view.IsReachable(device.Node))
+            {
+                GiveUp(hop, now);
+            }
+        }
+    }
+
+    /// <summary>A receipt came. One that is not the hop's, or not signed by it, or that contradicts what came before it, convicts whoever signed it.</summary>
+    public void Signed(UnitSigned message, IActorRef sender, TimeSpan now)
+    {
+        if (!_hops.TryGetValue(sender, out var hop) || message.Epoch != _epoch)
+        {
+            return;
+        }
+
+        if (ProblemOf(message, hop) is { } problem)
+        {
+            Convict(hop, hop.SignedTo, CheckOutcome.Soft, default, default, problem);
+            return;
+        }
+
+        if (!hop.Add(message))
+        {
+            // It repeats itself, or something was lost: what lacks is asked for by nobody, and cannot be checked.
+            return;
+        }
+
+        var receipt = message.Receipt;
+        var end = receipt.Position + receipt.Rows;
+        if (hop.Index == 0 && receipt.InRoot != RootOfTokens(receipt.Position, receipt.Rows))
+        {
+            Convict(hop, receipt.Position, CheckOutcome.Hard, RootOfTokens(receipt.Position, receipt.Rows), receipt.InRoot, "it signed that it got other tokens than it was sent.");
+            return;
+        }
+
+        if (_audit.Chooses(receipt.Hash, Rate(hop.Hop.Device)))
+        {
+            hop.Want(end);
+        }
+
+        foreach (var (index, other) in _route.Hops.Index())
+        {
+            if (Math.Abs(index - hop.Index) == 1 && _hops.TryGetValue(other.Shard, out var neighbour))
+            {
+                var (before, after) = index < hop.Index ? (neighbour, hop) : (hop, neighbour);
+                if (before.Find(receipt.Position) is { } given && after.Find(receipt.Position) is { } taken && given.Rows == taken.Rows && given.OutRoot != taken.InRoot)
+                {
+                    Contradict(before, after, given, taken);
+                    return;
+                }
+            }
+        }
+
+        Go(hop, now);
+    }
+
+    /// <summary>A hop has signed all that it computed.</summary>
+    public void Sealed(ReceiptsSealed message, IActorRef sender, TimeSpan now)
+    {
+        if (_hops.TryGetValue(sender, out var hop) && message.Epoch == _epoch)
+        {
+            hop.IsSealed = true;
+            if (message.Length > hop.SignedTo)
+            {
+                hop.Problem ??= $"it computed {message.Length} positions and signed {hop.SignedTo}.";
+            }
+
+            Go(hop, now);
+        }
+    }
+
+    /// <summary>A hop gives again what it gave: the input of the next one.</summary>
+    public void Kept(KeptRows message, IActorRef sender, TimeSpan now)
+    {
+        foreach (var hop in _runs.Values.Where(hop => hop.Index > 0 && _route.Hops[hop.Index - 1].Shard.Equals(sender)).ToArray())
+        {
+            var run = hop.Run!;
+            if (message.Position != run.Fed || run.Fed >= run.UnitEnd)
+            {
+                continue;
+            }
+
+            if (message.Rows < 1 || message.Rows > run.UnitEnd - run.Fed || message.Hidden.Length != message.Rows * _plan.Model.HiddenSize)
+            {
+                End(hop);
+                hop.Problem = $"the hop before it does not have what it gave from position {message.Position} on any more.";
+                continue;
+            }
+
+            for (var row = 0; row < message.Rows; row++)
+            {
+                run.Inputs.Add(Digest.Of(MemoryMarshal.AsBytes(message.Hidden.Span.Slice(row * _plan.Model.HiddenSize, _plan.Model.HiddenSize))));
+            }
+
+            if (run.Fed + message.Rows == run.UnitEnd && hop.Find(run.Answered) is { } receipt && Merkle.Root(CollectionsMarshal.AsSpan(run.Inputs)) is var root && root != receipt.InRoot)
+            {
+                // What the two hops signed was compared before: the one that gave it gives something else now.
+                Convict(_hops[sender], run.Answered, CheckOutcome.Hard, receipt.InRoot, root, "it opens something else than it signed that it gave.", hop.Hop.Device);
+                continue;
+            }
+
+            _do(new TellShard(run.Verifier.Shard, new FeedHidden(
+                run.Session, GenerationState.FirstEpoch, message.Position, message.Rows, false, message.Hidden, [.. Enumerable.Repeat(0, hop.Index)])));
+            run.Fed += message.Rows;
+            Feed(hop, now);
+        }
+    }
+
+    /// <summary>A message of a check.</summary>
+    public void Hear(ISessionMessage message, IActorRef sender, TimeSpan now)
+    {
+        if (!_runs.TryGetValue(message.Session, out var hop) || hop.Run is not { } run || !sender.Equals(run.Verifier.Shard))
+        {
+            return;
+        }
+
+        switch (message)
+        {
+            case SessionOpened when !run.IsOpen:
+                run.IsOpen = true;
+                Feed(hop, now);
+                break;
+            case UnitRecomputed answer:
+                Answered(hop, run, answer, now);
+                break;
+            case SessionRefused or StepFailed or StepRejected:
+                GiveUp(hop, now);
+                break;
+            default:
+                break;
+        }
+    }
+
+    /// <summary>The gateway's judge lends a shard.</summary>
+    public void Judge(JudgeLent message, TimeSpan now)
+    {
+        foreach (var hop in _judged.Where(hop => hop.Hop.Range == message.Range).ToArray())
+        {
+            _judged.Remove(hop);
+            if (hop.Run is not null || hop.IsSettled)
+            {
+                continue;
+            }
+
+            if (message.Shard is { } shard)
+            {
+                Open(hop, new Hop(hop.Hop.Device, hop.Hop.Range, shard), isJudge: true, now);
+            }
+            else
+            {
+                hop.Problem = $"nobody else holds its layers, and this gateway cannot recompute them: {message.Problem}";
+            }
+        }
+    }
+
+    /// <summary>A shard is gone.</summary>
+    public void Gone(IActorRef shard, TimeSpan now)
+    {
+        foreach (var hop in _runs.Values.Where(hop => hop.Run!.Verifier.Shard.Equals(shard)).ToArray())
+        {
+            GiveUp(hop, now);
+        }
+    }
+
+    /// <summary><see cref="Deadline"/> has passed.</summary>
+    public void DeadlinePassed(TimeSpan now)
+    {
+        foreach (var hop in _runs.Values.Where(hop => hop.Run!.Deadline <= now).ToArray())
+        {
+            GiveUp(hop, now);
+        }
+    }
+
+    /// <summary>The pipeline has acted on <see cref="Convicted"/>.</summary>
+    public void Acquit() => Convicted = null;
+
+    /// <summary>It is over: ends the checks that run, and reports what passed.</summary>
+    public void End()
+    {
+        foreach (var hop in _hops.Values)
+        {
+            End(hop);
+            Report(hop);
+        }
+    }
+
+    private static Digest Keyed(Digest key, Digest root)
+    {
+        Span<byte> bytes = stackalloc byte[2 * Digest.Bytes];
+        key.Write(bytes);
+        root.Write(bytes[Digest.Bytes..]);
+        return Digest.Of(bytes);
+    }
+
+    /// <summary>Whether what a hop gives is told only when it is checked.</summary>
+    private bool Must(HopAudit hop) => _audit.IsStrict || Rate(hop.Hop.Device) >= 1;
+
+    private double Rate(DeviceId device) => StandingRules.Rate(Tier(device), _audit.Settings);
+
+    private TrustTier Tier(DeviceId device) => TrustTier.Probation;
+
+    private string? ProblemOf(UnitSigned message, HopAudit hop)
+    {
+        var receipt = message.Receipt;
+        if (receipt.Session != _plan.Session || receipt.Epoch != message.Epoch || receipt.HopIndex != hop.Index || receipt.Device != hop.Hop.Device
+            || receipt.Model != _plan.Model.Model || receipt.Range != hop.Hop.Range || receipt.Rows < 1 || receipt.Rows > _unit)
+        {
+            return "it signed something else than this session's work.";
+        }
+
+        var key = _view.Devices.FirstOrDefault(device => device.Device == hop.Hop.Device)?.PublicKey;
+        return key is { } known && !DeviceKey.Verify(known.Span, receipt.ToBytes(), message.Signature.AsSpan()) ? "its signature is not its own." : null;
+    }
+
+    /// <summary>Starts or goes on with what is to be checked of a hop.</summary>
+    private void Go(HopAudit hop, TimeSpan now)
+    {
+        if (hop.IsSettled || Convicted is not null)
+        {
+            return;
+        }
+
+        if (hop.Run is { } run)
+        {
+            if (run.IsOpen && run.UnitEnd == run.Answered)
+            {
+                Feed(hop, now);
+            }
+
+            return;
+        }
+
+        if (hop.Dispute is null && Draw(hop) is { } verifier)
+        {
+            Open(hop, verifier, isJudge: false, now);
+        }
+        else if (_audit.CanJudge)
+        {
+            if (_judged.Add(hop))
+            {
+                _do(new LendJudge(hop.Hop.Range));
+            }
+        }
+        else if (hop.Dispute is not null && Draw(hop) is { } referee)
+        {
+            Open(hop, referee, isJudge: false, now);
+        }
+        else if (hop.Dispute is { } dispute)
+        {
+            // One word against another, and nobody to ask: neither is believed here, and the ledger hears of both.
+            Report(dispute.Verifier.Device, hop, CheckOutcome.Soft, TrustRole.Verifier, dispute, "it found something else than the hop signed, and nobody could decide.");
+            Convict(hop, dispute.Position, CheckOutcome.Soft, dispute.Answer, Keyed(dispute.Key, hop.Find(dispute.Position)!.OutRoot), "a verifier found something else, and nobody could decide.", dispute.Verifier.Device);
+        }
+        else
+        {
+            hop.Problem = "nobody else holds its layers, and this gateway does not have the model's files.";
+        }
+    }
+
+    /// <summary>Draws who checks a hop: somebody else who holds the same layers.</summary>
+    private Hop? Draw(HopAudit hop)
+    {
+        var able = (
+            from device in _view.Devices
+            where device.Device != hop.Hop.Device && !hop.Spent.Contains(device.Device) && _view.IsReachable(device.Node)
+            from loaded in device.Loaded
+            where loaded.Model == _plan.Model.Model && loaded.Range == hop.Hop.Range
+            orderby device.Device.Value
+            select new Hop(device.Device, loaded.Range, loaded.Shard)).ToArray();
+        return able.Length == 0 ? null : able[(int)(_audit.Secret("verifier", _plan.Session, hop.Hop.Device, hop.CheckedTo).A % (ulong)able.Length)];
+    }
+
+    private void Open(HopAudit hop, Hop verifier, bool isJudge, TimeSpan now)
+    {
+        // A judge's answers are under no secret: everybody can compute what they are compared with.
+        var key = isJudge ? default : _audit.Secret("key", _plan.Session, verifier.Device, ++_number);
+        var run = new AuditRun(SessionId.New(), verifier, isJudge, key) { Deadline = now + StepPatience };
+        hop.Run = run;
+        _runs.Add(run.Session, hop);
+        _do(new OpenCheck(run, _route with { Hops = _route.Hops.SetItem(hop.Index, verifier) }, hop.Index));
+    }
+
+    /// <summary>Gives a verifier the rest of the unit that it works on, or the next one that it needs.</summary>
+    private void Feed(HopAudit hop, TimeSpan now)
+    {
+        var run = hop.Run!;
+        if (run.Fed == run.UnitEnd)
+        {
+            if (run.UnitEnd > run.Answered)
+            {
+                if (run.UnitEnd % _unit != 0)
+                {
+                    _do(new TellShard(run.Verifier.Shard, new SealReceipts(run.Session, GenerationState.FirstEpoch)));
+                }
+
+                return;
+            }
+
+            var end = Math.Min((run.Answered / _unit * _unit) + _unit, hop.SignedTo);
+            if (hop.IsSettled || end <= run.Answered || (end % _unit != 0 && !hop.IsSealed))
+            {
+                run.Deadline = TimeSpan.MaxValue;
+                return;
+            }
+
+            run.UnitEnd = end;
+            run.Inputs.Clear();
+        }
+
+        run.Deadline = now + StepPatience;
+        var rows = Math.Min(run.UnitEnd - run.Fed, hop.Index == 0 ? _unit : _rowsPerMessage);
+        if (hop.Index == 0)
+        {
+            _do(new TellShard(run.Verifier.Shard, new FeedTokens(run.Session, GenerationState.FirstEpoch, run.Fed, _tokens(run.Fed, rows), false)));
+            run.Fed += rows;
+            Feed(hop, now);
+        }
+        else
+        {
+            _do(new TellShard(_route.Hops[hop.Index - 1].Shard, new FetchKept(_plan.Session, _epoch, run.Fed, rows)));
+        }
+    }
+
+    private void Answered(HopAudit hop, AuditRun run, UnitRecomputed answer, TimeSpan now)
+    {
+        if (answer.Position != run.Answered || answer.Position + answer.Rows != run.UnitEnd)
+        {
+            GiveUp(hop, now);
+            return;
+        }
+
+        run.Answered = run.UnitEnd;
+        if (hop.Find(answer.Position) is { } receipt && answer.Position >= hop.CheckedTo && !Compare(hop, run, receipt, answer, now))
+        {
+            return;
+        }
+
+        Feed(hop, now);
+        Go(hop, now);
+    }
+
+    /// <summary>What an answer says of a receipt. Whether the check goes on.</summary>
+    private bool Compare(HopAudit hop, AuditRun run, Receipt receipt, UnitRecomputed answer, TimeSpan now)
+    {
+        var isEqual = answer.Answer == Keyed(run.Key, receipt.OutRoot);
+        if (hop.Dispute is not { } dispute || dispute.Position != receipt.Position)
+        {
+            if (isEqual)
+            {
+                hop.Pass(receipt);
+                return true;
+            }
+
+            if (!run.IsJudge)
+            {
+                hop.Dispute = new Dispute(receipt.Position, run.Verifier, run.Key, answer.Answer);
+                hop.Spent.Add(run.Verifier.Device);
+                End(hop);
+                Go(hop, now);
+                return false;
+            }
+
+            Convict(hop, receipt.Position, CheckOutcome.Hard, answer.Answer, Keyed(run.Key, receipt.OutRoot), "it signed another result than the right one.");
+            return false;
+        }
+
+        // Who decides has decided: for the hop, or for the verifier that differs from it.
+        hop.Dispute = null;
+        if (isEqual)
+        {
+            Report(dispute.Verifier.Device, hop, CheckOutcome.Hard, TrustRole.Verifier, dispute, "it found something else than the right result.");
+            hop.Pass(receipt);
+            return true;
+        }
+
+        Convict(hop, receipt.Position, CheckOutcome.Hard, answer.Answer, Keyed(run.Key, receipt.OutRoot), "it signed another result than the right one.", run.IsJudge ? dispute.Verifier.Device : run.Verifier.Device);
+        return false;
+    }
+
+    private void Contradict(HopAudit before, HopAudit after, Receipt given, Receipt taken)
+    {
+        // Which of the two lies cannot be told from outside: one that does it again and again is in every pair.
+        foreach (var (hop, expected, found) in new[] { (before, taken.InRoot, given.OutRoot), (after, given.OutRoot, taken.InRoot) })
+        {
+            Report(hop.Hop.Device, hop, CheckOutcome.Soft, TrustRole.Server, given.Position, hop == before ? after.Hop.Device : before.Hop.Device, expected, found, "two hops signed different things about what went from one to the other.");
+        }
+
+        Convicted ??= new Conviction(after.Hop, given.Position, "what it says it got is not what the hop before it says it gave.", before.Hop);
+    }
+
+    private void Convict(HopAudit hop, int position, CheckOutcome outcome, Digest expected, Digest found, string reason, DeviceId? verifier = null)
+    {
+        Report(hop.Hop.Device, hop, outcome, TrustRole.Server, position, verifier ?? hop.Hop.Device, expected, found, reason);
+        End(hop);
+        Convicted ??= new Conviction(hop.Hop, position, reason, null);
+    }
+
+    private void GiveUp(HopAudit hop, TimeSpan now)
+    {
+        var run = hop.Run!;
+        if (run.IsJudge)
+        {
+            hop.Problem = "this gateway could not recompute it.";
+        }
+
+        hop.Spent.Add(run.Verifier.Device);
+        End(hop);
+        Go(hop, now);
+    }
+
+    private void End(HopAudit hop)
+    {
+        if (hop.Run is { } run)
+        {
+            _runs.Remove(run.Session);
+            hop.Run = null;
+            _do(new TellShard(run.Verifier.Shard, new CloseSession(run.Session, GenerationState.FirstEpoch)));
+        }
+
+        _judged.Remove(hop);
+    }
+
+    private void Report(HopAudit hop)
+    {
+        if (hop.Unreported > 0)
+        {
+            _do(new ReportCheck(hop.Hop.Device, hop.Hop.Range, hop.Unreported, new CheckFacts(TrustRole.Server, CheckOutcome.Passed, hop.From, hop.Hop.Device, default, default, default, "")));
+            hop.Unreported = 0;
+        }
+    }
+
+    private void Report(DeviceId device, HopAudit hop, CheckOutcome outcome, TrustRole role, Dispute dispute, string reason)
+        => Report(device, hop, outcome, role, dispute.Position, hop.Hop.Device, Keyed(dispute.Key, hop.Find(dispute.Position)!.OutRoot), dispute.Answer, reason);
+
+    private void Report(DeviceId device, HopAudit hop, CheckOutcome outcome, TrustRole role, int position, DeviceId verifier, Digest expected, Digest found, string reason)
+        => _do(new ReportCheck(device, hop.Hop.Range, hop.Find(position)?.Rows ?? 0, new CheckFacts(role, outcome, position, verifier, expected, found, default, reason)));
+
+    private Digest RootOfTokens(int position, int rows)
+    {
+        var leaves = new Digest[rows];
+        Span<byte> bytes = stackalloc byte[sizeof(int)];
+        foreach (var (row, token) in _tokens(position, rows).Index())
+        {
+            System.Buffers.Binary.BinaryPrimitives.WriteInt32LittleEndian(bytes, token);
+            leaves[row] = Digest.Of(bytes);
+        }
+
+        return Merkle.Root(leaves);
+    }
+}
+
+/// <summary>A hop that is not to be believed.</summary>
+/// <param name="Hop">The hop.</param>
+/// <param name="Position">From there on.</param>
+/// <param name="Reason">Why, for people.</param>
+/// <param name="Other">Another one of which nobody can say whether it is it; or null.</param>
+internal sealed record Conviction(Hop Hop, int Position, string Reason, Hop? Other);
