@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Cluster;
+using EFedLLM.Transformer.Checkpoints;
 
 namespace EFedLLM.Actors.Protocol;
 
