@@ -15,7 +15,7 @@ public sealed class AccountRulesTests
         Assert.Equal((3000, 0), (account.Escrow, account.Unvested.Length));
         account = AccountRules.Earn(account, 100, 1, Start, Settings);
         Assert.Equal(3072, account.Escrow);
-        Assert.Equal([new Earning(Start.AddMinutes(30), 28)], account.Unvested);
+        Assert.Equal([new Earning(Start.AddMinutes(30), 28)], account.Unvested.ToArray());
 
         Assert.Same(account, AccountRules.Vest(account, Start.AddHours(24), 0, false, Settings));
         var vested = AccountRules.Vest(account, Start.AddHours(24.5), 0, false, Settings);
@@ -64,7 +64,7 @@ public sealed class AccountRulesTests
         var account = new Account { Escrow = 100, Unvested = [new Earning(Start, 300), new Earning(Start.AddHours(1), 300)] };
         var slashing = AccountRules.Slash(account, 1, 1, Settings);
         Assert.Equal((512, 0), (slashing.Taken, slashing.Account.Escrow));
-        Assert.Equal([new Earning(Start.AddHours(1), 188)], slashing.Account.Unvested);
+        Assert.Equal([new Earning(Start.AddHours(1), 188)], slashing.Account.Unvested.ToArray());
         Assert.Equal((100, 0), (AccountRules.Slash(new Account { Escrow = 100 }, 2, 1, Settings).Taken, AccountRules.Slash(Account.Empty, 1, 1, Settings).Taken));
     }
 

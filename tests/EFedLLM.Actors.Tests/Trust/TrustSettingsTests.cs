@@ -121,10 +121,10 @@ public sealed class TrustSettingsTests : IDisposable
     [Fact]
     public void The_least_and_the_most_that_is_possible_is_possible()
     {
-        File.WriteAllText(_file, "efedllm.trust { unit-tokens = 256, audit { full-rate = 1, junior-rate = 1 }, standing { soft-step = 6.908, exclude-at = 6.9081 } }");
+        File.WriteAllText(_file, "efedllm.trust { unit-tokens = 256\n audit { full-rate = 1, junior-rate = 1 }\n standing { soft-step = 6.908, exclude-at = 6.9081 } }");
         var settings = TrustSettings.Read(Build());
         Assert.Equal((256, 1.0, 6.9081), (settings.UnitTokens, settings.FullRate, settings.ExcludeAt));
-        File.WriteAllText(_file, "efedllm.trust { unit-tokens = 1, audit { full-rate = 1e-9, junior-rate = 1e-9, probation-tokens = 0, junior-tokens = 0 } }");
+        File.WriteAllText(_file, "efedllm.trust { unit-tokens = 1\n audit { full-rate = 1e-9, junior-rate = 1e-9, probation-tokens = 0, junior-tokens = 0 } }");
         settings = TrustSettings.Read(Build());
         Assert.Equal("1 1E-09 0", string.Create(CultureInfo.InvariantCulture, $"{settings.UnitTokens} {settings.JuniorRate} {settings.JuniorTokens}"));
     }

@@ -34,7 +34,7 @@ public sealed class VerifierDrawTests
     public void Only_who_is_fit_is_drawn(string who, VerifierCandidate candidate, bool isFit)
     {
         Assert.True(VerifierDraw.Choose(Digest(1), Subject, [candidate], [], Settings) == (isFit ? new DrawnVerifier(candidate.Device, false) : null), who);
-        Assert.Equal(isFit ? [candidate.Device] : [], RefereeDraw.Choose(Digest(1), Subject, Device(99), null, [candidate], Settings));
+        Assert.Equal(isFit ? [candidate.Device] : [], RefereeDraw.Choose(Digest(1), Subject, Device(99), null, [candidate], Settings).ToArray());
     }
 
     [Fact]
@@ -82,8 +82,8 @@ public sealed class VerifierDrawTests
                 Assert.NotNull(drawn);
                 Assert.Equal(drawn, VerifierDraw.Choose(Digest(seed), Subject, others, [], Settings));
                 Assert.Equal(
-                    RefereeDraw.Choose(Digest(seed), Subject, Device(2), null, candidates, Settings),
-                    RefereeDraw.Choose(Digest(seed), Subject, Device(2), null, others, Settings));
+                    RefereeDraw.Choose(Digest(seed), Subject, Device(2), null, candidates, Settings).ToArray(),
+                    RefereeDraw.Choose(Digest(seed), Subject, Device(2), null, others, Settings).ToArray());
             },
             iter: 300,
             threads: 1);
@@ -118,7 +118,7 @@ public sealed class VerifierDrawTests
     public void A_verifier_and_what_is_its_owners_are_no_referees_of_their_own_verdict()
     {
         VerifierCandidate[] candidates = [Candidate(2), Candidate(3) with { Owner = "otto" }, Candidate(4)];
-        Assert.All(Enumerable.Range(0, 50), i => Assert.Equal([Device(4)], RefereeDraw.Choose(Digest(i), Subject, Device(2), "otto", candidates, Settings)));
+        Assert.All(Enumerable.Range(0, 50), i => Assert.Equal([Device(4)], RefereeDraw.Choose(Digest(i), Subject, Device(2), "otto", candidates, Settings).ToArray()));
     }
 
     [Fact]

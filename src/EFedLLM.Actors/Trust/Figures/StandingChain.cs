@@ -2,7 +2,7 @@ namespace EFedLLM.Actors.Trust.Figures;
 
 /// <summary>
 /// The statistic of an honest device as a Markov chain. Every step of it is a whole number of 1/<see cref="TrustSettings.StepsPerOne"/>
-/// (the settings allow nothing else), so from 0 it can only reach whole numbers of that: with the defaults 7,601 values below the bound.
+/// (the settings allow nothing else), so from 0 it can only reach whole numbers of that: with the defaults 9,210 values below the bound, every second thousandth.
 /// The moves between them are those of <see cref="StandingRules"/> itself, asked for each value, and nothing is approximated but a double's
 /// last digits. The number of hard failures is left out: see <see cref="FalseExclusion.ByCount"/>.
 /// </summary>
