@@ -3,13 +3,13 @@ using Akka.Configuration.Hocon;
 
 namespace EFedLLM.Actors.Configuration;
 
-/// <summary>The keys that <c>node.conf</c> defines: a key outside them is a mistake, and silence about it would be another.</summary>
-/// <param name="reference">The parsed <c>node.conf</c>.</param>
-internal sealed class KnownKeys(Config reference)
+/// <summary>The keys that <c>node.conf</c> and <c>trust.conf</c> define: a key outside them is a mistake, and silence about it would be another.</summary>
+/// <param name="references">The files, parsed.</param>
+internal sealed class KnownKeys(IEnumerable<Config> references)
 {
     private const string Root = "efedllm";
 
-    private readonly HashSet<string> _leaves = [.. Leaves(reference).Select(leaf => leaf.Path)];
+    private readonly HashSet<string> _leaves = [.. references.SelectMany(reference => Leaves(reference)).Select(leaf => leaf.Path)];
 
     /// <summary>The keys, as dotted paths.</summary>
     public IReadOnlyCollection<string> All => _leaves;

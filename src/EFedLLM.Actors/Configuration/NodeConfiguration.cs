@@ -8,6 +8,7 @@ using Akka.Configuration;
 using Akka.Persistence.Sql;
 using EFedLLM.Actors.Membership;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
 
 namespace EFedLLM.Actors.Configuration;
 
@@ -22,8 +23,11 @@ public static class NodeConfiguration
 
     private const int LeastFrameBytes = ProtocolLimits.RowBytes + (64 * 1024);
 
+    // Where our own keys are: whatever else stands below efedllm is a mistake.
+    private static readonly string[] Own = ["node.conf", "trust.conf"];
+
     private static readonly string[] Reference =
-        ["node.conf", "remote.conf", "serialization.conf", "sharding.conf", "persistence.conf", "dispatchers.conf", "cluster.conf"];
+        ["node.conf", "trust.conf", "remote.conf", "serialization.conf", "sharding.conf", "persistence.conf", "dispatchers.conf", "cluster.conf"];
 
     /// <summary>The configuration for <paramref name="settings"/> and this process's environment.</summary>
     /// <exception cref="ConfigurationException">A setting is unknown or impossible; the message names it.</exception>
@@ -39,7 +43,7 @@ public static class NodeConfiguration
         ArgumentNullException.ThrowIfNull(environment);
         Check(settings);
 
-        var known = new KnownKeys(Resource("node.conf"));
+        var known = new KnownKeys(Own.Select(Resource));
         var configuration = ConfigurationFactory.ParseString(Render(settings))
             .WithFallback(EnvironmentOverrides.Read(environment, known));
         if (settings.ConfigurationFile is { } file)
@@ -59,6 +63,7 @@ public static class NodeConfiguration
             .WithFallback(SqlPersistence.DefaultConfiguration);
         _ = new SettingsReader(configuration, "akka.remote.dot-netty.tcp").Bytes("maximum-frame-size", LeastFrameBytes, 64 << 20);
         _ = BlobLimits.Read(configuration);
+        _ = TrustSettings.Read(configuration);
         return ConfigurationFactory.ParseString(Phases(NodeLimits.Read(configuration))).WithFallback(configuration);
     }
 

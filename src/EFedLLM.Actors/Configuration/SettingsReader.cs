@@ -23,6 +23,14 @@ internal sealed class SettingsReader(Config configuration, string section)
     public double Share(string key)
         => Value(key, path => configuration.GetDouble(path, -1), value => value is >= 0 and <= 1, "a number from 0 to 1");
 
+    /// <summary>A number.</summary>
+    public double Number(string key, double least, double most)
+        => Value(key, path => configuration.GetDouble(path, double.NaN), value => value >= least && value <= most, $"a number from {least} to {most}");
+
+    /// <summary>Something that is on or off.</summary>
+    public bool Switch(string key)
+        => Value(key, path => configuration.GetString(path) switch { "on" or "true" => true, "off" or "false" => false, _ => (bool?)null }, value => value is not null, "on or off")!.Value;
+
     private T Value<T>(string key, Func<string, T> read, Func<T, bool> possible, string expected)
     {
         var path = $"{section}.{key}";

@@ -4,7 +4,7 @@ namespace EFedLLM.Actors.Trust;
 /// The settings below <c>efedllm.trust</c>. <c>hocon/trust.conf</c> says what each does and holds the defaults, which are repeated here for
 /// code that has no configuration: a test sees to it that they are the same.
 /// </summary>
-public sealed record TrustSettings
+public sealed partial record TrustSettings
 {
     /// <summary>Whether gateways check what devices compute.</summary>
     public bool IsOn { get; init; } = true;
@@ -41,4 +41,76 @@ public sealed record TrustSettings
 
     /// <summary>How long a hard failure counts for <see cref="MostHardFailures"/>.</summary>
     public TimeSpan HardWindow { get; init; } = TimeSpan.FromDays(90);
+
+    /// <summary>How long a device may take to open what it signed; later is a soft failure.</summary>
+    public TimeSpan OpeningDeadline { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Most devices that settle a dispute; odd.</summary>
+    public int Referees { get; init; } = 7;
+
+    /// <summary>Whoever checked one of a device's latest units, so many, does not check it again while there is somebody else.</summary>
+    public int VerifierGap { get; init; } = 8;
+
+    /// <summary>The share of checks whose right answer is known before.</summary>
+    public double PlantedShare { get; init; } = 0.05;
+
+    /// <summary>The part of those that carry a wrong result.</summary>
+    public double PlantedWrongShare { get; init; } = 0.5;
+
+    /// <summary>How often a disputed unit is opened to tell a broken device from one that lies.</summary>
+    public int Openings { get; init; } = 3;
+
+    /// <summary>How many of <see cref="Openings"/> have to give the right answer for a broken one.</summary>
+    public int RightOpenings { get; init; } = 2;
+
+    /// <summary>Golden vectors that a broken device passes before it comes back.</summary>
+    public int GoldenVectors { get; init; } = 1000;
+
+    /// <summary>How long a liar is banned for the first time.</summary>
+    public TimeSpan Ban { get; init; } = TimeSpan.FromDays(30);
+
+    /// <summary>By what the ban grows with each further one.</summary>
+    public double BanGrowth { get; init; } = 2;
+
+    /// <summary>Positions that a device works unpaid after a ban.</summary>
+    public int ReturnTokens { get; init; } = 4096;
+
+    /// <summary>With what part of <see cref="ExcludeAt"/> it starts again.</summary>
+    public double ReturnScore { get; init; } = 0.5;
+
+    /// <summary>Floating-point operations that earn 1.</summary>
+    public double ReferenceFlop { get; init; } = 1e9;
+
+    /// <summary>What a junior earns, as a part of what a device with a full standing does.</summary>
+    public double JuniorShare { get; init; } = 0.5;
+
+    /// <summary>The least that slow work earns of its reward.</summary>
+    public double SlowestFactor { get; init; } = 0.5;
+
+    /// <summary>The most that fast work earns of its reward.</summary>
+    public double FastestFactor { get; init; } = 1.2;
+
+    /// <summary>What checking a unit earns, as a part of what computing it earns.</summary>
+    public double VerifierShare { get; init; } = 1.2;
+
+    /// <summary>How long what is earned can still be lost.</summary>
+    public TimeSpan Vesting { get; init; } = TimeSpan.FromHours(24);
+
+    /// <summary>Positions whose reward fills the escrow.</summary>
+    public int EscrowTokens { get; init; } = 3072;
+
+    /// <summary>Positions whose reward the first hard failure costs.</summary>
+    public int FirstSlash { get; init; } = 512;
+
+    /// <summary>The same of the second; the third costs what is left.</summary>
+    public int SecondSlash { get; init; } = 1024;
+
+    /// <summary>The part of what is taken that goes to whoever found it out.</summary>
+    public double FinderShare { get; init; } = 0.5;
+
+    /// <summary>After what time what a device did counts half when routes are chosen.</summary>
+    public TimeSpan HalfLife { get; init; } = TimeSpan.FromDays(7);
+
+    /// <summary>As how many passed checks one failure counts when routes are chosen.</summary>
+    public double FailureWeight { get; init; } = 20;
 }

@@ -12,7 +12,7 @@ internal sealed class NodeOptionsReader
     private readonly Option<int?> _threads = CommonOptions.Threads("1 for each device");
     private readonly Option<string?> _certificate = new("--cert") { Description = "Folder with this machine's certificate, as \"efedllm cert\" makes it: members then prove who they are.", HelpName = "folder" };
     private readonly Option<string?> _network = new("--network") { Description = "wan is patient with home connections; lan, the default, notices a dead node sooner.", HelpName = "lan|wan" };
-    private readonly Option<string?> _configuration = new("--config") { Description = "A file with HOCON settings; hocon/node.conf lists them.", HelpName = "file" };
+    private readonly Option<string?> _configuration = new("--config") { Description = "A file with HOCON settings; hocon/node.conf and hocon/trust.conf list them.", HelpName = "file" };
     private readonly Option<string?> _ledgerDatabase = new("--ledger-db")
     {
         Description = "PostgreSQL for the ledger, so that there can be more than one ledger node: a connection string, or @ and a file with one, which keeps its password off the command line; or set EFEDLLM__LEDGER__DATABASE. Default: a SQLite file in --data.",
