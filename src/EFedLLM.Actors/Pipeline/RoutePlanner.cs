@@ -16,7 +16,7 @@ public static class RoutePlanner
     private const int MostWays = 16;
 
     /// <summary>
-    /// The best route through ranges that reachable devices serve and that are not excluded: fewest devices that something speaks against, then fewest that leave, then fewest ranges that the plan does not
+    /// The best route through ranges that reachable devices serve and that are not excluded: fewest units on devices that something speaks against, then fewest devices that leave, then fewest ranges that the plan does not
     /// want, then fewest hops, then the least time between them as far as devices measured it, then a share of the sessions for each
     /// replica according to its speed. A loaded range is used whole or not at all.
     /// </summary>
@@ -28,7 +28,7 @@ public static class RoutePlanner
         => Plan(view, model, [], hop => avoid?.Contains(hop.Device) != true, session);
 
     /// <summary>
-    /// The best route for a session that has one: over the fewest devices that something speaks against, then with the fewest units on other shards than it has its caches on, and else as
+    /// The best route for a session that has one: with the fewest units on devices that something speaks against, then with the fewest units on other shards than it has its caches on, and else as
     /// <see cref="Plan(ClusterView, ServedModel, IReadOnlySet{DeviceId}, SessionId?)"/> finds it.
     /// </summary>
     /// <param name="view">The cluster.</param>
@@ -59,7 +59,7 @@ public static class RoutePlanner
                 foreach (var rest in ways[hop.Range.End])
                 {
                     var far = rest.Far + (rest.Hop is { } next ? distances.Between(hop.Device, next.Device) : 0);
-                    var way = new Way(rest.Doubtful + (isDoubtful ? 1 : 0), rest.New + (isKept ? 0 : hop.Range.Count), rest.Strangers + cost, rest.Hops + 1, far, hop, rest);
+                    var way = new Way(rest.Doubtful + (isDoubtful ? hop.Range.Count : 0), rest.New + (isKept ? 0 : hop.Range.Count), rest.Strangers + cost, rest.Hops + 1, far, hop, rest);
                     best = best is { } other && other.IsAtLeastAsGoodAs(way) ? other : way;
                 }
 

@@ -70,6 +70,9 @@ public sealed record DeviceRecord(
     double Penalty,
     ImmutableArray<LedgerEntry> Recent) : IEvent
 {
+    /// <summary>What of <see cref="Reward"/> is the device's own: it lay for a day, and nothing spoke against the device at its end.</summary>
+    public double Vested { get; init; }
+
     /// <summary>What checks have shown of it as a server.</summary>
     public RoleStanding Server { get; init; } = RoleStanding.New;
 
@@ -86,7 +89,7 @@ public sealed record DeviceRecord(
     public bool Equals(DeviceRecord? other) => other is not null && Device == other.Device && FirstSeen == other.FirstSeen && LastSeen == other.LastSeen
         && Sessions == other.Sessions && Tokens == other.Tokens && LayerTokens == other.LayerTokens && TimeOuts == other.TimeOuts
         && Failures == other.Failures && Reward.Equals(other.Reward) && Penalty.Equals(other.Penalty)
-        && Server.Equals(other.Server) && ServerTier == other.ServerTier && Verifier.Equals(other.Verifier) && VerifierTier == other.VerifierTier
+        && Vested.Equals(other.Vested) && Server.Equals(other.Server) && ServerTier == other.ServerTier && Verifier.Equals(other.Verifier) && VerifierTier == other.VerifierTier
         && Recent.AsSpan().SequenceEqual(other.Recent.AsSpan());
 
     /// <inheritdoc/>

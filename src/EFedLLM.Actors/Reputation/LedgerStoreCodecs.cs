@@ -74,6 +74,7 @@ internal static class LedgerStoreCodecs
             Penalty = state.Penalty,
             Server = TrustCodecs.Write(state.Server),
             Verifier = TrustCodecs.Write(state.Verifier),
+            Credit = Write(state.Credit),
         };
         if (state.FirstSeen is { } first)
         {
@@ -130,6 +131,26 @@ internal static class LedgerStoreCodecs
             Reporters = reporters.ToImmutable(),
             Server = TrustCodecs.ReadStanding(form.Server),
             Verifier = TrustCodecs.ReadStanding(form.Verifier),
+
+            // Before credit had to lie it was the device's own at once.
+            Credit = form.Credit is { } credit ? Read(credit) : new CreditVault { Vested = form.Reward },
+        };
+    }
+
+    private static Form.CreditVault Write(CreditVault credit)
+    {
+        var form = new Form.CreditVault { Vested = credit.Vested };
+        form.Lying.AddRange(credit.Lying.Select(hour => new Form.LyingCredit { Until = hour.Until.UtcTicks, Amount = hour.Amount }));
+        return form;
+    }
+
+    private static CreditVault Read(Form.CreditVault form)
+    {
+        Require.Count(form.Lying.Count, CreditVault.MostHours, "lying");
+        return new CreditVault
+        {
+            Vested = Require.NotNegative(form.Vested, "vested"),
+            Lying = [.. form.Lying.Select(hour => (Values.Moment(hour.Until, "until"), Require.NotNegative(hour.Amount, "amount")))],
         };
     }
 }

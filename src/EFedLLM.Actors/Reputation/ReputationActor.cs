@@ -34,7 +34,7 @@ internal sealed class ReputationActor : ReceivePersistentActor
         Recover<SnapshotOffer>(offer => _state = (ReputationState)offer.Snapshot);
         Recover<RecoveryCompleted>(_ => Publish());
         Command<RecordWork>(Record);
-        Command<GetDeviceRecord>(_ => Sender.Tell(_state.ToRecord(_trust)));
+        Command<GetDeviceRecord>(_ => Sender.Tell(_state.ToRecord(_trust, _time.GetUtcNow())));
         Command<SaveSnapshotSuccess>(saved => DeleteSnapshots(new SnapshotSelectionCriteria(saved.Metadata.SequenceNr - 1)));
         Command<SaveSnapshotFailure>(failure => Log.Warning(failure.Cause, "The snapshot of device {0} was not saved; the next one will be.", _device));
         Command<DeleteSnapshotsSuccess>(_ => { });

@@ -58,6 +58,9 @@ internal sealed record ReputationState : ILedgerStored
     /// <summary>Which numbers of which reporter are counted.</summary>
     public ImmutableDictionary<Guid, ReporterWindow> Reporters { get; init; } = ImmutableDictionary<Guid, ReporterWindow>.Empty;
 
+    /// <summary>What of <see cref="Reward"/> is the device's own, and what is at stake.</summary>
+    public CreditVault Credit { get; init; } = CreditVault.Empty;
+
     /// <summary>What checks have shown of it as a server.</summary>
     public RoleStanding Server { get; init; } = RoleStanding.New;
 
@@ -79,11 +82,13 @@ internal sealed record ReputationState : ILedgerStored
         }
 
         var served = entry.Outcome == WorkOutcome.Served;
+        var now = LastSeen is { } last && last >= entry.At ? last : entry.At;
         return this with
         {
             Entries = Entries + 1,
             FirstSeen = FirstSeen is { } first && first <= entry.At ? first : entry.At,
-            LastSeen = LastSeen is { } last && last >= entry.At ? last : entry.At,
+            LastSeen = now,
+            Credit = Credit.At(now, IsTrusted).With(entry.Reward, now),
             Sessions = Sessions + (served ? 1 : 0),
             Tokens = Tokens + (served ? entry.Tokens : 0),
             LayerTokens = LayerTokens + (served ? WorkRules.LayerTokens(entry.Range, entry.Tokens) : 0),
@@ -100,12 +105,14 @@ internal sealed record ReputationState : ILedgerStored
 
     /// <summary>The state as others see it.</summary>
     /// <param name="trust">By what a standing is named.</param>
-    public DeviceRecord ToRecord(TrustSettings trust) => new(Device, FirstSeen, LastSeen, Sessions, Tokens, LayerTokens, TimeOuts, Failures, Reward, Penalty, Recent)
+    /// <param name="now">The time: credit that is due becomes the device's own without an entry.</param>
+    public DeviceRecord ToRecord(TrustSettings trust, DateTimeOffset now) => new(Device, FirstSeen, LastSeen, Sessions, Tokens, LayerTokens, TimeOuts, Failures, Reward, Penalty, Recent)
     {
         Server = Server,
         ServerTier = StandingRules.Tier(Server, trust),
         Verifier = Verifier,
         VerifierTier = StandingRules.Tier(Verifier, trust),
+        Vested = Credit.At(now, IsTrusted).Vested,
     };
 
     /// <summary>What every node is to know of the device.</summary>
@@ -115,6 +122,9 @@ internal sealed record ReputationState : ILedgerStored
     public DeviceStanding? ToStanding(TrustSettings trust, Address ledger) => Server.Equals(RoleStanding.New) && Verifier.Equals(RoleStanding.New)
         ? null
         : new DeviceStanding(Device, StandingRules.Tier(Server, trust), StandingRules.Tier(Verifier, trust), Server.Score, Entries, ledger);
+
+    /// <summary>Whether nothing speaks against it.</summary>
+    private bool IsTrusted => Server is { Score: 0, ExcludedAt: null } && Verifier is { Score: 0, ExcludedAt: null };
 
     private static RoleStanding After(RoleStanding standing, WorkCounted entry, TrustRole role)
         => entry is { Check: { } check, Terms: { } terms } && check.Role == role

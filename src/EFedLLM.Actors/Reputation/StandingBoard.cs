@@ -36,7 +36,8 @@ internal sealed class StandingBoard
             ActorRefs.Nobody);
     }
 
-    private static LWWDictionary<string, DeviceStanding> With(LWWDictionary<string, DeviceStanding> facts, UniqueAddress self, DeviceStanding standing)
+    /// <summary>The facts with a standing; the same facts where they say so already, or know a later one.</summary>
+    public static LWWDictionary<string, DeviceStanding> With(LWWDictionary<string, DeviceStanding> facts, UniqueAddress self, DeviceStanding standing)
         => facts.TryGetValue(standing.Device.Value, out var known) && (known.Revision > standing.Revision || known with { Revision = standing.Revision } == standing)
             ? facts
             : facts.SetItem(self, standing.Device.Value, standing, (current, next) => Math.Max(current + 1, next.Revision));

@@ -18,6 +18,7 @@ internal sealed record LedgerFacts(IReadOnlyList<LedgerDevice> Devices);
 /// <param name="Recent">The latest entries, newest first.</param>
 /// <param name="Server">Its standing as a server; null where it was never checked.</param>
 /// <param name="Verifier">Its standing as a verifier; null where it was never checked.</param>
+/// <param name="Vested">What of the reward is the device's own; the rest is at stake.</param>
 internal sealed record LedgerDevice(
     string Device,
     DateTimeOffset? FirstSeen,
@@ -31,7 +32,8 @@ internal sealed record LedgerDevice(
     double Penalty,
     IReadOnlyList<LedgerLine> Recent,
     StandingFacts? Server = null,
-    StandingFacts? Verifier = null);
+    StandingFacts? Verifier = null,
+    double Vested = 0);
 
 /// <summary>What checks have shown of a device in one role.</summary>
 /// <param name="Standing"><c>probation</c>, <c>junior</c>, <c>full</c>, <c>quarantined</c> or <c>excluded</c>.</param>

@@ -13,7 +13,8 @@ internal static class LedgerFactsBuilder
         [.. record.Recent.Select(entry => new LedgerLine(
             entry.Session.ToString(), Outcome(entry.Outcome), entry.Tokens, entry.Range.First, entry.Range.End, entry.At, Check(entry.Check)))],
         Standing(record.Server, record.ServerTier),
-        Standing(record.Verifier, record.VerifierTier));
+        Standing(record.Verifier, record.VerifierTier),
+        record.Vested);
 
     /// <summary>A standing in one word.</summary>
     public static string Standing(TrustTier tier) => tier switch

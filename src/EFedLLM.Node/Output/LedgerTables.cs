@@ -12,7 +12,7 @@ internal static class LedgerTables
     {
         var (servers, verifiers) = (devices.Any(device => device.Server is not null), devices.Any(device => device.Verifier is not null));
         var table = Tables.Create([
-            "device", ">sessions", ">tokens", ">layer tokens", ">time-outs", ">failures", ">reward", ">penalty",
+            "device", ">sessions", ">tokens", ">layer tokens", ">time-outs", ">failures", ">reward", ">vested", ">penalty",
             .. servers ? ["standing", ">score", ">passed", ">soft", ">hard"] : Array.Empty<string>(),
             .. verifiers ? ["as verifier", ">passed", ">failed"] : Array.Empty<string>(),
             "last seen"]);
@@ -20,7 +20,7 @@ internal static class LedgerTables
         {
             table.Row([
                 new Text(device.Device), Count(device.Sessions), Count(device.Tokens), Count(device.LayerTokens), Count(device.TimeOuts), Count(device.Failures),
-                new Text(Say.Number(device.Reward)), new Text(Say.Number(device.Penalty)),
+                new Text(Say.Number(device.Reward)), new Text(Say.Number(device.Vested)), new Text(Say.Number(device.Penalty)),
                 .. servers ? Standing(device.Server) : [],
                 .. verifiers ? Verifier(device.Verifier) : [],
                 new Text(Time(device.LastSeen))]);

@@ -53,7 +53,7 @@ public sealed class RoutePlannerTests
     [InlineData("something speaks against the only one", "1:0-6", "1q", "1:0-6")]
     [InlineData("others go before one under doubt, however many hops", "1:0-6 2:0-2 3:2-4 4:4-6", "1q", "2:0-2 3:2-4 4:4-6")]
     [InlineData("one under doubt only where no other covers", "1:0-6 2:0-3 3:2-6 4:3-6", "1q 4q", "2:0-3 4:3-6")]
-    [InlineData("the fewest under doubt", "1:0-3 2:3-6 3:0-6", "1q 2q 3q", "3:0-6")]
+    [InlineData("as little as possible, in as few hops, of those under doubt", "1:0-3 2:3-6 3:0-6", "1q 2q 3q", "3:0-6")]
     public void How_far_devices_are_trusted_counts_before_everything_else(string rule, string loaded, string standings, string expected)
     {
         Assert.NotNull(rule);

@@ -17,6 +17,9 @@ internal static class LedgerSamples
 
     public static readonly TrustSettings Trust = new();
 
+    /// <summary>When all credit earned until <see cref="Now"/> is due.</summary>
+    public static readonly DateTimeOffset Later = Now.AddDays(2);
+
     private static readonly ModelId Model = new(new string('a', 64));
 
     private static readonly Gen<Digest> Digests = Gen.Select(Gen.ULong, Gen.ULong, Gen.ULong, Gen.ULong).Select((a, b, c, d) => new Digest(a, b, c, d));

@@ -36,7 +36,7 @@ public sealed class LedgerSerializerTests(WireFixture fixture, ITestOutputHelper
             {
                 var state = LedgerSamples.Fold(history);
                 var back = (ReputationState)_serializer.FromBinary(_serializer.ToBinary(state), "rs");
-                Assert.Equal(state.ToRecord(LedgerSamples.Trust), back.ToRecord(LedgerSamples.Trust));
+                Assert.Equal(state.ToRecord(LedgerSamples.Trust, LedgerSamples.Later), back.ToRecord(LedgerSamples.Trust, LedgerSamples.Later));
                 Assert.Equal(state.Reporters.OrderBy(reporter => reporter.Key), back.Reporters.OrderBy(reporter => reporter.Key));
                 Assert.Equal(state.Entries, back.Entries);
             },
@@ -63,7 +63,7 @@ public sealed class LedgerSerializerTests(WireFixture fixture, ITestOutputHelper
         Assert.Equal(report, OutboxForm.Read(OutboxForm.Write(report)));
         var state = LedgerSamples.Fold(Enumerable.Range(0, 2 * ReputationState.MostReporters).Select(i => entry with { Id = new ReportId(Guid.NewGuid(), long.MaxValue) }));
         Assert.IsType<ReputationState>(_serializer.FromBinary(_serializer.ToBinary(state), "rs"));
-        Assert.Equal(state.ToRecord(LedgerSamples.Trust), fixture.Serializer.FromBinary(fixture.Serializer.ToBinary(state.ToRecord(LedgerSamples.Trust)), "dr"));
+        Assert.Equal(state.ToRecord(LedgerSamples.Trust, LedgerSamples.Later), fixture.Serializer.FromBinary(fixture.Serializer.ToBinary(state.ToRecord(LedgerSamples.Trust, LedgerSamples.Later)), "dr"));
     }
 
     /// <summary>Bytes as the version before checks wrote them.</summary>
@@ -75,7 +75,7 @@ public sealed class LedgerSerializerTests(WireFixture fixture, ITestOutputHelper
         Assert.Equal((WorkOutcome.Served, null, null), (entry.Outcome, entry.Check, entry.Terms));
 
         var state = (ReputationState)_serializer.FromBinary(Convert.FromHexString(StoredState), "rs");
-        Assert.Equal(LedgerSamples.Fold([entry]).ToRecord(LedgerSamples.Trust), state.ToRecord(LedgerSamples.Trust));
+        Assert.Equal(LedgerSamples.Fold([entry]).ToRecord(LedgerSamples.Trust, LedgerSamples.Later), state.ToRecord(LedgerSamples.Trust, LedgerSamples.Later));
         Assert.Equal((RoleStanding.New, RoleStanding.New), (state.Server, state.Verifier));
         Assert.Null(state.ToStanding(LedgerSamples.Trust, Address.AllSystems));
         Assert.Same(state, state.Apply(entry));
@@ -153,6 +153,10 @@ public sealed class LedgerSerializerTests(WireFixture fixture, ITestOutputHelper
         Refused("rs", Form.ReputationState.Parser, form => form.Verifier = new Form.RoleStanding { Passed = -1 }, "passed");
         Refused("rs", Form.ReputationState.Parser, form => form.Server = new Form.RoleStanding { HardTimes = { new long[ProtocolLimits.HardTimes + 1] } }, "hard_times");
         Refused("rs", Form.ReputationState.Parser, form => form.Server = new Form.RoleStanding { ExcludedAt = -1 }, "excluded_at");
+        Refused("rs", Form.ReputationState.Parser, form => form.Credit.Vested = -1, "vested");
+        Refused("rs", Form.ReputationState.Parser, form => form.Credit.Lying[0].Amount = double.NaN, "amount");
+        Refused("rs", Form.ReputationState.Parser, form => form.Credit.Lying[0].Until = -1, "until");
+        Refused("rs", Form.ReputationState.Parser, form => form.Credit.Lying.AddRange(Enumerable.Repeat(form.Credit.Lying[0], CreditVault.MostHours)), "lying");
         Refused("rs", Form.ReputationState.Parser, form => form.Entries = -1, "entries");
         Refused("rs", Form.ReputationState.Parser, form => form.Reporters[0].Highest = 0, "highest");
         Refused("rs", Form.ReputationState.Parser, form => form.Reporters.Add(form.Reporters[0]), "twice");

@@ -118,7 +118,7 @@ public sealed class LedgerTests : IDisposable
         await using var node = await StartAsync(Data);
         var ledger = await node.StartLedgerAsync();
         var record = await ledger.Ask<DeviceRecord>(new GetDeviceRecord(Other), TestNode.Patience);
-        Assert.Equal(ReputationState.Empty(Other).ToRecord(LedgerSamples.Trust), record);
+        Assert.Equal(ReputationState.Empty(Other).ToRecord(LedgerSamples.Trust, LedgerSamples.Later), record);
         Assert.Empty((await ledger.Ask<LedgerDevices>(new ListLedgerDevices(), TestNode.Patience)).Devices);
     }
 

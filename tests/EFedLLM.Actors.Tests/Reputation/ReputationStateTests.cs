@@ -71,11 +71,12 @@ public sealed class ReputationStateTests(WireFixture fixture) : IClassFixture<Wi
                 }
 
                 var served = kept.Where(entry => entry.Outcome == WorkOutcome.Served).ToList();
-                var record = LedgerSamples.Fold(history).ToRecord(LedgerSamples.Trust);
+                var record = LedgerSamples.Fold(history).ToRecord(LedgerSamples.Trust, LedgerSamples.Later);
                 Assert.Equal(served.Count, record.Sessions);
                 Assert.Equal(served.Sum(entry => (long)entry.Tokens), record.Tokens);
                 Assert.Equal(served.Sum(entry => (long)entry.Tokens * entry.Range.Count), record.LayerTokens);
                 Assert.Equal(record.LayerTokens * 0.001, record.Reward, 6);
+                Assert.Equal(record.Server.Score + record.Verifier.Score > 0 ? 0 : record.Reward, record.Vested, 6);
                 Assert.Equal(kept.Count(entry => entry.Outcome == WorkOutcome.TimedOut), record.TimeOuts);
                 Assert.Equal(kept.Count(entry => entry.Outcome is WorkOutcome.Failed or WorkOutcome.Corrupt), record.Failures);
                 Assert.Equal(record.TimeOuts + (4 * record.Failures), record.Penalty, 6);
@@ -141,7 +142,7 @@ public sealed class ReputationStateTests(WireFixture fixture) : IClassFixture<Wi
     public void Three_hard_failures_exclude_a_server_and_say_nothing_of_it_as_a_verifier()
     {
         var state = LedgerSamples.Fold(Enumerable.Range(1, 3).Select(i => LedgerSamples.Count(LedgerSamples.Check(1, i, CheckOutcome.Hard), LedgerSamples.Now)));
-        Assert.Equal((TrustTier.Excluded, TrustTier.Probation), (state.ToRecord(LedgerSamples.Trust).ServerTier, state.ToRecord(LedgerSamples.Trust).VerifierTier));
+        Assert.Equal((TrustTier.Excluded, TrustTier.Probation), (state.ToRecord(LedgerSamples.Trust, LedgerSamples.Later).ServerTier, state.ToRecord(LedgerSamples.Trust, LedgerSamples.Later).VerifierTier));
         Assert.Equal(0, state.Reward + state.Penalty + state.Sessions + state.Tokens);
         var standing = state.ToStanding(LedgerSamples.Trust, Address.AllSystems)!;
         Assert.Equal((TrustTier.Excluded, TrustTier.Probation, 3 * 6.908, 3L), (standing.Server, standing.Verifier, Math.Round(standing.Score, 3), standing.Revision));

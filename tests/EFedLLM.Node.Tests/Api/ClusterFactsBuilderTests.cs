@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Cluster;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Node.Api;
 using EFedLLM.Transformer.Checkpoints;
 
@@ -62,6 +63,17 @@ public class ClusterFactsBuilderTests
         Assert.Equal(new FetchFacts("tiny", 3, 6, "layers 2-3 + head", 427, 1000), Assert.Single(facts.Devices[0].Fetching!));
         Assert.Equal("42 %", EFedLLM.Node.Output.ClusterTables.Percent(facts.Devices[0].Fetching![0]));
         Assert.Null(facts.Devices[1].Fetching);
+    }
+
+    [Fact]
+    public void A_device_that_was_checked_shows_how_far_it_is_trusted_and_others_show_nothing()
+    {
+        var (one, two, three) = (Device(1, (0, 6)), Device(2), Device(3));
+        var standings = new[] { (one, TrustTier.Quarantined), (two, TrustTier.Full) }.Select(device => new DeviceStanding(device.Item1.Device, device.Item2, TrustTier.Probation, 7, 1, Here));
+        var view = View(one, two, three) with { Standings = standings.ToImmutableDictionary(standing => standing.Device) };
+        var record = new DeviceRecord(one.Device, null, null, 0, 0, 0, 0, 0, 0, 0, []) { Server = new RoleStanding { Passed = 41 } };
+        var facts = ClusterFactsBuilder.Build(view, Nothing(), new Dictionary<DeviceId, DeviceRecord> { [one.Device] = record });
+        Assert.Equal([("quarantined", 41L), ("full", null), (null, null)], facts.Devices.Select(device => (device.Standing, device.ChecksPassed)));
     }
 
     private static Dictionary<ModelId, ModelManifest> Nothing() => [];

@@ -74,6 +74,7 @@ internal static class LedgerCodecs
             ServerTier = (int)message.ServerTier,
             Verifier = TrustCodecs.Write(message.Verifier),
             VerifierTier = (int)message.VerifierTier,
+            Vested = message.Vested,
         };
         if (message.FirstSeen is { } first)
         {
@@ -113,6 +114,7 @@ internal static class LedgerCodecs
             ServerTier = Tier(form.ServerTier, "server_tier"),
             Verifier = TrustCodecs.ReadStanding(form.Verifier),
             VerifierTier = Tier(form.VerifierTier, "verifier_tier"),
+            Vested = Require.NotNegative(form.Vested, "vested"),
         };
     }
 

@@ -178,6 +178,7 @@ public sealed class MalformedMessageTests(WireFixture fixture, ITestOutputHelper
         Refused<RecordWork, Form.RecordWork>(form => (form.Outcome, form.Check) = (5, new Form.CheckFacts { Role = 1, Outcome = 1, Position = -1 }), "position");
         Refused<RecordWork, Form.RecordWork>(
             form => (form.Outcome, form.Check) = (5, new Form.CheckFacts { Role = 1, Outcome = 1, Reason = new string('x', ProtocolLimits.ReasonCharacters + 1) }), "reason");
+        Refused<DeviceRecord, Form.DeviceRecord>(form => form.Vested = -1, "vested");
         Refused<DeviceRecord, Form.DeviceRecord>(form => form.ServerTier = 6, "server_tier");
         Refused<DeviceRecord, Form.DeviceRecord>(form => form.Server = new Form.RoleStanding { Hard = -1 }, "hard");
         Refused<DeviceStanding, Form.DeviceStanding>(form => form.Server = 0, "server");

@@ -236,6 +236,7 @@ internal sealed class MessageSamples
                 ServerTier = trust.Item2,
                 Verifier = trust.Item3,
                 VerifierTier = trust.Item4,
+                Vested = credit.Item2,
             }));
         Add(Gen.Select(Devices, tiers, tiers, Amounts, Counts, Gen.Int[1, ushort.MaxValue])
             .Select((device, server, verifier, score, revision, port) => new DeviceStanding(
