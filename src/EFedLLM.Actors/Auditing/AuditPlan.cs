@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Trust;
 
@@ -6,22 +5,28 @@ namespace EFedLLM.Actors.Auditing;
 
 /// <summary>What is settled about the checks of a session before its first receipt.</summary>
 /// <param name="Settings">Rates and bounds.</param>
-/// <param name="Seed">The gateway's secret: decides which units are checked and by whom, and makes the keys of the checks.</param>
+/// <param name="Requester">The secret number of whoever asked: with the next one it decides which units are checked and by whom (<see cref="AuditDraw"/>).</param>
+/// <param name="Coordinator">The secret number of the gateway, of which the keys of the checks are made too.</param>
 /// <param name="IsStrict">Whether everything is checked and nothing is told that was not: what whoever asked wants.</param>
 /// <param name="CanJudge">Whether the gateway has the model's files, so that it can recompute a unit itself.</param>
-internal sealed record AuditPlan(TrustSettings Settings, ImmutableArray<byte> Seed, bool IsStrict, bool CanJudge)
+internal sealed record AuditPlan(TrustSettings Settings, Digest Requester, Digest Coordinator, bool IsStrict, bool CanJudge)
 {
-    /// <summary>A digest that only the gateway can tell: of its secret and what it is for.</summary>
-    public Digest Secret(string purpose, SessionId session, DeviceId device, int position)
-        => Digest.Of([.. Seed, .. System.Text.Encoding.UTF8.GetBytes($"{purpose} {session} {device} {position}")]);
-
     /// <summary>Whether a unit is checked.</summary>
     /// <param name="receipt">The hash of its receipt, which the device had signed before anybody could tell.</param>
-    /// <param name="rate">The share that is checked, 0 to 1.</param>
-    public bool Chooses(Digest receipt, double rate)
+    /// <param name="rate">The share that is checked, above 0 and at most 1.</param>
+    public bool Chooses(Digest receipt, double rate) => IsStrict || AuditDraw.IsChosen(Requester, Coordinator, receipt, rate);
+
+    /// <summary>What decides who checks a unit.</summary>
+    /// <param name="receipt">The hash of its receipt.</param>
+    public Digest Seed(Digest receipt) => AuditDraw.Seed(Requester, Coordinator, receipt);
+
+    /// <summary>The key of a check, which nobody else can tell.</summary>
+    /// <param name="session">The session of the check.</param>
+    public Digest Key(SessionId session)
     {
-        Span<byte> bytes = stackalloc byte[Digest.Bytes];
-        receipt.Write(bytes);
-        return IsStrict || Digest.Of([.. Seed, .. bytes]).A < rate * ulong.MaxValue;
+        Span<byte> bytes = stackalloc byte[Digest.Bytes + 16];
+        Coordinator.Write(bytes);
+        session.Value.TryWriteBytes(bytes[Digest.Bytes..], bigEndian: true, out _);
+        return Digest.Of(bytes);
     }
 }

@@ -44,6 +44,9 @@ internal sealed class HopAudit(Hop hop, int unit)
     /// <summary>Why the rest cannot be checked, for people; null while it can.</summary>
     public string? Problem { get; set; }
 
+    /// <summary>Who checked it in this session, oldest first.</summary>
+    public List<DeviceId> Verifiers { get; } = [];
+
     /// <summary>Verifiers that are not asked again in this session.</summary>
     public HashSet<DeviceId> Spent { get; } = [];
 

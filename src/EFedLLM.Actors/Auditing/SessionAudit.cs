@@ -29,7 +29,6 @@ internal sealed class SessionAudit
     private ClusterView _view = ClusterView.Empty(Address.AllSystems);
     private Route _route;
     private int _epoch;
-    private int _number;
 
     /// <summary>No receipts yet.</summary>
     /// <param name="audit">What is settled about the checks.</param>
@@ -301,9 +300,7 @@ internal sealed class SessionAudit
     /// <summary>Whether what a hop gives is told only when it is checked.</summary>
     private bool Must(HopAudit hop) => _audit.IsStrict || Rate(hop.Hop.Device) >= 1;
 
-    private double Rate(DeviceId device) => StandingRules.Rate(Tier(device), _audit.Settings);
-
-    private TrustTier Tier(DeviceId device) => TrustTier.Probation;
+    private double Rate(DeviceId device) => StandingRules.Rate(_view.TierOf(device), _audit.Settings);
 
     private string? ProblemOf(UnitSigned message, HopAudit hop)
     {
@@ -363,24 +360,34 @@ internal sealed class SessionAudit
         }
     }
 
-    /// <summary>Draws who checks a hop: somebody else who holds the same layers.</summary>
+    /// <summary>Draws who checks a hop: somebody else who holds just the same layers.</summary>
     private Hop? Draw(HopAudit hop)
     {
         var able = (
             from device in _view.Devices
-            where device.Device != hop.Hop.Device && !hop.Spent.Contains(device.Device) && _view.IsReachable(device.Node)
+            where !hop.Spent.Contains(device.Device) && _view.IsReachable(device.Node)
             from loaded in device.Loaded
             where loaded.Model == _plan.Model.Model && loaded.Range == hop.Hop.Range
-            orderby device.Device.Value
             select new Hop(device.Device, loaded.Range, loaded.Shard)).ToArray();
-        return able.Length == 0 ? null : able[(int)(_audit.Secret("verifier", _plan.Session, hop.Hop.Device, hop.CheckedTo).A % (ulong)able.Length)];
+        var drawn = VerifierDraw.Choose(
+            _audit.Seed(hop.Find(Math.Max(hop.CheckedTo, hop.From))?.Hash ?? default),
+            new CheckedDevice(hop.Hop.Device, null, hop.Hop.Range),
+            able.Select(each => new VerifierCandidate(each.Device, null, each.Range, _view.Standings.TryGetValue(each.Device, out var standing) ? standing.Verifier : TrustTier.Probation)),
+            hop.Verifiers,
+            _audit.Settings);
+        return drawn is { } chosen ? able.First(each => each.Device == chosen.Device) : null;
     }
 
     private void Open(HopAudit hop, Hop verifier, bool isJudge, TimeSpan now)
     {
         // A judge's answers are under no secret: everybody can compute what they are compared with.
-        var key = isJudge ? default : _audit.Secret("key", _plan.Session, verifier.Device, ++_number);
-        var run = new AuditRun(SessionId.New(), verifier, isJudge, key) { Deadline = now + StepPatience };
+        var session = SessionId.New();
+        var run = new AuditRun(session, verifier, isJudge, isJudge ? default : _audit.Key(session)) { Deadline = now + StepPatience };
+        if (!isJudge)
+        {
+            hop.Verifiers.Add(verifier.Device);
+        }
+
         hop.Run = run;
         _runs.Add(run.Session, hop);
         _do(new OpenCheck(run, _route with { Hops = _route.Hops.SetItem(hop.Index, verifier) }, hop.Index));

@@ -12,7 +12,7 @@ namespace EFedLLM.Actors.Blobs;
 public sealed record BlobPeer(DeviceId Device, string Name, Uri Address, BlobOffer Offer)
 {
     /// <summary>
-    /// The devices of a view that give files and can be reached, but for <paramref name="self"/>, and then the gateways. Where they give them
+    /// The devices of a view that give files, can be reached and are not excluded, but for <paramref name="self"/>, and then the gateways. Where they give them
     /// is their node's host; only the port is theirs to say.
     /// </summary>
     /// <param name="view">The cluster.</param>
@@ -24,14 +24,14 @@ public sealed record BlobPeer(DeviceId Device, string Name, Uri Address, BlobOff
         return
         [
             .. from device in view.Devices
-               where device.Device != self && device.Blobs is { Port: > 0 } && device.Node.Host is not null && view.IsReachable(device.Node)
+               where device.Device != self && !view.IsExcluded(device.Device) && device.Blobs is { Port: > 0 } && device.Node.Host is not null && view.IsReachable(device.Node)
                let address = AddressOf(device.Node.Host!, device.Blobs!.Port, tls)
                where address is not null
                select new BlobPeer(device.Device, device.Name, address, device.Blobs!),
             .. from giver in view.Givers
                group giver by (giver.Node, giver.Files.Giver, giver.Files.Port) into gateway
                let id = gateway.Key.Giver
-               where id != self && view.Devices.All(device => device.Device != id) && gateway.Key.Node.Host is not null && view.IsReachable(gateway.Key.Node)
+               where id != self && !view.IsExcluded(id) && view.Devices.All(device => device.Device != id) && gateway.Key.Node.Host is not null && view.IsReachable(gateway.Key.Node)
                let address = AddressOf(gateway.Key.Node.Host!, gateway.Key.Port, tls)
                where address is not null
                select new BlobPeer(id, $"gateway {gateway.Key.Node.Host}:{gateway.Key.Node.Port}", address, new BlobOffer(

@@ -54,6 +54,7 @@ internal sealed partial class LayerHost : ReceiveActor, IWithTimers
 
         Receive<ClusterView>(view =>
         {
+            NoteStanding(_view, view);
             _view = view;
             settings.Blobs?.Fetcher.Follow(BlobPeer.Of(view, settings.DeviceId, settings.Blobs.Tls));
             Follow();
@@ -138,6 +139,22 @@ internal sealed partial class LayerHost : ReceiveActor, IWithTimers
         {
             log.Error(e, "The device's speed cannot be measured.");
             return 0;
+        }
+    }
+
+    /// <summary>Tells whoever runs this device why it gets no work, or works again.</summary>
+    private void NoteStanding(ClusterView before, ClusterView now)
+    {
+        var (was, isNow) = (before.IsExcluded(_settings.DeviceId), now.IsExcluded(_settings.DeviceId));
+        if (isNow && !was)
+        {
+            _log.Error(
+                "This device is excluded from the cluster and gets no work: checks found that it computes wrong results. \"efedllm ledger show {0}\" says which.",
+                _settings.DeviceId.Short);
+        }
+        else if (was && !isNow)
+        {
+            _log.Info("This device is not excluded any more.");
         }
     }
 

@@ -18,6 +18,8 @@ internal sealed partial class GenerationState
     /// <summary>So often something may be lost on the way to a hop before it is left alone for a while.</summary>
     private const int MostMisses = 8;
 
+    private const string ExcludedText = "is excluded from the cluster: checks found that it computes wrong results.";
+
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
 
@@ -168,6 +170,11 @@ internal sealed partial class GenerationState
         _commands.Clear();
         _view = view;
         _audit?.Look(view, now);
+        if (LeaveExcluded(now))
+        {
+            return _commands;
+        }
+
         if (_phase == Phase.Waiting && now >= _notBefore)
         {
             TryRoute(now);
@@ -192,6 +199,53 @@ internal sealed partial class GenerationState
         }
 
         return _commands;
+    }
+
+    /// <summary>Leaves the hops of devices that are excluded, at once: nothing more of what they compute counts. Whether the course of the session changed.</summary>
+    private bool LeaveExcluded(TimeSpan now)
+    {
+        if (_view.Standings.IsEmpty || _phase == Phase.Ended)
+        {
+            return false;
+        }
+
+        var isOnRoute = false;
+        foreach (var holder in _holders.Values.Where(holder => _view.IsExcluded(holder.Device)).ToArray())
+        {
+            var hop = _current.IndexOf(holder.Shard);
+            if (_phase == Phase.Opening && _epoch == FirstEpoch && hop >= 0)
+            {
+                _commands.Add(new CloseHop(holder, _epoch));
+                TurnAway(hop, RefusalReason.Leaving, $"{Upper(_plan.Describe(holder))} {ExcludedText}");
+                return true;
+            }
+
+            if (hop >= 0)
+            {
+                isOnRoute = true;
+                _trouble = $"{_plan.Describe(holder)}: it {ExcludedText}";
+            }
+
+            if (_next is not null && _next.IndexOf(holder.Shard) >= 0)
+            {
+                CancelMove();
+            }
+
+            _leaving.Remove(holder.Shard);
+            _suspects.Remove(holder.Shard);
+            if (_holders.ContainsKey(holder.Shard))
+            {
+                Leave(holder, HasWorked(holder) ? WorkOutcome.Failed : null);
+            }
+        }
+
+        if (!isOnRoute || _phase == Phase.Waiting)
+        {
+            return false;
+        }
+
+        Recover(now);
+        return true;
     }
 
     /// <summary><see cref="Deadline"/> has passed.</summary>

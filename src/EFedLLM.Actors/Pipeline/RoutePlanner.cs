@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Akka.Cluster;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Checkpoints;
 
 namespace EFedLLM.Actors.Pipeline;
@@ -15,7 +16,7 @@ public static class RoutePlanner
     private const int MostWays = 16;
 
     /// <summary>
-    /// The best route through ranges that reachable devices serve: fewest devices that leave, then fewest ranges that the plan does not
+    /// The best route through ranges that reachable devices serve and that are not excluded: fewest units on devices that something speaks against, then fewest devices that leave, then fewest ranges that the plan does not
     /// want, then fewest hops, then the least time between them as far as devices measured it, then a share of the sessions for each
     /// replica according to its speed. A loaded range is used whole or not at all.
     /// </summary>
@@ -27,7 +28,7 @@ public static class RoutePlanner
         => Plan(view, model, [], hop => avoid?.Contains(hop.Device) != true, session);
 
     /// <summary>
-    /// The best route for a session that has one: with the fewest units on other shards than it has its caches on, and else as
+    /// The best route for a session that has one: with the fewest units on devices that something speaks against, then with the fewest units on other shards than it has its caches on, and else as
     /// <see cref="Plan(ClusterView, ServedModel, IReadOnlySet{DeviceId}, SessionId?)"/> finds it.
     /// </summary>
     /// <param name="view">The cluster.</param>
@@ -48,17 +49,17 @@ public static class RoutePlanner
 
         // ways[u]: the best ways from unit u to the end, by their first hops, the best first.
         var ways = new List<Way>[units + 1];
-        ways[units] = [new Way(0, 0, 0, 0, null, null)];
+        ways[units] = [new Way(0, 0, 0, 0, 0, null, null)];
         for (var unit = units - 1; unit >= 0; unit--)
         {
             var here = new List<Way>();
-            foreach (var (hop, cost, isKept) in offers[unit])
+            foreach (var (hop, cost, isKept, isDoubtful) in offers[unit])
             {
                 Way? best = null;
                 foreach (var rest in ways[hop.Range.End])
                 {
                     var far = rest.Far + (rest.Hop is { } next ? distances.Between(hop.Device, next.Device) : 0);
-                    var way = new Way(rest.New + (isKept ? 0 : hop.Range.Count), rest.Strangers + cost, rest.Hops + 1, far, hop, rest);
+                    var way = new Way(rest.Doubtful + (isDoubtful ? hop.Range.Count : 0), rest.New + (isKept ? 0 : hop.Range.Count), rest.Strangers + cost, rest.Hops + 1, far, hop, rest);
                     best = best is { } other && other.IsAtLeastAsGoodAs(way) ? other : way;
                 }
 
@@ -73,7 +74,7 @@ public static class RoutePlanner
 
         if (ways[0] is not [var whole, ..] || whole.Hops > ProtocolLimits.Hops)
         {
-            return new RouteChoice(null, Problem(model, plan, offers, ways[0].Count > 0));
+            return new RouteChoice(null, Problem(view, model, plan, offers, ways[0].Count > 0));
         }
 
         var hops = ImmutableArray.CreateBuilder<Hop>(whole.Hops);
@@ -114,16 +115,16 @@ public static class RoutePlanner
             offers[unit] = [];
         }
 
-        foreach (var hop in kept)
+        foreach (var hop in kept.Where(hop => !view.IsExcluded(hop.Device)))
         {
-            offers[hop.Range.First].Add(new Offer(hop, planned.Contains((hop.Device, hop.Range)) ? 0 : 1, true));
+            offers[hop.Range.First].Add(new Offer(hop, planned.Contains((hop.Device, hop.Range)) ? 0 : 1, true, IsDoubtful(view, hop.Device)));
         }
 
         var reachable = view.Members.Where(member => member is { Status: MemberStatus.Up, Reachable: true }).Select(member => member.Address).ToHashSet();
         var caches = kept.Select(hop => hop.Shard).ToHashSet();
         foreach (var device in view.Devices.OrderBy(device => ReplicaShare.Turn(session, device)).ThenBy(device => device.Device.Value, StringComparer.Ordinal))
         {
-            if (!reachable.Contains(device.Node))
+            if (!reachable.Contains(device.Node) || view.IsExcluded(device.Device))
             {
                 continue;
             }
@@ -133,7 +134,7 @@ public static class RoutePlanner
                 var hop = new Hop(device.Device, loaded.Range, loaded.Shard);
                 if (!caches.Contains(loaded.Shard) && may(hop))
                 {
-                    offers[loaded.Range.First].Add(new Offer(hop, device.Leaving ? LeavingCost : planned.Contains((device.Device, loaded.Range)) ? 0 : 1, false));
+                    offers[loaded.Range.First].Add(new Offer(hop, device.Leaving ? LeavingCost : planned.Contains((device.Device, loaded.Range)) ? 0 : 1, false, IsDoubtful(view, device.Device)));
                 }
             }
         }
@@ -141,7 +142,9 @@ public static class RoutePlanner
         return offers;
     }
 
-    private static string Problem(ServedModel model, PlacementPlan? plan, List<Offer>[] offers, bool isTooLong)
+    private static bool IsDoubtful(ClusterView view, DeviceId device) => view.TierOf(device) == TrustTier.Quarantined;
+
+    private static string Problem(ClusterView view, ServedModel model, PlacementPlan? plan, List<Offer>[] offers, bool isTooLong)
     {
         var why = plan switch
         {
@@ -157,7 +160,18 @@ public static class RoutePlanner
         var missing = Missing(offers);
         return missing.Count == 0
             ? $"Devices serve every layer of {model.Name}, but their ranges do not join.{why}"
-            : $"No reachable device serves {string.Join(" or ", missing.Select(range => range.Describe(model.Layers)))} of {model.Name}.{why}";
+            : $"No reachable device serves {string.Join(" or ", missing.Select(range => range.Describe(model.Layers)))} of {model.Name}.{Excluded(view, model, missing)}{why}";
+    }
+
+    /// <summary>Who serves what is missing and must not be used.</summary>
+    private static string Excluded(ClusterView view, ServedModel model, List<LayerRange> missing)
+    {
+        var excluded = view.Devices
+            .Where(device => view.IsExcluded(device.Device) && device.Loaded.Any(
+                loaded => loaded.Model == model.Model && missing.Exists(range => loaded.Range.First < range.End && range.First < loaded.Range.End)))
+            .Select(device => device.Device.Short)
+            .ToArray();
+        return excluded.Length == 0 ? "" : $" Excluded, because checks found wrong results: device {string.Join(", device ", excluded)}.";
     }
 
     private static List<LayerRange> Missing(List<Offer>[] offers)
@@ -185,10 +199,10 @@ public static class RoutePlanner
         return missing;
     }
 
-    private readonly record struct Offer(Hop Hop, int Cost, bool IsKept);
+    private readonly record struct Offer(Hop Hop, int Cost, bool IsKept, bool IsDoubtful);
 
-    private sealed record Way(int New, int Strangers, int Hops, int Far, Hop? Hop, Way? Rest)
+    private sealed record Way(int Doubtful, int New, int Strangers, int Hops, int Far, Hop? Hop, Way? Rest)
     {
-        public bool IsAtLeastAsGoodAs(Way other) => (New, Strangers, Hops, Far).CompareTo((other.New, other.Strangers, other.Hops, other.Far)) <= 0;
+        public bool IsAtLeastAsGoodAs(Way other) => (Doubtful, New, Strangers, Hops, Far).CompareTo((other.Doubtful, other.New, other.Strangers, other.Hops, other.Far)) <= 0;
     }
 }

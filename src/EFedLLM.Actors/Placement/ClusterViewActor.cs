@@ -36,6 +36,7 @@ internal sealed class ClusterViewActor : ReceiveActor
         Receive<Changed>(change => change.Key.Equals(FactKeys.Devices), change => Hear(_state.WithDevices(change.Get(FactKeys.Devices))));
         Receive<Changed>(change => change.Key.Equals(FactKeys.Models), change => Hear(_state.WithModels(change.Get(FactKeys.Models))));
         Receive<Changed>(change => change.Key.Equals(FactKeys.Plans), change => Hear(_state.WithPlans(change.Get(FactKeys.Plans))));
+        Receive<Changed>(change => change.Key.Equals(FactKeys.Standings), change => Hear(_state.WithStandings(change.Get(FactKeys.Standings))));
 
         Receive<Refresh>(_ => PushIfStale());
         Receive<GetView>(_ =>
@@ -71,6 +72,7 @@ internal sealed class ClusterViewActor : ReceiveActor
         replicator.Tell(Dsl.Subscribe(FactKeys.Devices, Self));
         replicator.Tell(Dsl.Subscribe(FactKeys.Models, Self));
         replicator.Tell(Dsl.Subscribe(FactKeys.Plans, Self));
+        replicator.Tell(Dsl.Subscribe(FactKeys.Standings, Self));
     }
 
     /// <inheritdoc/>

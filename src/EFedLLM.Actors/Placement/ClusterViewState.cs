@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Cluster;
+using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Protocol;
 
 namespace EFedLLM.Actors.Placement;
@@ -15,13 +16,16 @@ internal sealed class ClusterViewState
     private ImmutableArray<DeviceAnnouncement> _devices = [];
     private ImmutableArray<KeyValuePair<string, ServedModel>> _models = [];
     private ImmutableArray<PlacementPlan> _plans = [];
+    private ImmutableDictionary<DeviceId, DeviceStanding> _standings = ImmutableDictionary<DeviceId, DeviceStanding>.Empty;
+    private ImmutableArray<Address> _ledgers = [];
 
     /// <summary>Nothing heard yet.</summary>
     /// <param name="self">The address of the node that looks.</param>
     public ClusterViewState(Address self) => _self = self;
 
     private ClusterViewState(ClusterViewState other)
-        => (_self, _members, _unconnected, _leader, _devices, _models, _plans) = (other._self, other._members, other._unconnected, other._leader, other._devices, other._models, other._plans);
+        => (_self, _members, _unconnected, _leader, _devices, _models, _plans, _standings, _ledgers)
+            = (other._self, other._members, other._unconnected, other._leader, other._devices, other._models, other._plans, other._standings, other._ledgers);
 
     /// <summary>A member is there, or its state or reachability changed.</summary>
     /// <param name="node">The member: a process that restarts at the same address is another one.</param>
@@ -59,6 +63,16 @@ internal sealed class ClusterViewState
     public ClusterViewState WithPlans(IEnumerable<KeyValuePair<string, PlacementPlan>> plans)
         => new(this) { _plans = [.. plans.Where(entry => entry.Key == entry.Value.Model.Value).Select(entry => entry.Value).OrderBy(plan => plan.Model.Value, StringComparer.Ordinal)] };
 
+    /// <summary>
+    /// These are all standings. One under another device's id is not believed, nor one of a member that is no ledger node; that of a node that
+    /// is gone stays. Which node it is of is what the entry itself says: distributed data does not prove it.
+    /// </summary>
+    public ClusterViewState WithStandings(IEnumerable<KeyValuePair<string, DeviceStanding>> standings)
+    {
+        var all = standings.Where(entry => entry.Key == entry.Value.Device.Value).ToImmutableDictionary(entry => entry.Value.Device, entry => entry.Value);
+        return new(this) { _standings = all, _ledgers = [.. all.Values.Select(standing => standing.Ledger).Distinct()] };
+    }
+
     /// <summary>The view of all this.</summary>
     public ClusterView View()
     {
@@ -92,7 +106,14 @@ internal sealed class ClusterViewState
             _plans)
         {
             Givers = [.. asked.Where(entry => entry.Model.Files is not null).Select(entry => new ModelGiver(entry.Gateway!, entry.Model.Model, entry.Model.Layers, entry.Model.Files!))],
+            Standings = Standings(members),
         };
+    }
+
+    private ImmutableDictionary<DeviceId, DeviceStanding> Standings(ImmutableArray<NodeView> members)
+    {
+        var others = members.Where(member => !member.Roles.Contains(ClusterNames.Ledger)).Select(member => member.Address).ToHashSet();
+        return _ledgers.Any(others.Contains) ? _standings.Where(entry => !others.Contains(entry.Value.Ledger)).ToImmutableDictionary() : _standings;
     }
 
     private static int Rank(MemberStatus status) => status switch

@@ -4,7 +4,7 @@ using EFedLLM.Transformer.Checkpoints;
 
 namespace EFedLLM.Actors.Placement;
 
-/// <summary>Plans every model that is asked for, in order of their names: each gets what memory the ones before it leave.</summary>
+/// <summary>Plans every model that is asked for, in order of their names: each gets what memory the ones before it leave. A device that is excluded gets nothing.</summary>
 internal static class PlacementRound
 {
     /// <summary>The plans for a view.</summary>
@@ -14,13 +14,14 @@ internal static class PlacementRound
     /// <returns>One plan for each model of the view; the same object where nothing changes. Versions grow over all models, so that a model that comes back is not behind what devices remember of it.</returns>
     public static ImmutableDictionary<ModelId, PlacementPlan> Run(ClusterView view, double cacheShare, ImmutableDictionary<ModelId, PlacementPlan> previous)
     {
+        var trusted = view.Devices.Where(device => !view.IsExcluded(device.Device)).ToList();
         var plans = ImmutableDictionary.CreateBuilder<ModelId, PlacementPlan>();
-        var left = view.Devices.ToDictionary(device => device.Device, device => (long)(Math.Max(device.MemoryBytes, 0) * (1 - cacheShare)));
+        var left = trusted.ToDictionary(device => device.Device, device => (long)(Math.Max(device.MemoryBytes, 0) * (1 - cacheShare)));
         var version = previous.Values.Select(plan => plan.Version).DefaultIfEmpty(0).Max();
         foreach (var model in view.Models)
         {
             var before = previous.GetValueOrDefault(model.Model);
-            var devices = view.Devices.Select(device => new PlacementDevice(
+            var devices = trusted.Select(device => new PlacementDevice(
                 device.Device,
                 left[device.Device],
                 device.BytesPerSecond,

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Cluster;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Checkpoints;
 
 namespace EFedLLM.Actors.Protocol;
@@ -33,6 +34,15 @@ public sealed record ClusterView(
 {
     /// <summary>The gateways that give the files of models they ask for, by address and model.</summary>
     public ImmutableArray<ModelGiver> Givers { get; init; } = [];
+
+    /// <summary>How far the ledger trusts devices. One that is not here is new.</summary>
+    public ImmutableDictionary<DeviceId, DeviceStanding> Standings { get; init; } = ImmutableDictionary<DeviceId, DeviceStanding>.Empty;
+
+    /// <summary>How far a device is trusted as a server.</summary>
+    public TrustTier TierOf(DeviceId device) => Standings.TryGetValue(device, out var standing) ? standing.Server : TrustTier.Probation;
+
+    /// <summary>Whether a device gets no work.</summary>
+    public bool IsExcluded(DeviceId device) => TierOf(device) == TrustTier.Excluded;
 
     /// <summary>What a node sees before it has heard of anything.</summary>
     public static ClusterView Empty(Address self) => new(self, null, [], [], [], []);

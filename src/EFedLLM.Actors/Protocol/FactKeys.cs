@@ -19,6 +19,9 @@ public static class FactKeys
     /// <summary>What the cluster's authority decided about devices: it only grows. Written by the node that has the authority's key, and again by every node that starts knowing of one.</summary>
     public static GSetKey<SignedRevocation> Revocations { get; } = new("revocations");
 
+    /// <summary>How far the ledger trusts devices, under their ids. Written by ledger nodes alone.</summary>
+    public static LWWDictionaryKey<string, DeviceStanding> Standings { get; } = new("standings");
+
     /// <summary>The entry of a gateway's model: two gateways that ask for one model have an entry each, so that the end of one does not end the model.</summary>
     public static string ModelEntry(Address gateway, ModelId model)
     {

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Checkpoints;
 
 namespace EFedLLM.Actors.Protocol;
@@ -17,6 +18,9 @@ public enum WorkOutcome
 
     /// <summary>It gave a file that is not the one it was asked for.</summary>
     Corrupt = 4,
+
+    /// <summary>Its work was checked: the report says how that went.</summary>
+    Checked = 5,
 }
 
 /// <summary>To the ledger: what a device did. Answered by <see cref="WorkRecorded"/> once it is on disk.</summary>
@@ -26,9 +30,11 @@ public enum WorkOutcome
 /// <param name="Model">The model.</param>
 /// <param name="Range">The units it computed.</param>
 /// <param name="Outcome">What it did.</param>
-/// <param name="Tokens">Positions it computed.</param>
+/// <param name="Tokens">Positions it computed; those of the unit where its work was checked.</param>
 /// <param name="At">When, by the reporter's clock.</param>
-public sealed record RecordWork(ReportId Id, DeviceId Device, SessionId Session, ModelId Model, LayerRange Range, WorkOutcome Outcome, int Tokens, DateTimeOffset At) : ICommand;
+/// <param name="Check">What the check showed, where the outcome is <see cref="WorkOutcome.Checked"/>; else null.</param>
+public sealed record RecordWork(
+    ReportId Id, DeviceId Device, SessionId Session, ModelId Model, LayerRange Range, WorkOutcome Outcome, int Tokens, DateTimeOffset At, CheckFacts? Check = null) : ICommand;
 
 /// <summary>The ledger has it on disk (now or before).</summary>
 /// <param name="Id">The report.</param>
@@ -64,10 +70,26 @@ public sealed record DeviceRecord(
     double Penalty,
     ImmutableArray<LedgerEntry> Recent) : IEvent
 {
+    /// <summary>What of <see cref="Reward"/> is the device's own: it lay for a day, and nothing spoke against the device at its end.</summary>
+    public double Vested { get; init; }
+
+    /// <summary>What checks have shown of it as a server.</summary>
+    public RoleStanding Server { get; init; } = RoleStanding.New;
+
+    /// <summary>How far it is trusted as a server, by the ledger's settings.</summary>
+    public TrustTier ServerTier { get; init; } = TrustTier.Probation;
+
+    /// <summary>What checks have shown of it as a verifier.</summary>
+    public RoleStanding Verifier { get; init; } = RoleStanding.New;
+
+    /// <summary>How far it is trusted as a verifier.</summary>
+    public TrustTier VerifierTier { get; init; } = TrustTier.Probation;
+
     /// <inheritdoc/>
     public bool Equals(DeviceRecord? other) => other is not null && Device == other.Device && FirstSeen == other.FirstSeen && LastSeen == other.LastSeen
         && Sessions == other.Sessions && Tokens == other.Tokens && LayerTokens == other.LayerTokens && TimeOuts == other.TimeOuts
         && Failures == other.Failures && Reward.Equals(other.Reward) && Penalty.Equals(other.Penalty)
+        && Vested.Equals(other.Vested) && Server.Equals(other.Server) && ServerTier == other.ServerTier && Verifier.Equals(other.Verifier) && VerifierTier == other.VerifierTier
         && Recent.AsSpan().SequenceEqual(other.Recent.AsSpan());
 
     /// <inheritdoc/>
@@ -80,7 +102,8 @@ public sealed record DeviceRecord(
 /// <param name="Tokens">Positions it computed.</param>
 /// <param name="Range">The units.</param>
 /// <param name="At">When.</param>
-public sealed record LedgerEntry(SessionId Session, WorkOutcome Outcome, int Tokens, LayerRange Range, DateTimeOffset At);
+/// <param name="Check">What the check showed, where its work was checked; else null.</param>
+public sealed record LedgerEntry(SessionId Session, WorkOutcome Outcome, int Tokens, LayerRange Range, DateTimeOffset At, CheckFacts? Check = null);
 
 /// <summary>To the ledger: which devices it knows. Answered by <see cref="LedgerDevices"/>.</summary>
 public sealed record ListLedgerDevices : IQuery;

@@ -45,6 +45,12 @@ public static class ProtocolLimits
     /// <summary>Most characters of any text meant for people. A longer reason or error is cut when it is sent.</summary>
     public const int TextCharacters = 4096;
 
+    /// <summary>Most characters of the reason that a check gives. A longer one is cut by whoever reports it.</summary>
+    public const int ReasonCharacters = 256;
+
+    /// <summary>Most hard failures whose times are kept, so as to see whether too many came within a window.</summary>
+    public const int HardTimes = 64;
+
     /// <summary>Most loaded ranges or held models one device announces.</summary>
     public const int AnnouncedRanges = 64;
 

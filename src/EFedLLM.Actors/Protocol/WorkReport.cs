@@ -1,4 +1,5 @@
 using Akka.Actor;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Checkpoints;
 
 namespace EFedLLM.Actors.Protocol;
@@ -9,5 +10,6 @@ namespace EFedLLM.Actors.Protocol;
 /// <param name="Model">The model.</param>
 /// <param name="Range">The units it computed.</param>
 /// <param name="Outcome">What it did.</param>
-/// <param name="Tokens">Positions it computed.</param>
-public sealed record WorkReport(DeviceId Device, SessionId Session, ModelId Model, LayerRange Range, WorkOutcome Outcome, int Tokens) : INoSerializationVerificationNeeded;
+/// <param name="Tokens">Positions it computed; those of the unit where its work was checked.</param>
+/// <param name="Check">What the check showed, where the outcome is <see cref="WorkOutcome.Checked"/>; else null.</param>
+public sealed record WorkReport(DeviceId Device, SessionId Session, ModelId Model, LayerRange Range, WorkOutcome Outcome, int Tokens, CheckFacts? Check = null) : INoSerializationVerificationNeeded;

@@ -3,6 +3,7 @@ using Akka.Cluster;
 using Akka.Cluster.Sharding;
 using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
 
 namespace EFedLLM.Actors.Reputation;
 
@@ -50,12 +51,15 @@ public static class LedgerStart
             throw;
         }
 
-        return await sharding.StartAsync(
+        var (trust, board) = (TrustSettings.Read(system.Settings.Config), new StandingBoard(system));
+        var ledger = await sharding.StartAsync(
             ClusterNames.LedgerType,
             entity => entity == LedgerDirectory.EntityId
                 ? Props.Create(() => new LedgerDirectory())
-                : Props.Create(() => new ReputationActor(new DeviceId(entity), time)),
+                : Props.Create(() => new ReputationActor(new DeviceId(entity), time, trust, board)),
             ClusterShardingSettings.Create(system),
             new LedgerExtractor()).ConfigureAwait(false);
+        system.ActorOf(Props.Create(() => new StandingWatch(ledger)), "standing-watch");
+        return ledger;
     }
 }

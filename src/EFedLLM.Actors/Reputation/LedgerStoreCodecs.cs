@@ -11,7 +11,7 @@ internal static class LedgerStoreCodecs
     /// <summary>How each is stored.</summary>
     public static ImmutableArray<WireCodec> All { get; } =
     [
-        WireCodec.Of<WorkCounted, Form.WorkCounted>("wc", 1024, Form.WorkCounted.Parser, Write, Read),
+        WireCodec.Of<WorkCounted, Form.WorkCounted>("wc", LedgerCodecs.EntryBytes, Form.WorkCounted.Parser, Write, Read),
         WireCodec.Of<ReputationState, Form.ReputationState>("rs", 256 * 1024, Form.ReputationState.Parser, Write, Read),
     ];
 
@@ -27,6 +27,16 @@ internal static class LedgerStoreCodecs
         At = entry.At.UtcTicks,
         Reward = entry.Reward,
         Penalty = entry.Penalty,
+        Check = TrustCodecs.Write(entry.Check),
+        Terms = entry.Terms is { } terms
+            ? new Form.CheckTerms
+            {
+                Step = terms.Step,
+                ExcludeAt = terms.ExcludeAt,
+                MostHardFailures = terms.MostHardFailures,
+                HardWindow = terms.HardWindow.Ticks,
+            }
+            : null,
     };
 
     private static WorkCounted Read(Form.WorkCounted form, ActorPaths _) => new(
@@ -39,7 +49,15 @@ internal static class LedgerStoreCodecs
         Values.Position(form.Tokens, "tokens"),
         Values.Moment(form.At, "at"),
         Require.NotNegative(form.Reward, "reward"),
-        Require.NotNegative(form.Penalty, "penalty"));
+        Require.NotNegative(form.Penalty, "penalty"),
+        TrustCodecs.Read(form.Check, (WorkOutcome)form.Outcome),
+        form.Check is null ? null : Read(Require.Present(form.Terms, "terms")));
+
+    private static CheckTerms Read(Form.CheckTerms form) => new(
+        double.IsFinite(form.Step) ? form.Step : throw new MalformedMessageException("step is not a finite number."),
+        Require.NotNegative(form.ExcludeAt, "exclude_at"),
+        Require.Within(form.MostHardFailures, 1, ProtocolLimits.HardTimes, "most_hard_failures"),
+        TimeSpan.FromTicks(Require.AtLeast(form.HardWindow, 0, "hard_window")));
 
     private static Form.ReputationState Write(ReputationState state, ActorPaths _)
     {
@@ -54,6 +72,9 @@ internal static class LedgerStoreCodecs
             Failures = state.Failures,
             Reward = state.Reward,
             Penalty = state.Penalty,
+            Server = TrustCodecs.Write(state.Server),
+            Verifier = TrustCodecs.Write(state.Verifier),
+            Credit = Write(state.Credit),
         };
         if (state.FirstSeen is { } first)
         {
@@ -108,6 +129,28 @@ internal static class LedgerStoreCodecs
             Penalty = Require.NotNegative(form.Penalty, "penalty"),
             Recent = [.. form.Recent.Select(LedgerCodecs.Read)],
             Reporters = reporters.ToImmutable(),
+            Server = TrustCodecs.ReadStanding(form.Server),
+            Verifier = TrustCodecs.ReadStanding(form.Verifier),
+
+            // Before credit had to lie it was the device's own at once.
+            Credit = form.Credit is { } credit ? Read(credit) : new CreditVault { Vested = form.Reward },
+        };
+    }
+
+    private static Form.CreditVault Write(CreditVault credit)
+    {
+        var form = new Form.CreditVault { Vested = credit.Vested };
+        form.Lying.AddRange(credit.Lying.Select(hour => new Form.LyingCredit { Until = hour.Until.UtcTicks, Amount = hour.Amount }));
+        return form;
+    }
+
+    private static CreditVault Read(Form.CreditVault form)
+    {
+        Require.Count(form.Lying.Count, CreditVault.MostHours, "lying");
+        return new CreditVault
+        {
+            Vested = Require.NotNegative(form.Vested, "vested"),
+            Lying = [.. form.Lying.Select(hour => (Values.Moment(hour.Until, "until"), Require.NotNegative(hour.Amount, "amount")))],
         };
     }
 }

@@ -8,8 +8,8 @@ namespace EFedLLM.Actors.Reputation;
 /// <summary>A waiting report as it is stored.</summary>
 internal static class OutboxForm
 {
-    /// <summary>Most bytes of one: several times what it takes.</summary>
-    public const int MostBytes = 1024;
+    /// <summary>Most bytes of one: far more than it takes.</summary>
+    public const int MostBytes = LedgerCodecs.EntryBytes;
 
     /// <summary>The stored form.</summary>
     public static byte[] Write(RecordWork report) => new Form.WaitingReport
@@ -22,6 +22,7 @@ internal static class OutboxForm
         Outcome = (int)report.Outcome,
         Tokens = report.Tokens,
         At = report.At.UtcTicks,
+        Check = TrustCodecs.Write(report.Check),
     }.ToByteArray();
 
     /// <summary>The report.</summary>
@@ -51,6 +52,7 @@ internal static class OutboxForm
             Values.Range(form.Range),
             Require.Defined<WorkOutcome>(form.Outcome, "outcome"),
             Values.Position(form.Tokens, "tokens"),
-            Values.Moment(form.At, "at"));
+            Values.Moment(form.At, "at"),
+            TrustCodecs.Read(form.Check, (WorkOutcome)form.Outcome));
     }
 }

@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
+using Akka.Actor;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Protocol.Wire;
+using EFedLLM.Actors.Trust;
 
 namespace EFedLLM.Actors.Reputation;
 
@@ -56,6 +58,15 @@ internal sealed record ReputationState : ILedgerStored
     /// <summary>Which numbers of which reporter are counted.</summary>
     public ImmutableDictionary<Guid, ReporterWindow> Reporters { get; init; } = ImmutableDictionary<Guid, ReporterWindow>.Empty;
 
+    /// <summary>What of <see cref="Reward"/> is the device's own, and what is at stake.</summary>
+    public CreditVault Credit { get; init; } = CreditVault.Empty;
+
+    /// <summary>What checks have shown of it as a server.</summary>
+    public RoleStanding Server { get; init; } = RoleStanding.New;
+
+    /// <summary>What checks have shown of it as a verifier.</summary>
+    public RoleStanding Verifier { get; init; } = RoleStanding.New;
+
     /// <summary>Nothing known.</summary>
     public static ReputationState Empty(DeviceId device) => new() { Device = device };
 
@@ -71,11 +82,13 @@ internal sealed record ReputationState : ILedgerStored
         }
 
         var served = entry.Outcome == WorkOutcome.Served;
+        var now = LastSeen is { } last && last >= entry.At ? last : entry.At;
         return this with
         {
             Entries = Entries + 1,
             FirstSeen = FirstSeen is { } first && first <= entry.At ? first : entry.At,
-            LastSeen = LastSeen is { } last && last >= entry.At ? last : entry.At,
+            LastSeen = now,
+            Credit = Credit.At(now, IsTrusted).With(entry.Reward, now),
             Sessions = Sessions + (served ? 1 : 0),
             Tokens = Tokens + (served ? entry.Tokens : 0),
             LayerTokens = LayerTokens + (served ? WorkRules.LayerTokens(entry.Range, entry.Tokens) : 0),
@@ -83,13 +96,40 @@ internal sealed record ReputationState : ILedgerStored
             Failures = Failures + (entry.Outcome is WorkOutcome.Failed or WorkOutcome.Corrupt ? 1 : 0),
             Reward = Reward + entry.Reward,
             Penalty = Penalty + entry.Penalty,
-            Recent = [new LedgerEntry(entry.Session, entry.Outcome, entry.Tokens, entry.Range, entry.At), .. Recent.Take(LedgerCodecs.RecentEntries - 1)],
+            Recent = [new LedgerEntry(entry.Session, entry.Outcome, entry.Tokens, entry.Range, entry.At, entry.Check), .. Recent.Take(LedgerCodecs.RecentEntries - 1)],
             Reporters = Remember(entry.Id),
+            Server = After(Server, entry, TrustRole.Server),
+            Verifier = After(Verifier, entry, TrustRole.Verifier),
         };
     }
 
     /// <summary>The state as others see it.</summary>
-    public DeviceRecord ToRecord() => new(Device, FirstSeen, LastSeen, Sessions, Tokens, LayerTokens, TimeOuts, Failures, Reward, Penalty, Recent);
+    /// <param name="trust">By what a standing is named.</param>
+    /// <param name="now">The time: credit that is due becomes the device's own without an entry.</param>
+    public DeviceRecord ToRecord(TrustSettings trust, DateTimeOffset now) => new(Device, FirstSeen, LastSeen, Sessions, Tokens, LayerTokens, TimeOuts, Failures, Reward, Penalty, Recent)
+    {
+        Server = Server,
+        ServerTier = StandingRules.Tier(Server, trust),
+        Verifier = Verifier,
+        VerifierTier = StandingRules.Tier(Verifier, trust),
+        Vested = Credit.At(now, IsTrusted).Vested,
+    };
+
+    /// <summary>What every node is to know of the device.</summary>
+    /// <param name="trust">By what a standing is named.</param>
+    /// <param name="ledger">The node that says so.</param>
+    /// <returns>Null of a device that was never checked: it is new to everybody anyway.</returns>
+    public DeviceStanding? ToStanding(TrustSettings trust, Address ledger) => Server.Equals(RoleStanding.New) && Verifier.Equals(RoleStanding.New)
+        ? null
+        : new DeviceStanding(Device, StandingRules.Tier(Server, trust), StandingRules.Tier(Verifier, trust), Server.Score, Entries, ledger);
+
+    /// <summary>Whether nothing speaks against it.</summary>
+    private bool IsTrusted => Server is { Score: 0, ExcludedAt: null } && Verifier is { Score: 0, ExcludedAt: null };
+
+    private static RoleStanding After(RoleStanding standing, WorkCounted entry, TrustRole role)
+        => entry is { Check: { } check, Terms: { } terms } && check.Role == role
+            ? StandingRules.After(standing, check.Outcome, entry.Tokens, entry.At, terms.ToSettings())
+            : standing;
 
     private ImmutableDictionary<Guid, ReporterWindow> Remember(ReportId id)
     {

@@ -1,4 +1,5 @@
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Checkpoints;
 
 namespace EFedLLM.Actors.Reputation;
@@ -14,5 +15,18 @@ namespace EFedLLM.Actors.Reputation;
 /// <param name="At">When: the reporter's time, kept within what the ledger's clock allows.</param>
 /// <param name="Reward">Credit it earned, by the rates of that day.</param>
 /// <param name="Penalty">Credit it lost, by the rates of that day.</param>
+/// <param name="Check">What the check showed, where the outcome is one; else null.</param>
+/// <param name="Terms">By what the check was judged, where there is one; else null.</param>
 internal sealed record WorkCounted(
-    ReportId Id, DeviceId Device, SessionId Session, ModelId Model, LayerRange Range, WorkOutcome Outcome, int Tokens, DateTimeOffset At, double Reward, double Penalty) : ILedgerStored;
+    ReportId Id,
+    DeviceId Device,
+    SessionId Session,
+    ModelId Model,
+    LayerRange Range,
+    WorkOutcome Outcome,
+    int Tokens,
+    DateTimeOffset At,
+    double Reward,
+    double Penalty,
+    CheckFacts? Check = null,
+    CheckTerms? Terms = null) : ILedgerStored;

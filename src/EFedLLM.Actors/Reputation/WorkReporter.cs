@@ -2,6 +2,7 @@ using Akka;
 using Akka.Actor;
 using Akka.Event;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Protocol.Wire;
 
 namespace EFedLLM.Actors.Reputation;
 
@@ -80,7 +81,9 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
 
     private void Take(WorkReport report)
     {
-        if (WorkRules.Problem(report.Range, report.Outcome, report.Tokens) is { } problem)
+        // A long reason must not cost the report that carries it.
+        var check = report.Check is { } given ? given with { Reason = Values.Clip(given.Reason, ProtocolLimits.ReasonCharacters) } : null;
+        if (WorkRules.Problem(report.Device, report.Range, report.Outcome, report.Tokens, check) is { } problem)
         {
             _log.Error("A report on device {0} is not sent to the ledger: {1}.", report.Device, problem);
             return;
@@ -88,7 +91,7 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
 
         var sequence = _sequences.GetValueOrDefault(report.Device) + 1;
         var record = new RecordWork(
-            new ReportId(_reporter, sequence), report.Device, report.Session, report.Model, report.Range, report.Outcome, report.Tokens, _time.GetUtcNow());
+            new ReportId(_reporter, sequence), report.Device, report.Session, report.Model, report.Range, report.Outcome, report.Tokens, _time.GetUtcNow(), check);
         var body = OutboxForm.Write(record);
         if (!_outbox.HasRoom(report.Device, body.Length))
         {

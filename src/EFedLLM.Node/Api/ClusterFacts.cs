@@ -30,8 +30,19 @@ internal sealed record MemberFacts(string Address, IReadOnlyList<string> Roles, 
 /// <param name="Leaving">Whether it drains.</param>
 /// <param name="Shards">What it serves.</param>
 /// <param name="Fetching">The files it fetches, or null when it fetches none.</param>
+/// <param name="Standing">How far it is trusted as a server: <c>probation</c>, <c>junior</c>, <c>full</c>, <c>quarantined</c> or <c>excluded</c>; null where it was never checked.</param>
+/// <param name="ChecksPassed">Checks that it passed as a server; null where it was never checked, or the ledger does not answer.</param>
 internal sealed record DeviceFacts(
-    string Id, string Name, string Address, long MemoryBytes, double BytesPerSecond, bool Leaving, IReadOnlyList<ShardFacts> Shards, IReadOnlyList<FetchFacts>? Fetching = null);
+    string Id,
+    string Name,
+    string Address,
+    long MemoryBytes,
+    double BytesPerSecond,
+    bool Leaving,
+    IReadOnlyList<ShardFacts> Shards,
+    IReadOnlyList<FetchFacts>? Fetching = null,
+    string? Standing = null,
+    long? ChecksPassed = null);
 
 /// <summary>One range of layers whose files a device fetches from others.</summary>
 /// <param name="Model">The model's name, or its id where the name is not known.</param>

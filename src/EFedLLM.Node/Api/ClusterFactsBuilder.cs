@@ -10,23 +10,27 @@ internal static class ClusterFactsBuilder
     /// <summary>The facts.</summary>
     /// <param name="view">What the node sees.</param>
     /// <param name="manifests">The manifests that the node has; of other models, bits and ranks stay unknown.</param>
-    public static ClusterFacts Build(ClusterView view, IReadOnlyDictionary<ModelId, ModelManifest> manifests) => new(
+    /// <param name="records">What the ledger knows of devices that were checked.</param>
+    public static ClusterFacts Build(
+        ClusterView view, IReadOnlyDictionary<ModelId, ModelManifest> manifests, IReadOnlyDictionary<DeviceId, DeviceRecord> records) => new(
         view.Self.ToString(),
         view.Leader?.ToString(),
         [.. view.Members.Select(member => new MemberFacts(
             member.Address.ToString(), member.Roles, member.Status.ToString().ToLowerInvariant(), member.Reachable, member.Version))],
         [.. view.Devices
             .OrderBy(device => device.Name, StringComparer.Ordinal).ThenBy(device => device.Device.Value, StringComparer.Ordinal)
-            .Select(device => Device(device, view, manifests))],
+            .Select(device => Device(device, view, manifests, records.GetValueOrDefault(device.Device)))],
         [.. view.Models.Select(model => Model(model, view))]);
 
     /// <summary>Why a model cannot be asked now, for people; null where it can.</summary>
     public static string? Problem(ServedModel model, ClusterView view) => RoutePlanner.Plan(view, model).Problem;
 
-    private static DeviceFacts Device(DeviceAnnouncement device, ClusterView view, IReadOnlyDictionary<ModelId, ModelManifest> manifests) => new(
+    private static DeviceFacts Device(DeviceAnnouncement device, ClusterView view, IReadOnlyDictionary<ModelId, ModelManifest> manifests, DeviceRecord? record) => new(
         device.Device.Value, device.Name, device.Node.ToString(), device.MemoryBytes, device.BytesPerSecond, device.Leaving,
         [.. device.Loaded.OrderBy(loaded => loaded.Range.First).Select(loaded => Shard(loaded, view, manifests))],
-        device.Blobs is { Fetching.IsEmpty: false } blobs ? [.. blobs.Fetching.Select(fetching => Fetch(fetching, view))] : null);
+        device.Blobs is { Fetching.IsEmpty: false } blobs ? [.. blobs.Fetching.Select(fetching => Fetch(fetching, view))] : null,
+        view.Standings.TryGetValue(device.Device, out var standing) ? LedgerFactsBuilder.Standing(standing.Server) : null,
+        record?.Server.Passed);
 
     private static FetchFacts Fetch(FetchingRange fetching, ClusterView view)
     {

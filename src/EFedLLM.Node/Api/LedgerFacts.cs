@@ -16,6 +16,9 @@ internal sealed record LedgerFacts(IReadOnlyList<LedgerDevice> Devices);
 /// <param name="Reward">Credit earned.</param>
 /// <param name="Penalty">Credit lost.</param>
 /// <param name="Recent">The latest entries, newest first.</param>
+/// <param name="Server">Its standing as a server; null where it was never checked.</param>
+/// <param name="Verifier">Its standing as a verifier; null where it was never checked.</param>
+/// <param name="Vested">What of the reward is the device's own; the rest is at stake.</param>
 internal sealed record LedgerDevice(
     string Device,
     DateTimeOffset? FirstSeen,
@@ -27,13 +30,38 @@ internal sealed record LedgerDevice(
     long Failures,
     double Reward,
     double Penalty,
-    IReadOnlyList<LedgerLine> Recent);
+    IReadOnlyList<LedgerLine> Recent,
+    StandingFacts? Server = null,
+    StandingFacts? Verifier = null,
+    double Vested = 0);
+
+/// <summary>What checks have shown of a device in one role.</summary>
+/// <param name="Standing"><c>probation</c>, <c>junior</c>, <c>full</c>, <c>quarantined</c> or <c>excluded</c>.</param>
+/// <param name="Score">What speaks against it: 0 for nothing.</param>
+/// <param name="Passed">Checks that passed.</param>
+/// <param name="Soft">Failures that also happen to the honest.</param>
+/// <param name="Hard">Proven wrong results.</param>
+/// <param name="PassedTokens">Positions in checks that passed.</param>
+/// <param name="ExcludedAt">When it was excluded, or null.</param>
+internal sealed record StandingFacts(string Standing, double Score, long Passed, long Soft, long Hard, long PassedTokens, DateTimeOffset? ExcludedAt);
 
 /// <summary>One entry of a device's history.</summary>
 /// <param name="Session">The session.</param>
-/// <param name="Outcome"><c>served</c>, <c>timedOut</c> or <c>failed</c>.</param>
-/// <param name="Tokens">Positions computed.</param>
+/// <param name="Outcome"><c>served</c>, <c>timedOut</c>, <c>failed</c>, <c>corrupt</c> or <c>checked</c>.</param>
+/// <param name="Tokens">Positions computed, or checked.</param>
 /// <param name="First">First unit.</param>
 /// <param name="End">One past the last unit.</param>
 /// <param name="At">When.</param>
-internal sealed record LedgerLine(string Session, string Outcome, int Tokens, int First, int End, DateTimeOffset At);
+/// <param name="Check">What the check showed; null where nothing was checked.</param>
+internal sealed record LedgerLine(string Session, string Outcome, int Tokens, int First, int End, DateTimeOffset At, CheckLine? Check = null);
+
+/// <summary>What a check showed.</summary>
+/// <param name="Role">What the device was judged as: <c>server</c> or <c>verifier</c>.</param>
+/// <param name="Result"><c>passed</c>, <c>soft</c> or <c>hard</c>.</param>
+/// <param name="Position">The first position that was checked.</param>
+/// <param name="Verifier">Who recomputed it; null where nobody did.</param>
+/// <param name="Expected">The right digest, 64 hexadecimal digits; null where nothing was recomputed.</param>
+/// <param name="Found">The digest that the device signed; null where it signed none.</param>
+/// <param name="Proof">The content hash of what proves it; null where nothing is to be proven.</param>
+/// <param name="Reason">Why; null for a check that passed.</param>
+internal sealed record CheckLine(string Role, string Result, int Position, string? Verifier, string? Expected, string? Found, string? Proof, string? Reason);

@@ -1,4 +1,5 @@
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
 
 namespace EFedLLM.Node.Api;
 
@@ -10,13 +11,43 @@ internal static class LedgerFactsBuilder
         record.Device.Value, record.FirstSeen, record.LastSeen, record.Sessions, record.Tokens, record.LayerTokens, record.TimeOuts, record.Failures,
         record.Reward, record.Penalty,
         [.. record.Recent.Select(entry => new LedgerLine(
-            entry.Session.ToString(), Outcome(entry.Outcome), entry.Tokens, entry.Range.First, entry.Range.End, entry.At))]);
+            entry.Session.ToString(), Outcome(entry.Outcome), entry.Tokens, entry.Range.First, entry.Range.End, entry.At, Check(entry.Check)))],
+        Standing(record.Server, record.ServerTier),
+        Standing(record.Verifier, record.VerifierTier),
+        record.Vested);
+
+    /// <summary>A standing in one word.</summary>
+    public static string Standing(TrustTier tier) => tier switch
+    {
+        TrustTier.Probation => "probation",
+        TrustTier.Junior => "junior",
+        TrustTier.Full => "full",
+        TrustTier.Quarantined => "quarantined",
+        _ => "excluded",
+    };
+
+    private static StandingFacts? Standing(RoleStanding standing, TrustTier tier) => standing.Equals(RoleStanding.New)
+        ? null
+        : new StandingFacts(Standing(tier), standing.Score, standing.Passed, standing.Soft, standing.Hard, standing.PassedTokens, standing.ExcludedAt);
+
+    private static CheckLine? Check(CheckFacts? check) => check is null ? null : new CheckLine(
+        check.Role == TrustRole.Server ? "server" : "verifier",
+        check.Outcome switch { CheckOutcome.Passed => "passed", CheckOutcome.Soft => "soft", _ => "hard" },
+        check.Position,
+        check.Verifier == default ? null : check.Verifier.Value,
+        Text(check.Expected),
+        Text(check.Found),
+        Text(check.Proof),
+        check.Reason.Length == 0 ? null : check.Reason);
+
+    private static string? Text(Digest digest) => digest == default ? null : digest.ToString();
 
     private static string Outcome(WorkOutcome outcome) => outcome switch
     {
         WorkOutcome.Served => "served",
         WorkOutcome.TimedOut => "timedOut",
         WorkOutcome.Corrupt => "corrupt",
+        WorkOutcome.Checked => "checked",
         _ => "failed",
     };
 }

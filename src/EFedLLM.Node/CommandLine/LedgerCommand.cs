@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using EFedLLM.Node.Api;
 using EFedLLM.Node.Client;
 using EFedLLM.Node.Output;
@@ -10,7 +9,7 @@ namespace EFedLLM.Node.CommandLine;
 internal static class LedgerCommand
 {
     /// <summary>Creates the command with its verbs.</summary>
-    public static Command Create() => new("ledger", "Look at the rewards and penalties of devices.") { List(), Show() };
+    public static Command Create() => new("ledger", "Look at what devices did and earned, and what checks of their work showed.") { List(), Show() };
 
     private static Command List()
     {
@@ -27,7 +26,7 @@ internal static class LedgerCommand
                 return ExitCodes.Ok;
             }
 
-            PrintDevices(facts.Devices);
+            LedgerTables.Devices(facts.Devices);
             return ExitCodes.Ok;
         });
         return command;
@@ -38,7 +37,7 @@ internal static class LedgerCommand
         var device = new Argument<string>("device") { Description = "The device's id, or its first digits." };
         var gateway = CommonOptions.Gateway();
         var json = CommonOptions.Json();
-        var command = new Command("show", "One device with its latest entries.") { device, gateway, json };
+        var command = new Command("show", "One device with its standing and its latest entries.") { device, gateway, json };
         command.Runs(async (parse, cancellation) =>
         {
             var id = parse.GetRequiredValue(device).ToLowerInvariant();
@@ -55,39 +54,9 @@ internal static class LedgerCommand
                 return ExitCodes.Ok;
             }
 
-            PrintDevices([facts]);
-            Console.Out.WriteLine();
-            PrintEntries(facts);
+            LedgerTables.Device(facts);
             return ExitCodes.Ok;
         });
         return command;
     }
-
-    private static void PrintDevices(IReadOnlyList<LedgerDevice> devices)
-    {
-        var table = Tables.Create("device", ">sessions", ">tokens", ">layer tokens", ">time-outs", ">failures", ">reward", ">penalty", "last seen");
-        foreach (var device in devices)
-        {
-            table.Row(
-                device.Device, Count(device.Sessions), Count(device.Tokens), Count(device.LayerTokens), Count(device.TimeOuts), Count(device.Failures),
-                Say.Number(device.Reward), Say.Number(device.Penalty), Time(device.LastSeen));
-        }
-
-        table.Print();
-    }
-
-    private static void PrintEntries(LedgerDevice device)
-    {
-        var table = Tables.Create("when", "outcome", ">tokens", "units", "session");
-        foreach (var entry in device.Recent)
-        {
-            table.Row(Time(entry.At), entry.Outcome, Count(entry.Tokens), $"[{entry.First}, {entry.End})", entry.Session);
-        }
-
-        table.Print();
-    }
-
-    private static string Count(long value) => value.ToString("#,0", CultureInfo.InvariantCulture);
-
-    private static string Time(DateTimeOffset? at) => at?.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) ?? "";
 }

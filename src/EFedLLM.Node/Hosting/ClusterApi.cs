@@ -14,8 +14,17 @@ internal sealed class ClusterApi(ViewFeed view, IReadOnlyDictionary<ModelId, Mod
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
+    // What the cluster looks like is worth telling without the ledger.
+    private static readonly TimeSpan ShortPatience = TimeSpan.FromSeconds(1);
+
     /// <inheritdoc/>
-    public Task<ClusterFacts> ReadClusterAsync(CancellationToken cancellation) => Task.FromResult(ClusterFactsBuilder.Build(view.Latest, manifests));
+    public async Task<ClusterFacts> ReadClusterAsync(CancellationToken cancellation)
+    {
+        var latest = view.Latest;
+        var known = latest.Devices.Select(device => device.Device).Where(latest.Standings.ContainsKey);
+        var records = await Task.WhenAll(known.Select(device => TryRecordAsync(device, cancellation)));
+        return ClusterFactsBuilder.Build(latest, manifests, records.OfType<DeviceRecord>().ToDictionary(record => record.Device));
+    }
 
     /// <inheritdoc/>
     public Task<PlanFacts> ReadPlanAsync(PlanQuestion question, CancellationToken cancellation)
@@ -47,22 +56,35 @@ internal sealed class ClusterApi(ViewFeed view, IReadOnlyDictionary<ModelId, Mod
             return null;
         }
 
-        var answer = await AskAsync<LeaveAnswer>(leaving.Host, new LeaveCluster(leaving.Device), cancellation);
+        var answer = await AskAsync<LeaveAnswer>(leaving.Host, new LeaveCluster(leaving.Device), Patience, cancellation);
         return answer.Refusal is null
             ? new LeaveFacts(device, answer.Seconds)
             : throw new InvalidOperationException($"Device {leaving.Name} does not leave: {answer.Refusal}");
     }
 
     private async Task<IReadOnlyList<DeviceId>> DevicesAsync(CancellationToken cancellation) =>
-        (await AskAsync<LedgerDevices>(ledger, new ListLedgerDevices(), cancellation)).Devices;
+        (await AskAsync<LedgerDevices>(ledger, new ListLedgerDevices(), Patience, cancellation)).Devices;
 
-    private Task<DeviceRecord> RecordAsync(DeviceId device, CancellationToken cancellation) => AskAsync<DeviceRecord>(ledger, new GetDeviceRecord(device), cancellation);
+    private Task<DeviceRecord> RecordAsync(DeviceId device, CancellationToken cancellation)
+        => AskAsync<DeviceRecord>(ledger, new GetDeviceRecord(device), Patience, cancellation);
 
-    private static async Task<T> AskAsync<T>(IActorRef actor, object question, CancellationToken cancellation)
+    private async Task<DeviceRecord?> TryRecordAsync(DeviceId device, CancellationToken cancellation)
     {
         try
         {
-            return await actor.Ask<T>(question, Patience, cancellation);
+            return await AskAsync<DeviceRecord>(ledger, new GetDeviceRecord(device), ShortPatience, cancellation);
+        }
+        catch (TimeoutException)
+        {
+            return null;
+        }
+    }
+
+    private static async Task<T> AskAsync<T>(IActorRef actor, object question, TimeSpan patience, CancellationToken cancellation)
+    {
+        try
+        {
+            return await actor.Ask<T>(question, patience, cancellation);
         }
         catch (AskTimeoutException error)
         {

@@ -8,6 +8,7 @@ using EFedLLM.Actors.Membership;
 using EFedLLM.Actors.Placement;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Reputation;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Node.CommandLine;
 using EFedLLM.Node.Http;
 using EFedLLM.Transformer.Checkpoints;
@@ -206,6 +207,7 @@ internal sealed class NodeParts : IAsyncDisposable
         {
             Models = models,
             Files = files is null ? null : new FilesOffer(_key!.Device, files.Port),
+            Trust = TrustSettings.Read(system.Settings.Config),
             Limits = limits,
             View = view,
             Reporter = await _reporter!.Value,

@@ -36,15 +36,18 @@ internal static class ClusterTables
         Console.Out.WriteLine($"  Count: {Say.Count(facts.Members.Count, "node")}");
     }
 
-    /// <summary>The devices with what they hold.</summary>
+    /// <summary>The devices with what they hold, and how far they are trusted where any was checked.</summary>
     public static void Shards(ClusterFacts facts)
     {
-        var table = Tables.Create("device", "name", "address", "holds", ">weights", ">memory", ">bits", ">rank");
+        var isChecked = facts.Devices.Any(device => device.Standing is not null);
+        var table = Tables.Create(["device", "name", "address", "holds", ">weights", ">memory", ">bits", ">rank", .. isChecked ? ["standing", ">passed"] : Array.Empty<string>()]);
         foreach (var device in facts.Devices)
         {
             foreach (var fetch in device.Fetching ?? [])
             {
-                table.Row(
+                Row(
+                    device,
+                    device.Shards.Count == 0 && fetch == device.Fetching![0],
                     AnswerLines.Short(device.Id),
                     device.Name,
                     Address(device.Address),
@@ -59,11 +62,13 @@ internal static class ClusterTables
             {
                 var first = index == 0;
                 var shard = index < device.Shards.Count ? device.Shards[index] : null;
-                table.Row(
+                Row(
+                    device,
+                    first,
                     first ? AnswerLines.Short(device.Id) : "",
                     first ? device.Name + (device.Leaving ? " (leaving)" : "") : "",
                     first ? Address(device.Address) : "",
-                    Holds(shard, facts),
+                    Holds(shard, device, facts),
                     shard is null ? "" : Say.Bytes(shard.WeightBytes),
                     first ? Say.Bytes(device.MemoryBytes) : "",
                     Bits(shard?.Bits),
@@ -72,6 +77,14 @@ internal static class ClusterTables
         }
 
         table.Print();
+
+        void Row(DeviceFacts device, bool first, params string[] cells)
+        {
+            var row = cells.Select(cell => new Text(cell));
+            table.Row(!isChecked ? row
+                : first ? row.Append(Tables.Standing(device.Standing)).Append(new Text(device.ChecksPassed?.ToString("#,0", CultureInfo.InvariantCulture) ?? "-"))
+                : row.Append(Text.Empty).Append(Text.Empty));
+        }
     }
 
     /// <summary>The models.</summary>
@@ -115,8 +128,8 @@ internal static class ClusterTables
         _ => string.Create(CultureInfo.InvariantCulture, $"{shard.LowestRank}-{shard.HighestRank}"),
     };
 
-    private static string Holds(ShardFacts? shard, ClusterFacts facts) =>
-        shard is null ? "nothing yet" : facts.Models.Count > 1 ? $"{shard.Model}: {shard.Units}" : shard.Units;
+    private static string Holds(ShardFacts? shard, DeviceFacts device, ClusterFacts facts) =>
+        shard is null ? device.Standing == "excluded" ? "nothing any more" : "nothing yet" : facts.Models.Count > 1 ? $"{shard.Model}: {shard.Units}" : shard.Units;
 
     private static void Heading(string text)
     {

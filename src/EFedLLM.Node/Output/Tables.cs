@@ -31,6 +31,19 @@ internal static class Tables
         table.AddRow(texts);
     }
 
+    /// <summary>Adds a row of text that may have colours.</summary>
+    public static void Row(this Table table, IEnumerable<Text> cells) => table.AddRow(cells);
+
+    /// <summary>A standing as a cell: what needs a look has a colour.</summary>
+    public static Text Standing(string? standing) => standing switch
+    {
+        null => new Text("-", new Style(Color.Grey)),
+        "excluded" => new Text(standing, new Style(Color.Red)),
+        "quarantined" => new Text(standing, new Style(Color.Yellow)),
+        "full" => new Text(standing, new Style(Color.Green)),
+        _ => new Text(standing),
+    };
+
     /// <summary>Prints a table to standard output, indented by two.</summary>
     public static void Print(this Table table)
     {

@@ -4,6 +4,7 @@ using EFedLLM.Actors.Blobs;
 using EFedLLM.Actors.Placement;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Tests.Placement;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Checkpoints;
 
 namespace EFedLLM.Actors.Tests.Blobs;
@@ -41,6 +42,19 @@ public sealed class BlobPeerTests
         // A device says itself what it holds, whatever its gateway says.
         var both = Mini with { Files = new FilesOffer(new DeviceId(new string('d', 32)), 7001) };
         Assert.Equal("d", Assert.Single(BlobPeer.Of(View([both], new BlobOffer(7002, [], [])), self, tls: false)).Name);
+    }
+
+    [Fact]
+    public void Whoever_is_excluded_gives_nothing()
+    {
+        var view = View([Mini], new BlobOffer(7002, [], []));
+        Assert.Equal(2, BlobPeer.Of(view, new DeviceId(new string('a', 32)), tls: false).Length);
+        foreach (var (excluded, left) in new[] { (new DeviceId(new string('d', 32)), "gateway 10.0.0.1:1001"), (Giver, "d") })
+        {
+            var standing = new DeviceStanding(excluded, TrustTier.Excluded, TrustTier.Full, 20, 1, Gateway);
+            var other = view with { Standings = view.Standings.Add(excluded, standing) };
+            Assert.Equal(left, Assert.Single(BlobPeer.Of(other, new DeviceId(new string('a', 32)), tls: false)).Name);
+        }
     }
 
     private static ClusterView View(IEnumerable<ServedModel> models, BlobOffer? offer, bool reachable = true) => new ClusterViewState(Gateway)

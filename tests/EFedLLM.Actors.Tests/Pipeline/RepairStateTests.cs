@@ -6,6 +6,7 @@ using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Tests.Configuration;
 using EFedLLM.Actors.Tests.Layers;
 using EFedLLM.Actors.Tests.Placement;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Tests.Support;
 using EFedLLM.Transformer.Checkpoints;
 using EFedLLM.Transformer.Generation;
@@ -55,6 +56,9 @@ public sealed class RepairStateTests
     [InlineData("more rows than fed", 2)]
     [InlineData("token of no vocabulary", 2)]
     [InlineData("times of other hops", 2)]
+    [InlineData("excluded", 0)]
+    [InlineData("excluded", 1)]
+    [InlineData("excluded", 2)]
     public void A_hop_that_is_lost_is_replaced_and_the_others_go_on_with_what_they_have(string how, int lost)
     {
         var spare = Spare(lost);
@@ -93,6 +97,38 @@ public sealed class RepairStateTests
         var reports = _state.Cancel(At(9)).OfType<ReportWork>().Select(work => (work.Report.Device, work.Report.Outcome, work.Report.Tokens)).ToHashSet();
         WorkOutcome outcome = how switch { "gone" or "silent" or "connection" => WorkOutcome.TimedOut, _ => WorkOutcome.Failed };
         Assert.Equal([.. route.Hops.Select(hop => (hop.Device, WorkOutcome.Served, 12)), (Route.Hops[lost].Device, outcome, 11)], reports);
+    }
+
+    [SharedFact]
+    public void A_hop_that_is_excluded_while_the_route_opens_is_no_part_of_the_next_one()
+    {
+        Do(_state.Look(TestSessions.View(Route, Model), At(0)));
+        Do(_state.Start(At(0)));
+        _all.Clear();
+        Do(_state.Look(Excluding(TestSessions.View(Route, Model), Route.Hops[1].Device), At(1)));
+        Assert.Equal(3, _all.OfType<CloseHop>().Count());
+        Assert.Equal(Route.Hops[1].Device, _all.OfType<EndPipeline>().Single().Refusal!.Device);
+    }
+
+    [SharedFact]
+    public void Two_hops_that_are_excluded_at_once_are_left_at_once_and_without_others_the_session_waits()
+    {
+        Run(tokens: 1, TestSessions.View(Route, Model));
+        var view = Excluding(TestSessions.View(Route, Model), Route.Hops[0].Device, Route.Hops[2].Device);
+        Do(_state.Look(view, At(3)));
+        Assert.Equal([Route.Hops[0], Route.Hops[2]], _all.OfType<CloseHop>().Select(close => close.Hop).OrderBy(hop => hop.Range.First));
+        Assert.Empty(_all.OfType<OpenHop>());
+        Assert.Empty(_state.Look(view, At(4)));
+        var failed = Assert.IsType<GenerationFailed>(_state.DeadlinePassed(At(63)).OfType<TellClient>().Single().Event);
+        Assert.Contains("Excluded, because checks found wrong results", failed.Message, StringComparison.Ordinal);
+    }
+
+    [SharedFact]
+    public void What_was_computed_under_a_standing_that_is_only_in_doubt_goes_on()
+    {
+        Run(tokens: 1, TestSessions.View(Route, Model, Spare(1)));
+        var view = TestSessions.View(Route, Model, Spare(1));
+        Assert.Empty(_state.Look(Standing(view, TrustTier.Quarantined, Route.Hops[1].Device), At(3)));
     }
 
     [SharedFact]
@@ -317,6 +353,10 @@ public sealed class RepairStateTests
                 _all.Clear();
                 Do(_state.DeadlinePassed(At(3.3)));
                 break;
+            case "excluded":
+                Do(_state.Look(Excluding(TestSessions.View(Route, Model, Spare(hop)), Route.Hops[hop].Device), At(3)));
+                Assert.Contains("is excluded from the cluster", _all.OfType<Note>().First().Text, StringComparison.Ordinal);
+                break;
             case "more rows than fed":
                 Do(Hear(new RowsComputed(_plan.Session, 1, 11, 3, [1, 1, 1]), shard));
                 break;
@@ -360,6 +400,13 @@ public sealed class RepairStateTests
     private TokenSampled Drawn(int epoch, int position, int token) => new(_plan.Session, epoch, position, new TokenChoice(token, -1, []), [1, 1, 1]);
 
     private static string Fed(FeedTokens message) => $"{message.Position}+{message.Tokens.Length}{(message.Sample ? " draw" : "")}";
+
+    private static ClusterView Excluding(ClusterView view, params DeviceId[] devices) => Standing(view, TrustTier.Excluded, devices);
+
+    private static ClusterView Standing(ClusterView view, TrustTier tier, params DeviceId[] devices) => view with
+    {
+        Standings = devices.Select(device => new DeviceStanding(device, tier, TrustTier.Probation, 20, 1, view.Self)).ToImmutableDictionary(standing => standing.Device),
+    };
 
     private static Hop Spare(int hop) => new(TestSessions.Device(9), Route.Hops[hop].Range, Ref(9));
 

@@ -4,6 +4,7 @@ using Akka.Cluster;
 using EFedLLM.Actors.Pipeline;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Tests.Placement;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Checkpoints;
 
 namespace EFedLLM.Actors.Tests.Pipeline;
@@ -45,6 +46,41 @@ public sealed class RoutePlannerTests
             Assert.Contains("plan", choice.Problem, StringComparison.Ordinal);
         }
     }
+
+    [Theory]
+    [InlineData("an excluded device is not used", "1:0-6 2:0-3 3:3-6", "1x", "2:0-3 3:3-6")]
+    [InlineData("nor where the plan wants it", "1:0-6 2:0-6", "1x", "2:0-6")]
+    [InlineData("something speaks against the only one", "1:0-6", "1q", "1:0-6")]
+    [InlineData("others go before one under doubt, however many hops", "1:0-6 2:0-2 3:2-4 4:4-6", "1q", "2:0-2 3:2-4 4:4-6")]
+    [InlineData("one under doubt only where no other covers", "1:0-6 2:0-3 3:2-6 4:3-6", "1q 4q", "2:0-3 4:3-6")]
+    [InlineData("as little as possible, in as few hops, of those under doubt", "1:0-3 2:3-6 3:0-6", "1q 2q 3q", "3:0-6")]
+    public void How_far_devices_are_trusted_counts_before_everything_else(string rule, string loaded, string standings, string expected)
+    {
+        Assert.NotNull(rule);
+        var view = Trusted(View(loaded, "1:0-6"), standings);
+        Assert.Equal(expected, Text(RoutePlanner.Plan(view, Model)));
+
+        // A session that has its caches where it must not be leaves them.
+        var kept = view.Devices.SelectMany(device => device.Loaded.Select(range => new Hop(device.Device, range.Range, range.Shard))).ToArray();
+        Assert.Equal(expected, Text(RoutePlanner.Plan(view, Model, kept, _ => true)));
+
+        static string Text(RouteChoice choice) => string.Join(' ', choice.Route!.Hops.Select(hop => $"{hop.Device.Value[0]}:{hop.Range.First}-{hop.Range.End}"));
+    }
+
+    [Fact]
+    public void Who_would_have_what_is_missing_and_is_excluded_is_named()
+    {
+        var problem = RoutePlanner.Plan(Trusted(View("1:0-3 2:3-6 3:0-3", ""), "2x 3x"), Model).Problem;
+        Assert.Contains("layers 2-3 + head", problem, StringComparison.Ordinal);
+        Assert.Contains($"device {Id(2).Short}", problem, StringComparison.Ordinal);
+        Assert.DoesNotContain(Id(3).Short, problem, StringComparison.Ordinal);
+    }
+
+    private static ClusterView Trusted(ClusterView view, string standings) => view with
+    {
+        Standings = standings.Split(' ').Select(text => new DeviceStanding(
+            Id(text[0] - '0'), text[1] == 'x' ? TrustTier.Excluded : TrustTier.Quarantined, TrustTier.Probation, 7, 1, Address(0))).ToImmutableDictionary(standing => standing.Device),
+    };
 
     [Fact]
     public void The_problem_of_the_plan_is_passed_on()

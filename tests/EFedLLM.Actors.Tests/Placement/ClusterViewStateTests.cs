@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.Cluster;
 using EFedLLM.Actors.Placement;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
 
 namespace EFedLLM.Actors.Tests.Placement;
 
@@ -27,6 +28,22 @@ public sealed class ClusterViewStateTests
         Assert.Equal(["a", "b"], later.View().Devices.Select(device => device.Name));
         Assert.True(later.View().IsReachable(A));
         Assert.Equal(["b"], later.Without(Id(A)).View().Devices.Select(device => device.Name));
+    }
+
+    [Fact]
+    public void A_standing_counts_of_a_ledger_node_and_of_one_that_is_gone_but_of_no_other_member()
+    {
+        var (a, b, c) = (Standing('a', A), Standing('b', B), Standing('c', C));
+        var state = Empty
+            .With(Id(A), Node(A, MemberStatus.Up) with { Roles = ["ledger"] })
+            .With(Id(B), Node(B, MemberStatus.Up) with { Roles = ["device", "gateway"] })
+            .WithStandings([new(a.Device.Value, a), new(b.Device.Value, b), new(c.Device.Value, c), new(new string('e', 32), a)]);
+        Assert.Equal([a.Device, c.Device], state.View().Standings.Keys.OrderBy(device => device.Value));
+        Assert.True(state.View().IsExcluded(a.Device));
+        Assert.False(state.View().IsExcluded(b.Device));
+        Assert.Equal(TrustTier.Probation, state.View().TierOf(b.Device));
+
+        static DeviceStanding Standing(char digit, Address ledger) => new(new DeviceId(new string(digit, 32)), TrustTier.Excluded, TrustTier.Full, 20, 1, ledger);
     }
 
     [Fact]

@@ -4,6 +4,7 @@ using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Placement;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Tests.Configuration;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Checkpoints;
 
 namespace EFedLLM.Actors.Tests.Placement;
@@ -56,6 +57,25 @@ public sealed class PlacementActorTests
 
         Announce(node, 'c', model);
         Assert.Equal(3, (await PlanAsync(views, plan => plan.Version == 2)).Assignments.Length);
+    }
+
+    [Fact]
+    public async Task The_ranges_of_a_device_that_is_excluded_go_to_others_with_the_next_plan()
+    {
+        await using var node = TestNode.Start(null, null, null, ClusterNames.Anchor, ClusterNames.Gateway, ClusterNames.Device, ClusterNames.Ledger);
+        await node.UpAsync(1);
+        var views = Place(node, 2, Quick);
+        var model = Facts.Model('1', "mini", 6);
+        node.Write(FactKeys.Models, FactKeys.ModelEntry(node.Address, model.Model), model);
+        Announce(node, 'a', model);
+        Announce(node, 'b', model);
+        await PlanAsync(views, plan => plan.Assignments.Length == 2);
+        var excluded = new DeviceStanding(new DeviceId(new string('a', 32)), TrustTier.Excluded, TrustTier.Probation, 20, 3, node.Address);
+        node.Write(FactKeys.Standings, excluded.Device.Value, excluded);
+        var plan = await PlanAsync(views, plan => plan.Assignments.Length == 1);
+        Assert.Equal((new DeviceId(new string('b', 32)), LayerRange.Whole(6)), (plan.Assignments[0].Device, plan.Assignments[0].Range));
+        node.Write(FactKeys.Standings, excluded.Device.Value, excluded with { Server = TrustTier.Quarantined });
+        await PlanAsync(views, plan => plan.Assignments.Length == 2);
     }
 
     [Fact]

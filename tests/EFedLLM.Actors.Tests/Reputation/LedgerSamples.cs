@@ -1,6 +1,7 @@
 using CsCheck;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Reputation;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Checkpoints;
 
 namespace EFedLLM.Actors.Tests.Reputation;
@@ -12,24 +13,47 @@ internal static class LedgerSamples
 
     public static readonly DateTimeOffset Now = new(2030, 5, 6, 7, 8, 9, TimeSpan.Zero);
 
+    public static readonly DeviceId Checker = new(new string('c', 32));
+
+    public static readonly TrustSettings Trust = new();
+
+    /// <summary>When all credit earned until <see cref="Now"/> is due.</summary>
+    public static readonly DateTimeOffset Later = Now.AddDays(2);
+
     private static readonly ModelId Model = new(new string('a', 64));
+
+    private static readonly Gen<Digest> Digests = Gen.Select(Gen.ULong, Gen.ULong, Gen.ULong, Gen.ULong).Select((a, b, c, d) => new Digest(a, b, c, d));
+
+    /// <summary>What checks of this device may show.</summary>
+    public static readonly Gen<CheckFacts> Checks = Gen.Select(
+        Gen.Int[1, 2], Gen.Int[1, 6], Gen.Int[0, 1000], Gen.Bool, Digests, Digests, Gen.Char.AlphaNumeric.Array[0, 40])
+        .Select((role, outcome, position, recomputed, expected, found, reason) => new CheckFacts(
+            (TrustRole)role, (CheckOutcome)Math.Max(1, outcome - 3), position, recomputed ? Checker : default, recomputed ? expected : default, found, default, new string(reason)));
 
     /// <summary>Reports of few reporters with few numbers, so that many are repeated and out of order.</summary>
     public static readonly Gen<RecordWork> Reports = Gen.Select(
-        Gen.Int[1, 3], Gen.Long[1, 100], Gen.Guid, Gen.Int[0, 10], Gen.Int[1, 10], Gen.Int[1, 3], Gen.Int[0, 5000], Gen.Int[-100, 100])
-        .Select((reporter, sequence, session, first, count, outcome, tokens, minutes) => Report(reporter, sequence, tokens, (WorkOutcome)outcome) with
+        Gen.Select(Gen.Int[1, 3], Gen.Long[1, 100]), Gen.Guid, Gen.Int[0, 10], Gen.Int[1, 10], Gen.Int[1, 5], Gen.Int[0, 5000], Gen.Int[-100, 100], Checks)
+        .Select((id, session, first, count, outcome, tokens, minutes, check) => Report(
+            id.Item1, id.Item2, outcome == 5 ? 1 + (tokens % 16) : tokens, (WorkOutcome)outcome, outcome == 5 ? check : null) with
         {
             Session = new SessionId(session),
             Range = new LayerRange(first, first + count),
             At = Now.AddMinutes(minutes),
         });
 
-    public static readonly Gen<WorkCounted[]> Histories = Reports.Select(report => WorkRules.Count(report, Now)).Array[0, 150];
+    public static readonly Gen<WorkCounted[]> Histories = Reports.Select(report => Count(report, Now)).Array[0, 150];
 
     public static Guid Reporter(int number) => new(number, 0, 0, new byte[8]);
 
-    public static RecordWork Report(int reporter, long sequence, int tokens = 100, WorkOutcome outcome = WorkOutcome.Served)
-        => new(new ReportId(Reporter(reporter), sequence), Device, new SessionId(Guid.Empty), Model, new LayerRange(0, 8), outcome, tokens, Now);
+    public static RecordWork Report(int reporter, long sequence, int tokens = 100, WorkOutcome outcome = WorkOutcome.Served, CheckFacts? check = null)
+        => new(new ReportId(Reporter(reporter), sequence), Device, new SessionId(Guid.Empty), Model, new LayerRange(0, 8), outcome, tokens, Now, check);
+
+    /// <summary>A report of a check of one unit of 16 positions.</summary>
+    public static RecordWork Check(int reporter, long sequence, CheckOutcome outcome, TrustRole role = TrustRole.Server)
+        => Report(reporter, sequence, 16, WorkOutcome.Checked, new CheckFacts(
+            role, outcome, 32, Checker, new Digest(1, 2, 3, 4), new Digest(outcome == CheckOutcome.Passed ? 1UL : 9, 2, 3, 4), default, outcome == CheckOutcome.Passed ? "" : "a test"));
+
+    public static WorkCounted Count(RecordWork report, DateTimeOffset now) => WorkRules.Count(report, now, Trust);
 
     public static ReputationState Fold(IEnumerable<WorkCounted> entries) => entries.Aggregate(ReputationState.Empty(Device), (state, entry) => state.Apply(entry));
 }

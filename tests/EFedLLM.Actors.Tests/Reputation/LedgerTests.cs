@@ -3,6 +3,7 @@ using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Reputation;
 using EFedLLM.Actors.Tests.Configuration;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Checkpoints;
 using Microsoft.Data.Sqlite;
 
@@ -103,6 +104,8 @@ public sealed class LedgerTests : IDisposable
         ledger.Tell(LedgerSamples.Report(1, 1, -1));
         ledger.Tell(LedgerSamples.Report(1, 1) with { Range = new LayerRange(3, 3) });
         ledger.Tell(LedgerSamples.Report(1, 1, 1, (WorkOutcome)7));
+        ledger.Tell(LedgerSamples.Report(1, 1, 1, WorkOutcome.Checked));
+        ledger.Tell(LedgerSamples.Check(1, 1, CheckOutcome.Hard) with { Outcome = WorkOutcome.Served });
         ledger.Tell("nonsense");
         Assert.Equal(1, (await ledger.Ask<WorkRecorded>(LedgerSamples.Report(1, 1), TestNode.Patience)).Id.Sequence);
         var record = await ledger.Ask<DeviceRecord>(new GetDeviceRecord(LedgerSamples.Device), TestNode.Patience);
@@ -115,7 +118,7 @@ public sealed class LedgerTests : IDisposable
         await using var node = await StartAsync(Data);
         var ledger = await node.StartLedgerAsync();
         var record = await ledger.Ask<DeviceRecord>(new GetDeviceRecord(Other), TestNode.Patience);
-        Assert.Equal(ReputationState.Empty(Other).ToRecord(), record);
+        Assert.Equal(ReputationState.Empty(Other).ToRecord(LedgerSamples.Trust, LedgerSamples.Later), record);
         Assert.Empty((await ledger.Ask<LedgerDevices>(new ListLedgerDevices(), TestNode.Patience)).Devices);
     }
 

@@ -3,6 +3,7 @@ using CsCheck;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Reputation;
 using EFedLLM.Actors.Tests.Protocol.Wire;
+using EFedLLM.Actors.Trust;
 
 namespace EFedLLM.Actors.Tests.Reputation;
 
@@ -44,7 +45,7 @@ public sealed class ReputationStateTests(WireFixture fixture) : IClassFixture<Wi
         => Gen.Shuffle(Enumerable.Range(1, ReporterWindow.Width).ToArray()).Sample(
             order =>
             {
-                var state = LedgerSamples.Fold(order.Concat(order).Select(number => WorkRules.Count(LedgerSamples.Report(1, number), LedgerSamples.Now)));
+                var state = LedgerSamples.Fold(order.Concat(order).Select(number => LedgerSamples.Count(LedgerSamples.Report(1, number), LedgerSamples.Now)));
                 Assert.Equal((64, 64 * 100, 64 * 800), (state.Sessions, state.Tokens, state.LayerTokens));
             },
             iter: 100,
@@ -70,14 +71,22 @@ public sealed class ReputationStateTests(WireFixture fixture) : IClassFixture<Wi
                 }
 
                 var served = kept.Where(entry => entry.Outcome == WorkOutcome.Served).ToList();
-                var record = LedgerSamples.Fold(history).ToRecord();
+                var record = LedgerSamples.Fold(history).ToRecord(LedgerSamples.Trust, LedgerSamples.Later);
                 Assert.Equal(served.Count, record.Sessions);
                 Assert.Equal(served.Sum(entry => (long)entry.Tokens), record.Tokens);
                 Assert.Equal(served.Sum(entry => (long)entry.Tokens * entry.Range.Count), record.LayerTokens);
                 Assert.Equal(record.LayerTokens * 0.001, record.Reward, 6);
+                Assert.Equal(record.Server.Score + record.Verifier.Score > 0 ? 0 : record.Reward, record.Vested, 6);
                 Assert.Equal(kept.Count(entry => entry.Outcome == WorkOutcome.TimedOut), record.TimeOuts);
                 Assert.Equal(kept.Count(entry => entry.Outcome is WorkOutcome.Failed or WorkOutcome.Corrupt), record.Failures);
                 Assert.Equal(record.TimeOuts + (4 * record.Failures), record.Penalty, 6);
+                foreach (var (role, standing) in new[] { (TrustRole.Server, record.Server), (TrustRole.Verifier, record.Verifier) })
+                {
+                    var checks = kept.Where(entry => entry.Check?.Role == role).ToList();
+                    Assert.Equal(checks.Aggregate(RoleStanding.New, (before, entry) => StandingRules.After(before, entry.Check!.Outcome, entry.Tokens, entry.At, LedgerSamples.Trust)), standing);
+                    Assert.Equal(checks.Count, standing.Passed + standing.Soft + standing.Hard);
+                }
+
                 Assert.Equal(kept.Count == 0 ? null : kept.Min(entry => entry.At), record.FirstSeen);
                 Assert.Equal(kept.Count == 0 ? null : kept.Max(entry => entry.At), record.LastSeen);
                 Assert.Equal(kept.AsEnumerable().Reverse().Take(50).Select(entry => entry.Session), record.Recent.Select(entry => entry.Session));
@@ -114,12 +123,53 @@ public sealed class ReputationStateTests(WireFixture fixture) : IClassFixture<Wi
     [Fact]
     public void The_time_of_an_entry_lies_within_what_the_ledgers_clock_allows()
     {
-        Assert.Equal(LedgerSamples.Now, WorkRules.Count(LedgerSamples.Report(1, 1) with { At = LedgerSamples.Now.AddYears(9) }, LedgerSamples.Now).At);
-        Assert.Equal(LedgerSamples.Now.AddDays(-30), WorkRules.Count(LedgerSamples.Report(1, 1) with { At = DateTimeOffset.MinValue }, LedgerSamples.Now).At);
-        Assert.Equal(LedgerSamples.Now.AddDays(-1), WorkRules.Count(LedgerSamples.Report(1, 1) with { At = LedgerSamples.Now.AddDays(-1) }, LedgerSamples.Now).At);
+        Assert.Equal(LedgerSamples.Now, LedgerSamples.Count(LedgerSamples.Report(1, 1) with { At = LedgerSamples.Now.AddYears(9) }, LedgerSamples.Now).At);
+        Assert.Equal(LedgerSamples.Now.AddDays(-30), LedgerSamples.Count(LedgerSamples.Report(1, 1) with { At = DateTimeOffset.MinValue }, LedgerSamples.Now).At);
+        Assert.Equal(LedgerSamples.Now.AddDays(-1), LedgerSamples.Count(LedgerSamples.Report(1, 1) with { At = LedgerSamples.Now.AddDays(-1) }, LedgerSamples.Now).At);
     }
 
-    private static WorkCounted Entry(int reporter, long sequence) => WorkRules.Count(LedgerSamples.Report(reporter, sequence), LedgerSamples.Now);
+    [Fact]
+    public void A_check_is_judged_by_the_settings_of_its_day_whatever_they_are_later()
+    {
+        var strict = LedgerSamples.Trust with { HardStep = 20, ExcludeAt = 20 };
+        var harsh = WorkRules.Count(LedgerSamples.Check(1, 1, CheckOutcome.Hard), LedgerSamples.Now, strict);
+        Assert.Equal(LedgerSamples.Now, LedgerSamples.Fold([harsh]).Server.ExcludedAt);
+        var mild = LedgerSamples.Count(LedgerSamples.Check(1, 1, CheckOutcome.Hard), LedgerSamples.Now);
+        Assert.Equal((null, 6.908), (LedgerSamples.Fold([mild]).Server.ExcludedAt, LedgerSamples.Fold([mild]).Server.Score));
+    }
+
+    [Fact]
+    public void Three_hard_failures_exclude_a_server_and_say_nothing_of_it_as_a_verifier()
+    {
+        var state = LedgerSamples.Fold(Enumerable.Range(1, 3).Select(i => LedgerSamples.Count(LedgerSamples.Check(1, i, CheckOutcome.Hard), LedgerSamples.Now)));
+        Assert.Equal((TrustTier.Excluded, TrustTier.Probation), (state.ToRecord(LedgerSamples.Trust, LedgerSamples.Later).ServerTier, state.ToRecord(LedgerSamples.Trust, LedgerSamples.Later).VerifierTier));
+        Assert.Equal(0, state.Reward + state.Penalty + state.Sessions + state.Tokens);
+        var standing = state.ToStanding(LedgerSamples.Trust, Address.AllSystems)!;
+        Assert.Equal((TrustTier.Excluded, TrustTier.Probation, 3 * 6.908, 3L), (standing.Server, standing.Verifier, Math.Round(standing.Score, 3), standing.Revision));
+    }
+
+    [Fact]
+    public void A_check_counts_only_with_possible_facts()
+    {
+        var check = LedgerSamples.Check(1, 1, CheckOutcome.Hard);
+        var facts = check.Check!;
+        Assert.Null(Problem(check));
+        Assert.Null(Problem(check with { Check = facts with { Verifier = default } }));
+        Assert.Null(Problem(check with { Check = facts with { Role = TrustRole.Verifier, Verifier = LedgerSamples.Device } }));
+        Assert.Contains("does not say", Problem(check with { Check = null }), StringComparison.Ordinal);
+        Assert.Contains("beside the outcome", Problem(check with { Outcome = WorkOutcome.Served }), StringComparison.Ordinal);
+        Assert.Contains("no positions", Problem(check with { Tokens = 0 }), StringComparison.Ordinal);
+        Assert.Contains("role", Problem(check with { Check = facts with { Role = 0 } }), StringComparison.Ordinal);
+        Assert.Contains("outcome of the check", Problem(check with { Check = facts with { Outcome = (CheckOutcome)4 } }), StringComparison.Ordinal);
+        Assert.Contains("impossible", Problem(check with { Check = facts with { Position = -1 } }), StringComparison.Ordinal);
+        Assert.Contains("impossible", Problem(check with { Check = facts with { Position = ProtocolLimits.SessionTokens - 15 } }), StringComparison.Ordinal);
+        Assert.Contains("own verifier", Problem(check with { Check = facts with { Verifier = LedgerSamples.Device } }), StringComparison.Ordinal);
+        Assert.Contains("reason", Problem(check with { Check = facts with { Reason = new string('x', 257) } }), StringComparison.Ordinal);
+
+        static string? Problem(RecordWork report) => WorkRules.Problem(report.Device, report.Range, report.Outcome, report.Tokens, report.Check);
+    }
+
+    private static WorkCounted Entry(int reporter, long sequence) => LedgerSamples.Count(LedgerSamples.Report(reporter, sequence), LedgerSamples.Now);
 
     private bool Same(ReputationState a, ReputationState b) => _serializer.ToBinary(a).AsSpan().SequenceEqual(_serializer.ToBinary(b));
 }

@@ -24,22 +24,11 @@ internal static class DeviceCodecs
 
     private static Form.DeviceAnnouncement Write(DeviceAnnouncement message, ActorPaths paths)
     {
-        var node = new Form.NodeAddress { Protocol = message.Node.Protocol, System = message.Node.System };
-        if (message.Node.Host is { } host)
-        {
-            node.Host = host;
-        }
-
-        if (message.Node.Port is { } port)
-        {
-            node.Port = port;
-        }
-
         var form = new Form.DeviceAnnouncement
         {
             Device = Values.Write(message.Device),
             Name = message.Name,
-            Node = node,
+            Node = Write(message.Node),
             Host = paths.Write(message.Host),
             MemoryBytes = message.MemoryBytes,
             BytesPerSecond = message.BytesPerSecond,
@@ -97,7 +86,25 @@ internal static class DeviceCodecs
         };
     }
 
-    private static Address ReadAddress(Form.NodeAddress form)
+    /// <summary>The form of a node's address.</summary>
+    public static Form.NodeAddress Write(Address address)
+    {
+        var form = new Form.NodeAddress { Protocol = address.Protocol, System = address.System };
+        if (address.Host is { } host)
+        {
+            form.Host = host;
+        }
+
+        if (address.Port is { } port)
+        {
+            form.Port = port;
+        }
+
+        return form;
+    }
+
+    /// <summary>A node's address.</summary>
+    public static Address ReadAddress(Form.NodeAddress form)
     {
         Name(form.Protocol, SchemeCharacters, "protocol");
         Name(form.System, SystemCharacters, "system");

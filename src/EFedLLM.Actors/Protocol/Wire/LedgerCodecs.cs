@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using EFedLLM.Actors.Trust;
 using Form = EFedLLM.Actors.Protocol.Wire.Forms;
 
 namespace EFedLLM.Actors.Protocol.Wire;
@@ -8,16 +9,19 @@ internal static class LedgerCodecs
 {
     private const int Small = 1024;
 
+    /// <summary>Most bytes of an entry, wherever it is: with a check whose reason is as long as it may be in any script.</summary>
+    public const int EntryBytes = 2048;
+
     /// <summary>Most entries of a device's history that are kept and sent.</summary>
     public const int RecentEntries = 50;
 
     /// <summary>How each travels.</summary>
     public static ImmutableArray<WireCodec> All { get; } =
     [
-        WireCodec.Of<RecordWork, Form.RecordWork>("rw", Small, Form.RecordWork.Parser, Write, Read),
+        WireCodec.Of<RecordWork, Form.RecordWork>("rw", EntryBytes, Form.RecordWork.Parser, Write, Read),
         WireCodec.Of<WorkRecorded, Form.WorkRecorded>("wr", Small, Form.WorkRecorded.Parser, Write, Read),
         WireCodec.Of<GetDeviceRecord, Form.GetDeviceRecord>("gr", Small, Form.GetDeviceRecord.Parser, Write, Read),
-        WireCodec.Of<DeviceRecord, Form.DeviceRecord>("dr", 16 * 1024, Form.DeviceRecord.Parser, Write, Read),
+        WireCodec.Of<DeviceRecord, Form.DeviceRecord>("dr", (RecentEntries + 4) * EntryBytes, Form.DeviceRecord.Parser, Write, Read),
         WireCodec.Of<ListLedgerDevices, Form.ListLedgerDevices>("ll", Small, Form.ListLedgerDevices.Parser, (_, _) => new Form.ListLedgerDevices(), (_, _) => new ListLedgerDevices()),
         WireCodec.Of<LedgerDevices, Form.LedgerDevices>("ld", ProtocolLimits.Devices * 32, Form.LedgerDevices.Parser, Write, Read),
     ];
@@ -32,6 +36,7 @@ internal static class LedgerCodecs
         Outcome = (int)message.Outcome,
         Tokens = message.Tokens,
         At = message.At.UtcTicks,
+        Check = TrustCodecs.Write(message.Check),
     };
 
     private static RecordWork Read(Form.RecordWork form, ActorPaths _) => new(
@@ -42,7 +47,8 @@ internal static class LedgerCodecs
         Values.Range(form.Range),
         Require.Defined<WorkOutcome>(form.Outcome, "outcome"),
         Values.Position(form.Tokens, "tokens"),
-        Values.Moment(form.At, "at"));
+        Values.Moment(form.At, "at"),
+        TrustCodecs.Read(form.Check, (WorkOutcome)form.Outcome));
 
     private static Form.WorkRecorded Write(WorkRecorded message, ActorPaths _) => new() { Id = Write(message.Id), Device = Values.Write(message.Device) };
 
@@ -64,6 +70,11 @@ internal static class LedgerCodecs
             Failures = message.Failures,
             Reward = message.Reward,
             Penalty = message.Penalty,
+            Server = TrustCodecs.Write(message.Server),
+            ServerTier = (int)message.ServerTier,
+            Verifier = TrustCodecs.Write(message.Verifier),
+            VerifierTier = (int)message.VerifierTier,
+            Vested = message.Vested,
         };
         if (message.FirstSeen is { } first)
         {
@@ -97,8 +108,18 @@ internal static class LedgerCodecs
             Require.AtLeast(form.Failures, 0, "failures"),
             Require.NotNegative(form.Reward, "reward"),
             Require.NotNegative(form.Penalty, "penalty"),
-            [.. form.Recent.Select(Read)]);
+            [.. form.Recent.Select(Read)])
+        {
+            Server = TrustCodecs.ReadStanding(form.Server),
+            ServerTier = Tier(form.ServerTier, "server_tier"),
+            Verifier = TrustCodecs.ReadStanding(form.Verifier),
+            VerifierTier = Tier(form.VerifierTier, "verifier_tier"),
+            Vested = Require.NotNegative(form.Vested, "vested"),
+        };
     }
+
+    /// <summary>A ledger that knows nothing of checks sends none: to it every device is new.</summary>
+    private static TrustTier Tier(int value, string field) => value == 0 ? TrustTier.Probation : Require.Defined<TrustTier>(value, field);
 
     /// <summary>An entry's form.</summary>
     public static Form.LedgerEntry Write(LedgerEntry entry) => new()
@@ -108,6 +129,7 @@ internal static class LedgerCodecs
         Tokens = entry.Tokens,
         Range = Values.Write(entry.Range),
         At = entry.At.UtcTicks,
+        Check = TrustCodecs.Write(entry.Check),
     };
 
     /// <summary>An entry.</summary>
@@ -116,7 +138,8 @@ internal static class LedgerCodecs
         Require.Defined<WorkOutcome>(form.Outcome, "outcome"),
         Values.Position(form.Tokens, "tokens"),
         Values.Range(form.Range),
-        Values.Moment(form.At, "at"));
+        Values.Moment(form.At, "at"),
+        TrustCodecs.Read(form.Check, (WorkOutcome)form.Outcome));
 
     private static Form.LedgerDevices Write(LedgerDevices message, ActorPaths _)
     {

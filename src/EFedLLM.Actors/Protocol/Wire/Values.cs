@@ -74,8 +74,10 @@ internal static class Values
     };
 
     /// <summary>A text for people, cut to what receivers accept: a long reason must not cost the message that carries it.</summary>
-    public static string Clip(string text)
-        => text.Length <= ProtocolLimits.TextCharacters ? text : string.Concat(text.AsSpan(0, ProtocolLimits.TextCharacters - 3), "...");
+    public static string Clip(string text) => Clip(text, ProtocolLimits.TextCharacters);
+
+    /// <summary>A text for people, cut to <paramref name="most"/> characters.</summary>
+    public static string Clip(string text, int most) => text.Length <= most ? text : string.Concat(text.AsSpan(0, most - 3), "...");
 
     /// <summary>Appends <paramref name="values"/> to <paramref name="field"/>.</summary>
     public static void Write<T>(RepeatedField<T> field, ImmutableArray<T> values)

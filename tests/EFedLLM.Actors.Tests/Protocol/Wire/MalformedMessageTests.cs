@@ -171,6 +171,21 @@ public sealed class MalformedMessageTests(WireFixture fixture, ITestOutputHelper
         Refused<RecordWork, Form.RecordWork>(form => form.Outcome = 0, "outcome");
         Refused<RecordWork, Form.RecordWork>(form => form.Id.Sequence = 0, "sequence");
         Refused<RecordWork, Form.RecordWork>(form => form.At = long.MaxValue, "at");
+        Refused<RecordWork, Form.RecordWork>(form => (form.Outcome, form.Check) = (5, null), "check is missing");
+        Refused<RecordWork, Form.RecordWork>(form => (form.Outcome, form.Check) = (1, new Form.CheckFacts { Role = 1, Outcome = 1 }), "check stands beside");
+        Refused<RecordWork, Form.RecordWork>(form => (form.Outcome, form.Check) = (5, new Form.CheckFacts { Role = 9, Outcome = 1 }), "role");
+        Refused<RecordWork, Form.RecordWork>(form => (form.Outcome, form.Check) = (5, new Form.CheckFacts { Role = 1, Outcome = 9 }), "outcome of the check");
+        Refused<RecordWork, Form.RecordWork>(form => (form.Outcome, form.Check) = (5, new Form.CheckFacts { Role = 1, Outcome = 1, Position = -1 }), "position");
+        Refused<RecordWork, Form.RecordWork>(
+            form => (form.Outcome, form.Check) = (5, new Form.CheckFacts { Role = 1, Outcome = 1, Reason = new string('x', ProtocolLimits.ReasonCharacters + 1) }), "reason");
+        Refused<DeviceRecord, Form.DeviceRecord>(form => form.Vested = -1, "vested");
+        Refused<DeviceRecord, Form.DeviceRecord>(form => form.ServerTier = 6, "server_tier");
+        Refused<DeviceRecord, Form.DeviceRecord>(form => form.Server = new Form.RoleStanding { Hard = -1 }, "hard");
+        Refused<DeviceStanding, Form.DeviceStanding>(form => form.Server = 0, "server");
+        Refused<DeviceStanding, Form.DeviceStanding>(form => form.Verifier = 6, "verifier");
+        Refused<DeviceStanding, Form.DeviceStanding>(form => form.Score = -1, "score");
+        Refused<DeviceStanding, Form.DeviceStanding>(form => form.Revision = -1, "revision");
+        Refused<DeviceStanding, Form.DeviceStanding>(form => form.Ledger = null, "ledger");
         Refused<DeviceRecord, Form.DeviceRecord>(form => form.Reward = double.NaN, "reward");
         Refused<DeviceRecord, Form.DeviceRecord>(form => form.TimeOuts = -1, "time_outs");
     }

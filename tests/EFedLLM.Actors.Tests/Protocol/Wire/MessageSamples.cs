@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Akka.Actor;
 using CsCheck;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Checkpoints;
 using EFedLLM.Transformer.Generation;
@@ -197,8 +198,25 @@ internal sealed class MessageSamples
     private void AddLedger()
     {
         var outcomes = Any(Enum.GetValues<WorkOutcome>());
-        Add(Gen.Select(Reports, Devices, Gen.Select(Sessions, Models), Ranges, outcomes, Positions, Moments)
-            .Select((id, device, where, range, outcome, tokens, at) => new RecordWork(id, device, where.Item1, where.Item2, range, outcome, tokens, at)));
+        var digests = Gen.OneOf(Gen.Const(default(Digest)), Gen.Select(Gen.ULong, Gen.ULong, Gen.ULong, Gen.ULong).Select((a, b, c, d) => new Digest(a, b, c, d)));
+        var checks = Gen.Select(
+                Any(Enum.GetValues<TrustRole>()), Any(Enum.GetValues<CheckOutcome>()), Positions, Gen.OneOf(Gen.Const(default(DeviceId)), Devices), digests, digests, digests, Texts)
+            .Select((role, outcome, position, verifier, expected, found, proof, reason) => new CheckFacts(role, outcome, position, verifier, expected, found, proof, reason));
+        Add(Gen.Select(Reports, Devices, Gen.Select(Sessions, Models), Ranges, outcomes, Positions, Moments, checks)
+            .Select((id, device, where, range, outcome, tokens, at, check) => new RecordWork(
+                id, device, where.Item1, where.Item2, range, outcome, tokens, at, outcome == WorkOutcome.Checked ? check : null)));
+        var tiers = Any(Enum.GetValues<TrustTier>());
+        var standings = Gen.Select(Gen.Select(Amounts, Counts, Counts), Gen.Select(Counts, Counts), Moments.Array[0, ProtocolLimits.HardTimes], Moments.Nullable())
+            .Select((good, bad, times, excluded) => new RoleStanding
+            {
+                Score = good.Item1,
+                PassedTokens = good.Item2,
+                Passed = good.Item3,
+                Soft = bad.Item1,
+                Hard = bad.Item2,
+                HardTimes = [.. times],
+                ExcludedAt = excluded,
+            });
         Add(Gen.Select(Reports, Devices).Select((id, device) => new WorkRecorded(id, device)));
         Add(Devices.Select(device => new GetDeviceRecord(device)));
         Add(Gen.Select(
@@ -207,10 +225,22 @@ internal sealed class MessageSamples
                 Gen.Select(Counts, Counts, Counts),
                 Gen.Select(Counts, Counts),
                 Gen.Select(Amounts, Amounts),
-                Gen.Select(Sessions, outcomes, Positions, Ranges, Moments)
-                    .Select((session, outcome, tokens, range, at) => new LedgerEntry(session, outcome, tokens, range, at)).Array[0, 50])
-            .Select((device, seen, work, lost, credit, recent) => new DeviceRecord(
-                device, seen.Item1, seen.Item2, work.Item1, work.Item2, work.Item3, lost.Item1, lost.Item2, credit.Item1, credit.Item2, [.. recent])));
+                Gen.Select(Sessions, outcomes, Positions, Ranges, Moments, checks)
+                    .Select((session, outcome, tokens, range, at, check) => new LedgerEntry(
+                        session, outcome, tokens, range, at, outcome == WorkOutcome.Checked ? check : null)).Array[0, 50],
+                Gen.Select(standings, tiers, standings, tiers))
+            .Select((device, seen, work, lost, credit, recent, trust) => new DeviceRecord(
+                device, seen.Item1, seen.Item2, work.Item1, work.Item2, work.Item3, lost.Item1, lost.Item2, credit.Item1, credit.Item2, [.. recent])
+            {
+                Server = trust.Item1,
+                ServerTier = trust.Item2,
+                Verifier = trust.Item3,
+                VerifierTier = trust.Item4,
+                Vested = credit.Item2,
+            }));
+        Add(Gen.Select(Devices, tiers, tiers, Amounts, Counts, Gen.Int[1, ushort.MaxValue])
+            .Select((device, server, verifier, score, revision, port) => new DeviceStanding(
+                device, server, verifier, score, revision, new Address("akka.tcp", "efedllm", "127.0.0.1", port))));
         Add(Gen.Const(new ListLedgerDevices()));
         Add(Devices.Array[0, 20].Select(devices => new LedgerDevices([.. devices])));
     }

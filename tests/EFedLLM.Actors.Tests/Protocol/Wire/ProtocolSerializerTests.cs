@@ -45,6 +45,7 @@ public sealed class ProtocolSerializerTests(WireFixture fixture) : IClassFixture
                 ["CloseSession"] = "cs",
                 ["DeviceAnnouncement"] = "da",
                 ["DeviceRecord"] = "dr",
+                ["DeviceStanding"] = "ds",
                 ["FeedHidden"] = "fh",
                 ["FeedTokens"] = "ft",
                 ["GenerationFailed"] = "gx",

@@ -1,0 +1,102 @@
+using Akka.Actor;
+using Akka.Cluster;
+using Akka.DistributedData;
+using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Protocol;
+
+namespace EFedLLM.Actors.Reputation;
+
+/// <summary>
+/// Wakes the ledger's entity of every device that announces itself, which then says again what every node is to know of it: a device that
+/// was excluded is so too when the whole cluster, and with it distributed data, was gone. When a ledger node goes, whose word may be lost
+/// with it, all are woken once more.
+/// </summary>
+internal sealed class StandingWatch : ReceiveActor, IWithTimers
+{
+    /// <summary>Entities that are woken at a time: more would only wait for the database.</summary>
+    private const int MostAsked = 256;
+
+    private static readonly TimeSpan Again = TimeSpan.FromSeconds(2);
+
+    private readonly Cluster _cluster = Cluster.Get(Context.System);
+    private readonly HashSet<DeviceId> _awake = [];
+    private readonly HashSet<DeviceId> _asked = [];
+    private readonly Queue<DeviceId> _waiting = [];
+    private readonly IActorRef _ledger;
+    private HashSet<DeviceId> _announced = [];
+
+    /// <summary>Beside the ledger's entities, which are reached through <paramref name="ledger"/>.</summary>
+    public StandingWatch(IActorRef ledger)
+    {
+        _ledger = ledger;
+        Receive<Changed>(change =>
+        {
+            _announced = [.. change.Get(FactKeys.Devices).Where(entry => entry.Key == entry.Value.Device.Value).Select(entry => entry.Value.Device)];
+            _awake.IntersectWith(_announced);
+            Wake();
+        });
+        Receive<DeviceRecord>(record =>
+        {
+            if (_asked.Remove(record.Device))
+            {
+                _awake.Add(record.Device);
+                Ask();
+            }
+        });
+        Receive<AskAgain>(_ =>
+        {
+            foreach (var device in _asked)
+            {
+                _ledger.Tell(new GetDeviceRecord(device));
+            }
+        });
+        Receive<ClusterEvent.MemberRemoved>(removed =>
+        {
+            if (removed.Member.HasRole(ClusterNames.Ledger))
+            {
+                _awake.Clear();
+                Wake();
+            }
+        });
+        Receive<ClusterEvent.CurrentClusterState>(_ => { });
+    }
+
+    /// <inheritdoc/>
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    /// <inheritdoc/>
+    protected override void PreStart()
+    {
+        _cluster.Subscribe(Self, typeof(ClusterEvent.MemberRemoved));
+        DistributedData.Get(Context.System).Replicator.Tell(Dsl.Subscribe(FactKeys.Devices, Self));
+        Timers.StartPeriodicTimer(AskAgain.Instance, AskAgain.Instance, Again);
+    }
+
+    /// <inheritdoc/>
+    protected override void PostStop() => _cluster.Unsubscribe(Self);
+
+    private void Wake()
+    {
+        _waiting.Clear();
+        foreach (var device in _announced.Where(device => !_awake.Contains(device) && !_asked.Contains(device)))
+        {
+            _waiting.Enqueue(device);
+        }
+
+        Ask();
+    }
+
+    private void Ask()
+    {
+        while (_asked.Count < MostAsked && _waiting.TryDequeue(out var device))
+        {
+            _asked.Add(device);
+            _ledger.Tell(new GetDeviceRecord(device));
+        }
+    }
+
+    private sealed record AskAgain
+    {
+        public static AskAgain Instance { get; } = new();
+    }
+}

@@ -1,0 +1,95 @@
+using System.Text.Json;
+using Akka.Actor;
+using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Reputation;
+using EFedLLM.Actors.Trust;
+using EFedLLM.Node.Api;
+using EFedLLM.Transformer.Checkpoints;
+using Xunit.Abstractions;
+
+namespace EFedLLM.Cluster.Tests;
+
+/// <summary>What people see of checks, and of a device that is excluded for them: real processes, and a gateway of the test's own that reports.</summary>
+public sealed class ExclusionTests(ITestOutputHelper output)
+{
+    [Fact]
+    public async Task A_device_that_is_excluded_gets_no_work_any_more_and_everybody_is_shown_why()
+    {
+        await using var cluster = await RunningCluster.StartAsync(3);
+        Assert.Equal("The capital of France is Paris.", (await cluster.AskAsync()).Text);
+        var devices = (await cluster.UntilAsync(facts => RunningCluster.IsSettled(facts, 3))).Devices;
+        Assert.All(devices, device => Assert.Null(device.Standing));
+        Assert.DoesNotContain("standing", await TellAsync("cluster", "show"), StringComparison.Ordinal);
+
+        var (good, doubtful, bad) = (devices[0], devices[1], devices[2]);
+        await ReportAsync(cluster, [
+            (good, CheckOutcome.Passed), (good, CheckOutcome.Passed), (doubtful, CheckOutcome.Passed), (doubtful, CheckOutcome.Soft),
+            (bad, CheckOutcome.Passed), (bad, CheckOutcome.Hard), (bad, CheckOutcome.Hard), (bad, CheckOutcome.Hard)]);
+        var facts = await cluster.UntilAsync(facts => facts.Models.All(model => model.Ready)
+            && facts.Devices.Single(device => device.Id == bad.Id) is { Standing: "excluded", Shards: [] });
+        Assert.Equal(("probation", 2L), (facts.Devices.Single(device => device.Id == good.Id).Standing, facts.Devices.Single(device => device.Id == good.Id).ChecksPassed));
+        Assert.Equal(("quarantined", 1L), (facts.Devices.Single(device => device.Id == doubtful.Id).Standing, facts.Devices.Single(device => device.Id == doubtful.Id).ChecksPassed));
+        Assert.DoesNotContain(facts.Models.SelectMany(model => model.Assignments), assignment => assignment.Device == bad.Id);
+        var answer = await cluster.AskAsync();
+        Assert.Equal("The capital of France is Paris.", answer.Text);
+        Assert.DoesNotContain(bad.Id, answer.Route.Select(hop => hop.Device));
+
+        Assert.Contains("excluded", await TellAsync("cluster", "show"), StringComparison.Ordinal);
+        Assert.Contains("quarantined", await TellAsync("ledger", "list"), StringComparison.Ordinal);
+        var shown = await TellAsync("ledger", "show", bad.Id[..8]);
+        Assert.Contains("another root", shown, StringComparison.Ordinal);
+        Assert.Contains("0000000000000001", shown, StringComparison.Ordinal);
+        var json = JsonSerializer.Deserialize(await TellAsync("ledger", "show", bad.Id, "--json"), ApiJson.Default.LedgerDevice)!;
+        Assert.Equal(("excluded", 1L, 0L, 3L), (json.Server!.Standing, json.Server.Passed, json.Server.Soft, json.Server.Hard));
+        Assert.Null(json.Verifier);
+        var check = json.Recent.First(line => line.Outcome == "checked").Check!;
+        Assert.Equal(("server", "hard", good.Id, "another root", 64), (check.Role, check.Result, check.Verifier, check.Reason, check.Expected!.Length));
+
+        // The ledger's word outlives everybody.
+        var log = await File.ReadAllTextAsync(Directory.GetFiles(cluster.Data, "*.log", SearchOption.AllDirectories).Single(file => file.Contains(bad.Name, StringComparison.Ordinal)));
+        Assert.Contains("This device is excluded from the cluster", log, StringComparison.Ordinal);
+
+        async Task<string> TellAsync(params string[] arguments)
+        {
+            var (code, said, error) = await EfedllmProcess.RunAsync([.. arguments, "--gateway", cluster.Report.Gateway]);
+            output.WriteLine($"efedllm {string.Join(' ', arguments)}\n{said}");
+            Assert.Equal((0, ""), (code, error));
+            return said;
+        }
+    }
+
+    /// <summary>Reports checks as a gateway does, in order.</summary>
+    private static async Task ReportAsync(RunningCluster cluster, IReadOnlyList<(DeviceFacts Device, CheckOutcome Outcome)> checks)
+    {
+        var system = ActorSystem.Create(ClusterNames.System, NodeConfiguration.Setup(new NodeSettings
+        {
+            Roles = [ClusterNames.Verifier],
+            Seeds = [cluster.Report.Seed],
+            DataFolder = TestHome.NewFolder("checks"),
+        }));
+        try
+        {
+            var ledger = await system.StartLedgerAsync(CancellationToken.None);
+            var reporter = Guid.NewGuid();
+            foreach (var (number, (device, outcome)) in checks.Index())
+            {
+                var shard = device.Shards[0];
+                var verifier = new DeviceId(checks.First(check => check.Device.Id != device.Id).Device.Id);
+                await ledger.Ask<WorkRecorded>(
+                    new RecordWork(
+                        new ReportId(reporter, number + 1), new DeviceId(device.Id), SessionId.New(), new ModelId(new string('a', 64)), new LayerRange(shard.First, shard.End),
+                        WorkOutcome.Checked, 16, DateTimeOffset.UtcNow,
+                        new CheckFacts(
+                            TrustRole.Server, outcome, 16 * number, outcome == CheckOutcome.Soft ? default : verifier, outcome == CheckOutcome.Soft ? default : new Digest(1, 2, 3, 4),
+                            outcome == CheckOutcome.Hard ? new Digest(9, 2, 3, 4) : new Digest(1, 2, 3, 4), default,
+                            outcome switch { CheckOutcome.Passed => "", CheckOutcome.Soft => "no opening within 30 s", _ => "another root" })),
+                    EfedllmProcess.Patience);
+            }
+        }
+        finally
+        {
+            await CoordinatedShutdown.Get(system).Run(CoordinatedShutdown.ClrExitReason.Instance);
+        }
+    }
+}
