@@ -194,7 +194,7 @@ internal sealed class SessionAudit
 
             for (var row = 0; row < message.Rows; row++)
             {
-                run.Inputs.Add(Digest.Of(MemoryMarshal.AsBytes(message.Hidden.Span.Slice(row * _plan.Model.HiddenSize, _plan.Model.HiddenSize))));
+                run.Inputs.Add(PositionDigest.OfRow(message.Hidden.Span.Slice(row * _plan.Model.HiddenSize, _plan.Model.HiddenSize)));
             }
 
             if (run.Fed + message.Rows == run.UnitEnd && hop.Find(run.Answered) is { } receipt && Merkle.Root(CollectionsMarshal.AsSpan(run.Inputs)) is var root && root != receipt.InRoot)
@@ -205,7 +205,7 @@ internal sealed class SessionAudit
             }
 
             _do(new TellShard(run.Verifier.Shard, new FeedHidden(
-                run.Session, GenerationState.FirstEpoch, message.Position, message.Rows, false, message.Hidden, [.. Enumerable.Repeat(0, hop.Index)])));
+                run.Session, GenerationState.FirstEpoch, message.Position, message.Rows, false, message.Hidden, [])));
             run.Fed += message.Rows;
             Feed(hop, now);
         }
@@ -289,14 +289,6 @@ internal sealed class SessionAudit
         }
     }
 
-    private static Digest Keyed(Digest key, Digest root)
-    {
-        Span<byte> bytes = stackalloc byte[2 * Digest.Bytes];
-        key.Write(bytes);
-        root.Write(bytes[Digest.Bytes..]);
-        return Digest.Of(bytes);
-    }
-
     /// <summary>Whether what a hop gives is told only when it is checked.</summary>
     private bool Must(HopAudit hop) => _audit.IsStrict || Rate(hop.Hop.Device) >= 1;
 
@@ -311,8 +303,8 @@ internal sealed class SessionAudit
             return "it signed something else than this session's work.";
         }
 
-        var key = _view.Devices.FirstOrDefault(device => device.Device == hop.Hop.Device)?.PublicKey;
-        return key is { } known && !DeviceKey.Verify(known.Span, receipt.ToBytes(), message.Signature.AsSpan()) ? "its signature is not its own." : null;
+        var key = _view.Devices.FirstOrDefault(device => device.Device == hop.Hop.Device)?.PublicKey ?? default;
+        return DeviceKey.Verify(key.Span, receipt.ToBytes(), message.Signature.AsSpan()) ? null : "its signature is not its own.";
     }
 
     /// <summary>Starts or goes on with what is to be checked of a hop.</summary>
@@ -352,7 +344,7 @@ internal sealed class SessionAudit
         {
             // One word against another, and nobody to ask: neither is believed here, and the ledger hears of both.
             Report(dispute.Verifier.Device, hop, CheckOutcome.Soft, TrustRole.Verifier, dispute, "it found something else than the hop signed, and nobody could decide.");
-            Convict(hop, dispute.Position, CheckOutcome.Soft, dispute.Answer, Keyed(dispute.Key, hop.Find(dispute.Position)!.OutRoot), "a verifier found something else, and nobody could decide.", dispute.Verifier.Device);
+            Convict(hop, dispute.Position, CheckOutcome.Soft, dispute.Answer, PositionDigest.OfAnswer(dispute.Key, hop.Find(dispute.Position)!.OutRoot), "a verifier found something else, and nobody could decide.", dispute.Verifier.Device);
         }
         else
         {
@@ -455,7 +447,7 @@ internal sealed class SessionAudit
     /// <summary>What an answer says of a receipt. Whether the check goes on.</summary>
     private bool Compare(HopAudit hop, AuditRun run, Receipt receipt, UnitRecomputed answer, TimeSpan now)
     {
-        var isEqual = answer.Answer == Keyed(run.Key, receipt.OutRoot);
+        var isEqual = answer.Answer == PositionDigest.OfAnswer(run.Key, receipt.OutRoot);
         if (hop.Dispute is not { } dispute || dispute.Position != receipt.Position)
         {
             if (isEqual)
@@ -473,7 +465,7 @@ internal sealed class SessionAudit
                 return false;
             }
 
-            Convict(hop, receipt.Position, CheckOutcome.Hard, answer.Answer, Keyed(run.Key, receipt.OutRoot), "it signed another result than the right one.");
+            Convict(hop, receipt.Position, CheckOutcome.Hard, answer.Answer, PositionDigest.OfAnswer(run.Key, receipt.OutRoot), "it signed another result than the right one.");
             return false;
         }
 
@@ -486,7 +478,7 @@ internal sealed class SessionAudit
             return true;
         }
 
-        Convict(hop, receipt.Position, CheckOutcome.Hard, answer.Answer, Keyed(run.Key, receipt.OutRoot), "it signed another result than the right one.", run.IsJudge ? dispute.Verifier.Device : run.Verifier.Device);
+        Convict(hop, receipt.Position, CheckOutcome.Hard, answer.Answer, PositionDigest.OfAnswer(run.Key, receipt.OutRoot), "it signed another result than the right one.", run.IsJudge ? dispute.Verifier.Device : run.Verifier.Device);
         return false;
     }
 
@@ -543,22 +535,14 @@ internal sealed class SessionAudit
     }
 
     private void Report(DeviceId device, HopAudit hop, CheckOutcome outcome, TrustRole role, Dispute dispute, string reason)
-        => Report(device, hop, outcome, role, dispute.Position, hop.Hop.Device, Keyed(dispute.Key, hop.Find(dispute.Position)!.OutRoot), dispute.Answer, reason);
+        => Report(device, hop, outcome, role, dispute.Position, hop.Hop.Device, PositionDigest.OfAnswer(dispute.Key, hop.Find(dispute.Position)!.OutRoot), dispute.Answer, reason);
 
     private void Report(DeviceId device, HopAudit hop, CheckOutcome outcome, TrustRole role, int position, DeviceId verifier, Digest expected, Digest found, string reason)
         => _do(new ReportCheck(device, hop.Hop.Range, hop.Find(position)?.Rows ?? 0, new CheckFacts(role, outcome, position, verifier, expected, found, default, reason)));
 
     private Digest RootOfTokens(int position, int rows)
     {
-        var leaves = new Digest[rows];
-        Span<byte> bytes = stackalloc byte[sizeof(int)];
-        foreach (var (row, token) in _tokens(position, rows).Index())
-        {
-            System.Buffers.Binary.BinaryPrimitives.WriteInt32LittleEndian(bytes, token);
-            leaves[row] = Digest.Of(bytes);
-        }
-
-        return Merkle.Root(leaves);
+        return Merkle.Root([.. _tokens(position, rows).Select(PositionDigest.OfToken)]);
     }
 }
 

@@ -125,11 +125,13 @@ internal sealed class NodeParts : IAsyncDisposable
             system.StartDevice(new DeviceSettings
             {
                 DeviceId = _key.Device,
+                Key = _key,
                 Name = options.Name,
                 ModelFolders = options.ModelFolders,
                 Limits = limits,
                 View = view,
                 Blobs = files,
+                Saboteur = options.Saboteur is { } saboteur ? Saboteur.Parse(saboteur) : null,
                 Report = report => Report(report, log.CreateLogger(nameof(NodeParts))),
                 DrainGrace = limits.DrainTime,
                 LeaveAsked = leave.Ask,
