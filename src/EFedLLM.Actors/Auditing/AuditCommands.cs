@@ -10,7 +10,8 @@ namespace EFedLLM.Actors.Auditing;
 /// <param name="Run">The check.</param>
 /// <param name="Route">The route that is checked, with the verifier in the hop's place.</param>
 /// <param name="HopIndex">The place.</param>
-internal sealed record OpenCheck(AuditRun Run, Route Route, int HopIndex) : PipelineCommand;
+/// <param name="DrawFrom">The first position after which the head drew a token.</param>
+internal sealed record OpenCheck(AuditRun Run, Route Route, int HopIndex, int DrawFrom) : PipelineCommand;
 
 /// <summary>Send a shard a message of a check.</summary>
 /// <param name="Shard">The shard.</param>

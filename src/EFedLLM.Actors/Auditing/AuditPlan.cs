@@ -5,11 +5,12 @@ namespace EFedLLM.Actors.Auditing;
 
 /// <summary>What is settled about the checks of a session before its first receipt.</summary>
 /// <param name="Settings">Rates and bounds.</param>
+/// <param name="Gateway">The gateway, under whose id the ledger hears of what it recomputes itself.</param>
 /// <param name="Requester">The secret number of whoever asked: with the next one it decides which units are checked and by whom (<see cref="AuditDraw"/>).</param>
 /// <param name="Coordinator">The secret number of the gateway, of which the keys of the checks are made too.</param>
 /// <param name="IsStrict">Whether everything is checked and nothing is told that was not: what whoever asked wants.</param>
 /// <param name="CanJudge">Whether the gateway has the model's files, so that it can recompute a unit itself.</param>
-internal sealed record AuditPlan(TrustSettings Settings, Digest Requester, Digest Coordinator, bool IsStrict, bool CanJudge)
+internal sealed record AuditPlan(TrustSettings Settings, DeviceId Gateway, Digest Requester, Digest Coordinator, bool IsStrict, bool CanJudge)
 {
     /// <summary>Whether a unit is checked.</summary>
     /// <param name="receipt">The hash of its receipt, which the device had signed before anybody could tell.</param>

@@ -29,8 +29,8 @@ internal sealed class HopAudit(Hop hop, int unit)
     /// <summary>One past the last position that is to be checked.</summary>
     public int WantedTo { get; private set; }
 
-    /// <summary>Positions whose check passed and is not reported yet.</summary>
-    public int Unreported { get; set; }
+    /// <summary>Checks that passed and are not reported yet: by whom, the first position, and how many.</summary>
+    public (DeviceId Verifier, int From, int Rows) Unreported { get; set; }
 
     /// <summary>Whether it has signed all that it computed.</summary>
     public bool IsSealed { get; set; }
@@ -95,10 +95,12 @@ internal sealed class HopAudit(Hop hop, int unit)
     public void Want(int end) => WantedTo = Math.Max(WantedTo, end);
 
     /// <summary>A unit is checked.</summary>
-    public void Pass(Receipt receipt)
+    /// <param name="receipt">Its receipt.</param>
+    /// <param name="verifier">Who recomputed it.</param>
+    public void Pass(Receipt receipt, DeviceId verifier)
     {
         CheckedTo = Math.Max(CheckedTo, receipt.Position + receipt.Rows);
-        Unreported += receipt.Rows;
+        Unreported = (verifier, Unreported.Rows == 0 ? receipt.Position : Unreported.From, Unreported.Rows + receipt.Rows);
     }
 }
 

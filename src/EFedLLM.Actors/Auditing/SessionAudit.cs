@@ -5,6 +5,7 @@ using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Pipeline;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Trust;
+using EFedLLM.Transformer.Sampling;
 
 namespace EFedLLM.Actors.Auditing;
 
@@ -26,9 +27,11 @@ internal sealed class SessionAudit
     private readonly Dictionary<IActorRef, HopAudit> _hops = [];
     private readonly Dictionary<SessionId, HopAudit> _runs = [];
     private readonly HashSet<HopAudit> _judged = [];
+    private readonly Dictionary<int, Digest> _drawn = [];
     private ClusterView _view = ClusterView.Empty(Address.AllSystems);
     private Route _route;
     private int _epoch;
+    private int _drawFrom;
 
     /// <summary>No receipts yet.</summary>
     /// <param name="audit">What is settled about the checks.</param>
@@ -58,7 +61,7 @@ internal sealed class SessionAudit
     public string? Problem => Current.Where(Must).Select(hop => hop.Problem).FirstOrDefault(problem => problem is not null);
 
     /// <summary>When <see cref="DeadlinePassed"/> is due; null when nothing is waited for.</summary>
-    public TimeSpan? Deadline => _runs.Values.Select(hop => (TimeSpan?)hop.Run!.Deadline).Min();
+    public TimeSpan? Deadline => _runs.Values.Select(hop => hop.Run!.Deadline).Where(deadline => deadline < TimeSpan.MaxValue).Select(deadline => (TimeSpan?)deadline).Min();
 
     private IEnumerable<HopAudit> Current => _route.Hops.Where(hop => _hops.ContainsKey(hop.Shard)).Select(hop => _hops[hop.Shard]);
 
@@ -75,9 +78,15 @@ internal sealed class SessionAudit
     /// <param name="route">The route.</param>
     /// <param name="epoch">Its epoch.</param>
     /// <param name="starts">Where each hop goes on: multiples of a unit.</param>
-    public void Resume(Route route, int epoch, ImmutableArray<int> starts)
+    /// <param name="drawFrom">The position of the last token that is known: the head draws after it and all that follow.</param>
+    public void Resume(Route route, int epoch, ImmutableArray<int> starts, int drawFrom)
     {
-        (_route, _epoch) = (route, epoch);
+        (_route, _epoch, _drawFrom) = (route, epoch, drawFrom);
+        foreach (var row in _drawn.Keys.Where(row => row >= starts[^1]).ToArray())
+        {
+            _drawn.Remove(row);
+        }
+
         foreach (var gone in _hops.Values.Where(hop => route.Hops.All(stays => !stays.Shard.Equals(hop.Hop.Shard))).ToArray())
         {
             End(gone);
@@ -96,6 +105,11 @@ internal sealed class SessionAudit
             audit.Resume(index, starts[index]);
         }
     }
+
+    /// <summary>The head says that it drew a token.</summary>
+    /// <param name="row">The position after which it was drawn.</param>
+    /// <param name="choice">The token.</param>
+    public void Drawn(int row, TokenChoice choice) => _drawn[row] = PositionDigest.OfDraw(choice.Id, choice.Logprob);
 
     /// <summary>The cluster changed.</summary>
     public void Look(ClusterView view, TimeSpan now)
@@ -135,6 +149,12 @@ internal sealed class SessionAudit
         if (hop.Index == 0 && receipt.InRoot != RootOfTokens(receipt.Position, receipt.Rows))
         {
             Convict(hop, receipt.Position, CheckOutcome.Hard, RootOfTokens(receipt.Position, receipt.Rows), receipt.InRoot, "it signed that it got other tokens than it was sent.");
+            return;
+        }
+
+        if (hop.Index == _route.Hops.Length - 1 && Merkle.Root([.. Enumerable.Range(receipt.Position, receipt.Rows).Select(row => _drawn.GetValueOrDefault(row))]) is var told && told != receipt.OutRoot)
+        {
+            Convict(hop, receipt.Position, CheckOutcome.Hard, told, receipt.OutRoot, "it signed other tokens than it said it drew.");
             return;
         }
 
@@ -382,7 +402,7 @@ internal sealed class SessionAudit
 
         hop.Run = run;
         _runs.Add(run.Session, hop);
-        _do(new OpenCheck(run, _route with { Hops = _route.Hops.SetItem(hop.Index, verifier) }, hop.Index));
+        _do(new OpenCheck(run, _route with { Hops = _route.Hops.SetItem(hop.Index, verifier) }, hop.Index, _drawFrom));
     }
 
     /// <summary>Gives a verifier the rest of the unit that it works on, or the next one that it needs.</summary>
@@ -452,7 +472,7 @@ internal sealed class SessionAudit
         {
             if (isEqual)
             {
-                hop.Pass(receipt);
+                Pass(hop, receipt, run);
                 return true;
             }
 
@@ -474,7 +494,7 @@ internal sealed class SessionAudit
         if (isEqual)
         {
             Report(dispute.Verifier.Device, hop, CheckOutcome.Hard, TrustRole.Verifier, dispute, "it found something else than the right result.");
-            hop.Pass(receipt);
+            Pass(hop, receipt, run);
             return true;
         }
 
@@ -495,7 +515,7 @@ internal sealed class SessionAudit
 
     private void Convict(HopAudit hop, int position, CheckOutcome outcome, Digest expected, Digest found, string reason, DeviceId? verifier = null)
     {
-        Report(hop.Hop.Device, hop, outcome, TrustRole.Server, position, verifier ?? hop.Hop.Device, expected, found, reason);
+        Report(hop.Hop.Device, hop, outcome, TrustRole.Server, position, verifier ?? _audit.Gateway, expected, found, reason);
         End(hop);
         Convicted ??= new Conviction(hop.Hop, position, reason, null);
     }
@@ -527,18 +547,29 @@ internal sealed class SessionAudit
 
     private void Report(HopAudit hop)
     {
-        if (hop.Unreported > 0)
+        if (hop.Unreported is { Rows: > 0 } passed)
         {
-            _do(new ReportCheck(hop.Hop.Device, hop.Hop.Range, hop.Unreported, new CheckFacts(TrustRole.Server, CheckOutcome.Passed, hop.From, hop.Hop.Device, default, default, default, "")));
-            hop.Unreported = 0;
+            _do(new ReportCheck(hop.Hop.Device, hop.Hop.Range, passed.Rows, new CheckFacts(TrustRole.Server, CheckOutcome.Passed, passed.From, passed.Verifier, default, default, default, "")));
+            hop.Unreported = default;
         }
+    }
+
+    private void Pass(HopAudit hop, Receipt receipt, AuditRun run)
+    {
+        var verifier = run.IsJudge ? _audit.Gateway : run.Verifier.Device;
+        if (hop.Unreported.Rows > 0 && hop.Unreported.Verifier != verifier)
+        {
+            Report(hop);
+        }
+
+        hop.Pass(receipt, verifier);
     }
 
     private void Report(DeviceId device, HopAudit hop, CheckOutcome outcome, TrustRole role, Dispute dispute, string reason)
         => Report(device, hop, outcome, role, dispute.Position, hop.Hop.Device, PositionDigest.OfAnswer(dispute.Key, hop.Find(dispute.Position)!.OutRoot), dispute.Answer, reason);
 
     private void Report(DeviceId device, HopAudit hop, CheckOutcome outcome, TrustRole role, int position, DeviceId verifier, Digest expected, Digest found, string reason)
-        => _do(new ReportCheck(device, hop.Hop.Range, hop.Find(position)?.Rows ?? 0, new CheckFacts(role, outcome, position, verifier, expected, found, default, reason)));
+        => _do(new ReportCheck(device, hop.Hop.Range, hop.Find(position)?.Rows ?? 1, new CheckFacts(role, outcome, position, verifier, expected, found, default, reason)));
 
     private Digest RootOfTokens(int position, int rows)
     {

@@ -184,6 +184,11 @@ public static class NodeConfiguration
             Line("efedllm.device.threads", $"{threads}");
         }
 
+        if (settings.Trust is { } trust)
+        {
+            Line("efedllm.trust.mode", trust ? "on" : "off");
+        }
+
         if (settings.RepairTimeout is { } patience)
         {
             Line("efedllm.pipeline.repair-timeout", $"{(long)patience.TotalMilliseconds} ms");

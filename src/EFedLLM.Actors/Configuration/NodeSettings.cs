@@ -41,6 +41,9 @@ public sealed record NodeSettings
     /// <summary>How long an answer that lost a device waits for others, or null for what the configuration says.</summary>
     public TimeSpan? RepairTimeout { get; init; }
 
+    /// <summary>Whether its gateway checks what devices compute, or null for what the configuration says.</summary>
+    public bool? Trust { get; init; }
+
     /// <summary>Where a ledger node keeps its entries, as <see cref="Configuration.LedgerDatabase.Of"/> reads it, or null for what the configuration says. It may hold a password.</summary>
     public string? LedgerDatabase { get; init; }
 

@@ -192,7 +192,7 @@ internal sealed class GatewayActor : ReceiveActor, IWithTimers
 
     /// <summary>How the devices of a session are checked: whoever asks for a verified answer has it checked whatever the settings say.</summary>
     private AuditPlan? Audit(Prompt prompt) => _settings.Trust.IsOn || prompt.Verified
-        ? new AuditPlan(_settings.Trust, AuditDraw.NewNonce(), AuditDraw.NewNonce(), prompt.Verified, CanJudge: true)
+        ? new AuditPlan(_settings.Trust, _settings.Id, AuditDraw.NewNonce(), AuditDraw.NewNonce(), prompt.Verified, CanJudge: true)
         : null;
 
     private IActorRef JudgeOf(GatewayModel model)

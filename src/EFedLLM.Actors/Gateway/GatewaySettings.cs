@@ -14,6 +14,9 @@ public sealed record GatewaySettings
     /// <summary>Where its node gives the files of those models, or null when it gives none.</summary>
     public FilesOffer? Files { get; init; }
 
+    /// <summary>The id of its node's key, under which the ledger hears of what it checks itself.</summary>
+    public DeviceId Id { get; init; }
+
     /// <summary>How it checks devices.</summary>
     public TrustSettings Trust { get; init; } = new() { IsOn = false };
 

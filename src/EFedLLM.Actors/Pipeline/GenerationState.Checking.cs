@@ -145,6 +145,12 @@ internal sealed partial class GenerationState
             GoBack(unit, position);
         }
 
+        if (_audit is { Withholds: true })
+        {
+            // Tokens that are fed again are not drawn again, and what is not drawn cannot be checked.
+            Forget(_audit.CheckedTo);
+        }
+
         var stocks = _current.Stocks.ToArray();
         foreach (var (index, hop) in _current.Route.Hops.Index())
         {
@@ -157,12 +163,18 @@ internal sealed partial class GenerationState
         return stocks;
     }
 
-    /// <summary>Forgets what came of a position, and of all behind it, in the units from <paramref name="unit"/> on; and the tokens that were drawn from it, as far as they are not told.</summary>
+    /// <summary>Forgets what came of a position, and of all behind it, in the units from <paramref name="unit"/> on.</summary>
     private void GoBack(int unit, int position)
     {
         _doubts.Add((unit, position));
+        Forget(position);
+    }
+
+    /// <summary>Forgets the tokens that were drawn from a position and all behind it, as far as they are not told.</summary>
+    private void Forget(int position)
+    {
         var prompt = _plan.Tokens.Length;
-        var known = Math.Max(Math.Max(prompt, position + 1), prompt + _told);
+        var known = Math.Max(Math.Max(prompt, Math.Min(position, Known) + 1), prompt + _told);
         if (known >= Known)
         {
             return;

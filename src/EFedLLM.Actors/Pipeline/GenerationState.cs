@@ -24,6 +24,7 @@ internal sealed partial class GenerationState
     private int _computed;
     private int _reach;
     private int _furthest;
+    private int _mostKnown;
     private bool _isStarted;
     private bool _hasProbed;
     private bool _isPaced;
@@ -39,6 +40,7 @@ internal sealed partial class GenerationState
         (_plan, _answer, _pace) = (plan, answer, new StepPace(plan.Limits));
         _audit = plan.Audit is { } audit && !IsEncoding ? new SessionAudit(audit, plan, Tokens, _commands.Add) : null;
         _current = new RouteEpoch(plan.Route, 0);
+        _mostKnown = plan.Tokens.Length;
     }
 
     private enum Phase
@@ -122,7 +124,7 @@ internal sealed partial class GenerationState
             return _commands;
         }
 
-        if (_phase == Phase.Opening && (stock.KvLength > Known || stock.KeptFrom > stock.KvLength))
+        if (_phase == Phase.Opening && (stock.KvLength > _mostKnown || stock.KeptFrom > stock.KvLength))
         {
             Distrust(hop, "it says that it has positions it was never given.", now);
             return _commands;
@@ -209,6 +211,7 @@ internal sealed partial class GenerationState
         }
 
         Advance(message.Position, message.HopMicroseconds);
+        _audit?.Drawn(message.Position - 1, message.Choice);
         var transport = _isPaced ? Transport(now - _lastToken, message.HopMicroseconds) : 0;
         if (_isPaced)
         {
@@ -221,6 +224,7 @@ internal sealed partial class GenerationState
         var text = _answer.Append(message.Choice.Id);
         var told = new TokenGenerated(_plan.Prompt, _generated.Count, message.Choice, text, transport);
         _generated.Add(message.Choice.Id);
+        _mostKnown = Math.Max(_mostKnown, Known);
         if (_answer.Finished is { } reason)
         {
             Tell(told, message.Position);
@@ -280,12 +284,12 @@ internal sealed partial class GenerationState
         (_fed, _computed, _reach, _isPaced) = (0, 0, 0, false);
         if (_current.Epoch == FirstEpoch)
         {
-            _audit?.Resume(_current.Route, FirstEpoch, [.. Enumerable.Repeat(0, Hops)]);
+            _audit?.Resume(_current.Route, FirstEpoch, [.. Enumerable.Repeat(0, Hops)], Known - 1);
         }
         else
         {
             var starts = ReplayPlan.Starts(Believed(), Known, Lacking, _audit is null ? 1 : _plan.Audit!.Settings.UnitTokens);
-            _audit?.Resume(_current.Route, _current.Epoch, starts);
+            _audit?.Resume(_current.Route, _current.Epoch, starts, Known - 1);
             _commands.Add(new ResumeRoute(new ResumeSession(_plan.Session, _current.Epoch, starts, Known)));
             (_fed, _computed, _reach, lowest) = (starts[0], starts[^1], starts.Max(), starts.Min());
             _commands.Add(new Note($"goes on in epoch {_current.Epoch} over {Hops} hops, which keep {string.Join(", ", starts)} of {Known} positions."));

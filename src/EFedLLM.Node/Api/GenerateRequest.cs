@@ -48,6 +48,9 @@ internal sealed record GenerateRequest
     /// <summary>Whether the prompt itself is scored; <see cref="MaxTokens"/> may be 0 then.</summary>
     public bool ScorePrompt { get; init; }
 
+    /// <summary>Whether only what others have recomputed is told.</summary>
+    public bool Verified { get; init; }
+
     /// <summary>Goes on after an end token.</summary>
     public bool IgnoreEos { get; init; }
 }

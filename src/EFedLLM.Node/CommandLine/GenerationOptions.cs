@@ -17,13 +17,14 @@ internal sealed class GenerationOptions
     private readonly Option<int?> _topK = new Option<int?>("--top-k") { Description = "Draw only from so many of the most likely tokens. Default: 0, all.", HelpName = "n" }.Between(0, int.MaxValue);
     private readonly Option<ulong> _seed = new("--seed") { Description = "Seeds the draws: the same seed gives the same answer.", HelpName = "n", DefaultValueFactory = _ => 0 };
     private readonly Option<string[]> _stop = new("--stop") { Description = "A text at which the answer ends; may be given several times.", HelpName = "text" };
+    private readonly Option<bool> _verified = new("--verified") { Description = "Tell only what other devices or the gateway have recomputed; an answer that cannot be checked fails." };
     private readonly Option<bool> _ignoreEos = new("--ignore-eos") { Description = "Go on after an end token, until --max-tokens." };
 
     /// <summary>Creates the options and adds them to a command.</summary>
     /// <param name="command">The command.</param>
     public GenerationOptions(Command command)
     {
-        foreach (Option option in new Option[] { _maxTokens, _temperature, _topP, _topK, _seed, _stop, _ignoreEos })
+        foreach (Option option in new Option[] { _maxTokens, _temperature, _topP, _topK, _seed, _stop, _ignoreEos, _verified })
         {
             command.Add(option);
         }
@@ -52,6 +53,7 @@ internal sealed class GenerationOptions
             Seed = parse.GetValue(_seed),
             Stop = stop.Length > 0 ? stop : null,
             IgnoreEos = parse.GetValue(_ignoreEos),
+            Verified = parse.GetValue(_verified),
         };
     }
 

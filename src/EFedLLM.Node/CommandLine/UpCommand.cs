@@ -34,6 +34,12 @@ internal sealed class UpCommand : Command
         DefaultValueFactory = _ => "127.0.0.1",
     };
 
+    private readonly Option<string?> _trust = new("--trust")
+    {
+        Description = "Whether the gateway checks what devices compute. Default: on where others can join from elsewhere (--ca) and with --saboteur, else off: all devices are yours then.",
+        HelpName = "on|off",
+    };
+
     private readonly Option<string[]> _saboteurs = new("--saboteur")
     {
         Description = $"Make a device do wrong on purpose, to see what becomes of it: its number, what it does, and how often (always where no share is said), for example 2=sign-flip:0.05. May be given several times. There are {string.Join(", ", Saboteur.Names)}.",
@@ -54,7 +60,8 @@ internal sealed class UpCommand : Command
     public UpCommand()
         : base("up", "Start a cluster on this machine, show what runs where, and chat with it. Everything ends with the command.")
     {
-        foreach (var option in new Option[] { _devices, _model, _prompt, _httpPort, _httpHost, _authority, _enrolPort, _chatTemplate, _saboteurs, _data })
+        _trust.AcceptOnlyFromAmong("on", "off");
+        foreach (var option in new Option[] { _devices, _model, _prompt, _httpPort, _httpHost, _authority, _enrolPort, _chatTemplate, _trust, _saboteurs, _data })
         {
             Add(option);
         }
@@ -129,6 +136,7 @@ internal sealed class UpCommand : Command
             Profile = _node.Network(parse),
             ConfigurationFile = _node.Configuration(parse),
             LedgerDatabase = _node.LedgerDatabase(parse),
+            Trust = parse.GetValue(_trust) is { } trust ? trust == "on" : saboteurs.Count > 0 || parse.GetValue(_authority) is not null,
             Saboteurs = saboteurs,
             Verbose = parse.GetValue(_verbose),
         };

@@ -68,6 +68,9 @@ internal sealed record NodeOptions
     /// <summary>Where a ledger node keeps its entries, or null for what the configuration says. It may hold a password.</summary>
     public string? LedgerDatabase { get; init; }
 
+    /// <summary>Whether its gateway checks what devices compute, or null for what the configuration says.</summary>
+    public bool? Trust { get; init; }
+
     /// <summary>What a device does wrong on purpose (<c>behaviour</c> or <c>behaviour:rate</c>), or null for an honest one.</summary>
     public string? Saboteur { get; init; }
 
@@ -99,5 +102,6 @@ internal sealed record NodeOptions
         Threads = Threads,
         RepairTimeout = RepairTimeout,
         LedgerDatabase = LedgerDatabase,
+        Trust = Trust,
     };
 }

@@ -113,9 +113,13 @@ internal sealed class NodeParts : IAsyncDisposable
         }
 
         DeviceBlobs? files = null;
-        if (options.Has(NodeRoles.Device) || (options.Has(NodeRoles.Gateway) && options.ModelFolders.Any(FactoredModel.IsFactored)))
+        if (options.Has(NodeRoles.Device) || options.Has(NodeRoles.Gateway))
         {
             _key = DeviceKey.LoadOrCreate(Path.Combine(options.DataFolder, NodeFiles.Key));
+        }
+
+        if (options.Has(NodeRoles.Device) || (options.Has(NodeRoles.Gateway) && options.ModelFolders.Any(FactoredModel.IsFactored)))
+        {
             files = await StartFilesAsync(system, options, log);
         }
 
@@ -209,6 +213,7 @@ internal sealed class NodeParts : IAsyncDisposable
         {
             Models = models,
             Files = files is null ? null : new FilesOffer(_key!.Device, files.Port),
+            Id = _key!.Device,
             Trust = TrustSettings.Read(system.Settings.Config),
             Limits = limits,
             View = view,

@@ -16,6 +16,18 @@ namespace EFedLLM.Node.Http;
 /// <param name="Echo">Whether the answer begins with the prompt.</param>
 internal sealed record CompletionRequest(Prompt Prompt, bool IsChat, bool Stream, bool IncludeUsage, bool Logprobs, bool Echo)
 {
+    /// <summary>A request's header: <c>true</c> asks for an answer of which only what others have recomputed is told.</summary>
+    public const string VerifiedHeader = "X-EFedLLM-Verified";
+
+    /// <summary>Reads the header <see cref="VerifiedHeader"/>.</summary>
+    /// <exception cref="ApiException">It says neither true nor false.</exception>
+    public static bool IsVerified(IHeaderDictionary headers) => headers[VerifiedHeader] switch
+    {
+        [] or ["false"] => false,
+        ["true"] => true,
+        _ => throw new ApiException(StatusCodes.Status400BadRequest, $"The header {VerifiedHeader} says true or false."),
+    };
+
     /// <summary>Reads a request body.</summary>
     /// <param name="body">The JSON body.</param>
     /// <param name="isChat">Which endpoint.</param>

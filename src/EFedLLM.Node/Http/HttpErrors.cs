@@ -16,6 +16,7 @@ internal static class HttpErrors
         GenerationError.Overloaded => new(StatusCodes.Status429TooManyRequests, failed.Message, "rate_limit_error", code: "overloaded"),
         GenerationError.NoRoute => new(StatusCodes.Status503ServiceUnavailable, failed.Message, "server_error", code: "no_route"),
         GenerationError.HopLost => new(StatusCodes.Status503ServiceUnavailable, failed.Message, "server_error", code: "hop_lost"),
+        GenerationError.Unverified => new(StatusCodes.Status503ServiceUnavailable, failed.Message, "server_error", code: "not_verified"),
         _ => new(StatusCodes.Status500InternalServerError, failed.Message, "server_error"),
     };
 

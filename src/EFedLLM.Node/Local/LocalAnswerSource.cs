@@ -88,6 +88,11 @@ internal sealed class LocalAnswerSource : IAnswerSource
 
     private static Prompt ToPrompt(GenerateRequest request)
     {
+        if (request.Verified)
+        {
+            throw new UserErrorException("In one process there is nobody to verify: leave --verified out.", ExitCodes.Usage);
+        }
+
         if (request.ScorePrompt)
         {
             throw new UserErrorException("Only a gateway scores prompts; in one process, efedllm eval scores texts.", ExitCodes.Usage);

@@ -56,6 +56,9 @@ internal sealed record ClusterSettings
     /// <summary>Where the ledger keeps its entries, or null for what the configuration says. It may hold a password.</summary>
     public string? LedgerDatabase { get; init; }
 
+    /// <summary>Whether the gateway checks what devices compute.</summary>
+    public bool Trust { get; init; }
+
     /// <summary>What devices do wrong on purpose, by their number from 1.</summary>
     public IReadOnlyDictionary<int, string> Saboteurs { get; init; } = new Dictionary<int, string>();
 

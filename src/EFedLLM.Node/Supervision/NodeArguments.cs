@@ -26,6 +26,7 @@ internal static class NodeArguments
         Add("--config", options.ConfigurationFile);
         Add("--network", options.Profile == NetworkProfile.Wan ? "wan" : "lan");
         Add("--saboteur", options.Saboteur);
+        Add("--trust", options.Trust is { } trust ? trust ? "on" : "off" : null);
         foreach (var model in options.ModelFolders)
         {
             Add("--model", model);

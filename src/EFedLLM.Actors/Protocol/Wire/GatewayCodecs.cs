@@ -41,6 +41,7 @@ internal static class GatewayCodecs
             IgnoreEndTokens = message.Settings.IgnoreEndTokens,
             Output = (int)message.Output,
             ScorePrompt = message.ScorePrompt,
+            Verified = message.Verified,
         };
         Values.Write(form.Stop, message.Settings.Stop);
         if (message.Model is not null)
@@ -88,7 +89,8 @@ internal static class GatewayCodecs
             settings,
             form.HasModel ? Require.Text(form.Model, ProtocolLimits.TextCharacters, "model") : null,
             Require.Defined<SequenceOutput>(form.Output, "output"),
-            form.ScorePrompt);
+            form.ScorePrompt,
+            form.Verified);
     }
 
     private static PromptInput ReadInput(Form.Prompt form)
