@@ -40,7 +40,7 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
         return [.. bounds.Zip(bounds.Skip(1), (first, end) => Add(new LayerRange(first, end)))];
     }
 
-    public void Tell(Stage stage, ISessionMessage message, IActorRef? sender = null) => Send(sender ?? Pipeline, stage.Ref, message);
+    public void Tell(Stage stage, ISessionMessage message, NamedRef? sender = null) => Send(sender ?? Pipeline, stage.Ref, message);
 
     /// <summary>Until nothing is under way.</summary>
     public void Run()
@@ -52,9 +52,9 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
     }
 
     /// <summary>Opens a session over a route.</summary>
-    public Served Open(Stage[] stages, SamplingSettings? sampling = null, int limit = 200, bool isSigned = true)
+    public Served Open(Stage[] stages, SamplingSettings? sampling = null, int limit = 200, bool isSigned = true, SequenceOutput output = SequenceOutput.None)
     {
-        var served = new Served(this, SessionId.New(), sampling ?? SamplingSettings.Greedy, limit, isSigned);
+        var served = new Served(this, SessionId.New(), sampling ?? SamplingSettings.Greedy, limit, isSigned, output);
         served.Open(stages, 1);
         return served;
     }
@@ -71,7 +71,9 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
         }
     }
 
-    private void Send(IActorRef from, IActorRef to, object message) => _events.Enqueue(() =>
+    private void Send(IActorRef from, IActorRef to, object message) => _events.Enqueue(() => Deliver(from, to, message));
+
+    private void Deliver(IActorRef from, IActorRef to, object message)
     {
         if (to.Equals(Pipeline))
         {
@@ -109,10 +111,10 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
             default:
                 throw new InvalidOperationException($"{message.GetType().Name} goes to no shard.");
         }
-    });
+    }
 
     /// <summary>One generation, and the checks of it.</summary>
-    internal sealed class Served(CheckedCluster cluster, SessionId id, SamplingSettings sampling, int limit, bool isSigned)
+    internal sealed class Served(CheckedCluster cluster, SessionId id, SamplingSettings sampling, int limit, bool isSigned, SequenceOutput output)
     {
         public SessionId Id { get; } = id;
 
@@ -135,7 +137,7 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
             (Stages, Epoch) = (stages, epoch);
             for (var hop = 0; hop < stages.Length; hop++)
             {
-                cluster.Tell(stages[hop], new OpenSession(Id, epoch, Route, hop, limit, sampling, cluster.Pipeline, Signed: isSigned));
+                cluster.Tell(stages[hop], new OpenSession(Id, epoch, Route, hop, limit, sampling, cluster.Pipeline, output, Signed: isSigned));
             }
 
             cluster.Run();
@@ -222,7 +224,7 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
             var hops = Route.Hops.SetItem(hop, new Hop(verifier.Device, verifier.Range, verifier.Ref));
             var check = SessionId.New();
             cluster.Tell(verifier, new OpenSession(
-                check, 1, new Route(TestSessions.Model, hops), hop, limit, sampling, cluster.Pipeline, Audit: new AuditOrder(key ?? Key, DrawFrom)));
+                check, 1, new Route(TestSessions.Model, hops), hop, limit, sampling, cluster.Pipeline, output, Audit: new AuditOrder(key ?? Key, DrawFrom)));
             foreach (var (position, rows, ends) in steps)
             {
                 if (hop == 0)
@@ -261,7 +263,7 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
                 .Concat(receipts.Select(signed => (signed.Receipt.Position, signed.Receipt.Rows, true)));
             var answers = Check(hop, verifier, steps).Where(answer => answer.Position >= before).ToArray();
             Assert.Equal(receipts.Select(signed => (signed.Receipt.Position, signed.Receipt.Rows, hop)), answers.Select(answer => (answer.Position, answer.Rows, answer.HopIndex)));
-            return [.. receipts.Zip(answers).Where(pair => PositionDigest.OfAnswer(Key, pair.First.Receipt.OutRoot) != pair.Second.Answer).Select(pair => pair.First)];
+            return [.. receipts.Where((signed, i) => PositionDigest.OfAnswer(Key, signed.Receipt.OutRoot) != answers[i].Answer)];
         }
     }
 

@@ -9,9 +9,11 @@ namespace EFedLLM.Actors.Tests.Layers;
 /// <summary>What a device does wrong shows in its receipts, or in what it sends, or in what it answers; and nowhere else.</summary>
 public sealed class SaboteurTests(CheckedModel model) : IClassFixture<CheckedModel>, IDisposable
 {
+    private static readonly string[] WrongNames = ["bit-flip", "echo-input", "int4", "noise", "replay", "sign-flip", "skip-attention", "skip-ffn", "stale"];
+
     private readonly CheckedCluster _cluster = new(model.Source);
 
-    public static TheoryData<string> WrongWork { get; } = ["bit-flip", "echo-input", "int4", "noise", "replay", "sign-flip", "skip-attention", "skip-ffn", "stale"];
+    public static TheoryData<string> WrongWork { get; } = new(WrongNames);
 
     public void Dispose() => _cluster.Dispose();
 
@@ -61,7 +63,8 @@ public sealed class SaboteurTests(CheckedModel model) : IClassFixture<CheckedMod
         var stages = Route(1, Saboteur.Parse("sign-one-send-another"));
         var served = Serve(stages);
         Assert.Empty(served.Wrong(1, Verifier(stages[1])));
-        Assert.All(served.Receipts(1).Zip(served.Receipts(2)), pair => Assert.NotEqual(pair.First.Receipt.OutRoot, pair.Second.Receipt.InRoot));
+        var (given, taken) = (served.Receipts(1).Select(signed => signed.Receipt.OutRoot), served.Receipts(2).Select(signed => signed.Receipt.InRoot));
+        Assert.Empty(given.Intersect(taken));
 
         stages = Route(2, Saboteur.Parse("sign-one-send-another"));
         served = Serve(stages);
@@ -127,7 +130,7 @@ public sealed class SaboteurTests(CheckedModel model) : IClassFixture<CheckedMod
     public void Every_behaviour_has_a_test()
     {
         string[] others = ["lazy-verifier", "nan", "refuse-opening", "sign-one-send-another", "slander", "slow-opening"];
-        Assert.Equal(Saboteur.Names, WrongWork.Select(row => (string)row[0]).Concat(others).Order(StringComparer.Ordinal));
+        Assert.Equal(Saboteur.Names, WrongNames.Concat(others).Order(StringComparer.Ordinal));
     }
 
     private static int[] Prompt { get; } = [.. Enumerable.Range(0, 20).Select(i => ((i * 37) + 11) % CheckedModel.Shape.VocabularySize)];
