@@ -40,4 +40,5 @@ namespace EFedLLM.Node.Api;
 [JsonSerializable(typeof(StandingAnswer))]
 [JsonSerializable(typeof(PlanFacts))]
 [JsonSerializable(typeof(IReadOnlyList<SimulationRow>))]
+[JsonSerializable(typeof(TrustFiguresFacts))]
 internal sealed partial class ApiJson : JsonSerializerContext;

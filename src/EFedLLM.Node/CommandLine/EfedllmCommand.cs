@@ -21,6 +21,7 @@ internal static class EfedllmCommand
         new PromptCommand(),
         ClusterCommand.Create(),
         LedgerCommand.Create(),
+        TrustCommand.Create(),
         new CompressCommand(),
         new EvalCommand(),
         new BenchCommand(),
