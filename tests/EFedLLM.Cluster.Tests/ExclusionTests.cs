@@ -1,5 +1,7 @@
 using System.Text.Json;
 using Akka.Actor;
+using Akka.Actor.Setup;
+using Akka.Configuration;
 using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Reputation;
@@ -46,7 +48,7 @@ public sealed class ExclusionTests(ITestOutputHelper output)
         var check = json.Recent.First(line => line.Outcome == "checked").Check!;
         Assert.Equal(("server", "hard", good.Id, "another root", 64), (check.Role, check.Result, check.Verifier, check.Reason, check.Expected!.Length));
 
-        // The ledger's word outlives everybody.
+        // Whoever runs the device reads why it gets no work.
         var log = await File.ReadAllTextAsync(Directory.GetFiles(cluster.Data, "*.log", SearchOption.AllDirectories).Single(file => file.Contains(bad.Name, StringComparison.Ordinal)));
         Assert.Contains("This device is excluded from the cluster", log, StringComparison.Ordinal);
 
@@ -62,12 +64,10 @@ public sealed class ExclusionTests(ITestOutputHelper output)
     /// <summary>Reports checks as a gateway does, in order.</summary>
     private static async Task ReportAsync(RunningCluster cluster, IReadOnlyList<(DeviceFacts Device, CheckOutcome Outcome)> checks)
     {
-        var system = ActorSystem.Create(ClusterNames.System, NodeConfiguration.Setup(new NodeSettings
-        {
-            Roles = [ClusterNames.Verifier],
-            Seeds = [cluster.Report.Seed],
-            DataFolder = TestHome.NewFolder("checks"),
-        }));
+        var setup = NodeConfiguration.Setup(new NodeSettings { Roles = [ClusterNames.Verifier], Seeds = [cluster.Report.Seed], DataFolder = TestHome.NewFolder("checks") });
+        var bootstrap = setup.Get<BootstrapSetup>().Value;
+        var quiet = ConfigurationFactory.ParseString("akka { loggers = [], stdout-loglevel = OFF }");
+        var system = ActorSystem.Create(ClusterNames.System, setup.And(bootstrap.WithConfig(quiet.WithFallback(bootstrap.Config.Value))));
         try
         {
             var ledger = await system.StartLedgerAsync(CancellationToken.None);

@@ -56,7 +56,7 @@ public sealed record GetDeviceRecord(DeviceId Device) : IQuery;
 /// <param name="Failures">Sessions it lost by failing, and files it gave that were others.</param>
 /// <param name="Reward">Credit earned.</param>
 /// <param name="Penalty">Credit lost.</param>
-/// <param name="Recent">The latest entries, newest first, at most 50.</param>
+/// <param name="Recent">The latest entries, newest first, at most 50: of work, of checks that passed and of checks that failed the latest 16 each, where there are so many.</param>
 public sealed record DeviceRecord(
     DeviceId Device,
     DateTimeOffset? FirstSeen,

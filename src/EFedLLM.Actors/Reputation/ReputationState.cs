@@ -52,7 +52,7 @@ internal sealed record ReputationState : ILedgerStored
     /// <summary>Credit lost.</summary>
     public double Penalty { get; init; }
 
-    /// <summary>The latest entries, newest first.</summary>
+    /// <summary>The latest entries, newest first: of a kind with many the older make room, so that a thousand checks that passed hide no failure and no work.</summary>
     public ImmutableArray<LedgerEntry> Recent { get; init; } = [];
 
     /// <summary>Which numbers of which reporter are counted.</summary>
@@ -96,7 +96,7 @@ internal sealed record ReputationState : ILedgerStored
             Failures = Failures + (entry.Outcome is WorkOutcome.Failed or WorkOutcome.Corrupt ? 1 : 0),
             Reward = Reward + entry.Reward,
             Penalty = Penalty + entry.Penalty,
-            Recent = [new LedgerEntry(entry.Session, entry.Outcome, entry.Tokens, entry.Range, entry.At, entry.Check), .. Recent.Take(LedgerCodecs.RecentEntries - 1)],
+            Recent = Newest(new LedgerEntry(entry.Session, entry.Outcome, entry.Tokens, entry.Range, entry.At, entry.Check), Recent),
             Reporters = Remember(entry.Id),
             Server = After(Server, entry, TrustRole.Server),
             Verifier = After(Verifier, entry, TrustRole.Verifier),
@@ -122,6 +122,21 @@ internal sealed record ReputationState : ILedgerStored
     public DeviceStanding? ToStanding(TrustSettings trust, Address ledger) => Server.Equals(RoleStanding.New) && Verifier.Equals(RoleStanding.New)
         ? null
         : new DeviceStanding(Device, StandingRules.Tier(Server, trust), StandingRules.Tier(Verifier, trust), Server.Score, Entries, ledger);
+
+    private static ImmutableArray<LedgerEntry> Newest(LedgerEntry entry, ImmutableArray<LedgerEntry> recent)
+    {
+        var entries = recent.Insert(0, entry);
+        if (entries.Length <= LedgerCodecs.RecentEntries)
+        {
+            return entries;
+        }
+
+        var crowded = entries.CountBy(Kind).MaxBy(kind => (kind.Value, kind.Key)).Key;
+        return entries.RemoveAt(Enumerable.Range(0, entries.Length).Last(index => Kind(entries[index]) == crowded));
+
+        // Of equally many the greater makes room.
+        static int Kind(LedgerEntry entry) => entry.Check switch { null => 1, { Outcome: CheckOutcome.Passed } => 2, _ => 0 };
+    }
 
     /// <summary>Whether nothing speaks against it.</summary>
     private bool IsTrusted => Server is { Score: 0, ExcludedAt: null } && Verifier is { Score: 0, ExcludedAt: null };

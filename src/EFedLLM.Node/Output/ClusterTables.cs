@@ -40,7 +40,7 @@ internal static class ClusterTables
     public static void Shards(ClusterFacts facts)
     {
         var isChecked = facts.Devices.Any(device => device.Standing is not null);
-        var table = Tables.Create(["device", "name", "address", "holds", ">weights", ">memory", ">bits", ">rank", .. isChecked ? ["standing", ">passed"] : Array.Empty<string>()]);
+        var table = Tables.Create(["device", "name", "address", "holds", ">weights", ">memory", ">bits", ">rank", .. isChecked ? ["standing", ">checks passed"] : Array.Empty<string>()]);
         foreach (var device in facts.Devices)
         {
             foreach (var fetch in device.Fetching ?? [])

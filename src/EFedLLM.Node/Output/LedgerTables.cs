@@ -82,7 +82,7 @@ internal static class LedgerTables
                 new Text(AnswerLines.Short(entry.Session)),
                 Short(check.Verifier, 8),
                 Short(check.Expected, 16),
-                Short(check.Found, 16),
+                Short(check.Found, 16, check.Result == "hard" && check.Found != check.Expected ? Color.Red : Color.Default),
                 new Text(check.Reason ?? "")]);
         }
 
@@ -117,7 +117,7 @@ internal static class LedgerTables
 
     private static Text None => new("-", new Style(Color.Grey));
 
-    private static Text Short(string? value, int digits) => value is null ? None : new Text(value[..digits]);
+    private static Text Short(string? value, int digits, Color? color = null) => value is null ? None : new Text(value[..digits], new Style(color));
 
     private static Text Count(long value) => new(value.ToString("#,0", CultureInfo.InvariantCulture));
 

@@ -3,6 +3,7 @@ using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Reputation;
 using EFedLLM.Actors.Tests.Configuration;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Tests.Support.Databases;
 
 namespace EFedLLM.Actors.Tests.Reputation;
@@ -39,6 +40,31 @@ public sealed class PostgresLedgerTests(PostgresFixture fixture) : IDisposable
 
         Assert.Equal(["250"], await PostgresServer.QueryAsync(database, "SELECT count(*) FROM efedllm.journal"));
         Assert.Empty(Directory.GetFiles(_root, "ledger.db", SearchOption.AllDirectories));
+    }
+
+    [PostgresFact]
+    public async Task What_checks_showed_is_there_on_another_node_with_the_same_database()
+    {
+        var database = await (await fixture.Server).NewDatabaseAsync();
+        RecordWork[] checks = [
+            .. Enumerable.Range(1, 120).Select(i => LedgerSamples.Check(1, i, CheckOutcome.Passed)),
+            LedgerSamples.Check(1, 121, CheckOutcome.Soft, TrustRole.Verifier),
+            .. Enumerable.Range(122, 3).Select(i => LedgerSamples.Check(1, i, CheckOutcome.Hard))];
+        DeviceRecord before;
+        await using (var node = await StartAsync("first", database))
+        {
+            var ledger = await node.StartLedgerAsync();
+            await Task.WhenAll(checks.Select(check => ledger.Ask<WorkRecorded>(check, TestNode.Patience)));
+            before = await ledger.Ask<DeviceRecord>(new GetDeviceRecord(LedgerSamples.Device), TestNode.Patience);
+            Assert.Equal((120L, 1920L, 3L, TrustTier.Excluded), (before.Server.Passed, before.Server.PassedTokens, before.Server.Hard, before.ServerTier));
+            Assert.Equal((1L, TrustTier.Quarantined), (before.Verifier.Soft, before.VerifierTier));
+        }
+
+        await using (var node = await StartAsync("second", database))
+        {
+            var ledger = await node.StartLedgerAsync();
+            Assert.Equal(before, await ledger.Ask<DeviceRecord>(new GetDeviceRecord(LedgerSamples.Device), TestNode.Patience));
+        }
     }
 
     [PostgresFact]

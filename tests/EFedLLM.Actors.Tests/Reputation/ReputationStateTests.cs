@@ -89,7 +89,19 @@ public sealed class ReputationStateTests(WireFixture fixture) : IClassFixture<Wi
 
                 Assert.Equal(kept.Count == 0 ? null : kept.Min(entry => entry.At), record.FirstSeen);
                 Assert.Equal(kept.Count == 0 ? null : kept.Max(entry => entry.At), record.LastSeen);
-                Assert.Equal(kept.AsEnumerable().Reverse().Take(50).Select(entry => entry.Session), record.Recent.Select(entry => entry.Session));
+                var recent = new List<WorkCounted>();
+                foreach (var entry in kept)
+                {
+                    recent.Add(entry);
+                    if (recent.Count > 50)
+                    {
+                        recent.Remove(recent.GroupBy(Kind).OrderBy(kind => kind.Count()).ThenBy(kind => kind.Key == CheckOutcome.Passed).ThenBy(kind => kind.Key is null).Last().First());
+                    }
+                }
+
+                Assert.Equal(recent.AsEnumerable().Reverse().Select(entry => entry.Session), record.Recent.Select(entry => entry.Session));
+
+                static CheckOutcome? Kind(WorkCounted entry) => entry.Check?.Outcome is CheckOutcome.Soft ? CheckOutcome.Hard : entry.Check?.Outcome;
             },
             iter: 300,
             threads: 1);
@@ -126,6 +138,21 @@ public sealed class ReputationStateTests(WireFixture fixture) : IClassFixture<Wi
         Assert.Equal(LedgerSamples.Now, LedgerSamples.Count(LedgerSamples.Report(1, 1) with { At = LedgerSamples.Now.AddYears(9) }, LedgerSamples.Now).At);
         Assert.Equal(LedgerSamples.Now.AddDays(-30), LedgerSamples.Count(LedgerSamples.Report(1, 1) with { At = DateTimeOffset.MinValue }, LedgerSamples.Now).At);
         Assert.Equal(LedgerSamples.Now.AddDays(-1), LedgerSamples.Count(LedgerSamples.Report(1, 1) with { At = LedgerSamples.Now.AddDays(-1) }, LedgerSamples.Now).At);
+    }
+
+    [Fact]
+    public void Many_checks_that_passed_hide_neither_a_failure_nor_the_work()
+    {
+        var sequence = 0;
+        var recent = LedgerSamples.Fold([
+            .. Enumerable.Range(0, 20).Select(_ => Entry(1, ++sequence)),
+            .. Enumerable.Range(0, 3).Select(_ => Check(CheckOutcome.Hard)),
+            .. Enumerable.Range(0, 500).Select(_ => Check(CheckOutcome.Passed))]).Recent;
+        Assert.Equal(50, recent.Length);
+        Assert.Equal(3, recent.Count(entry => entry.Check?.Outcome == CheckOutcome.Hard));
+        Assert.Equal(20, recent.Count(entry => entry.Check is null));
+
+        WorkCounted Check(CheckOutcome outcome) => LedgerSamples.Count(LedgerSamples.Check(1, ++sequence, outcome), LedgerSamples.Now);
     }
 
     [Fact]
