@@ -12,7 +12,8 @@ namespace EFedLLM.Actors.Auditing;
 /// <summary>
 /// The checks of one session, without actors: receipts and answers in, commands out. Each hop is checked on its own, in the order of its
 /// positions: a verifier gets what came into the hop, from whoever gave it, and answers what should have come out. Who differs from a
-/// receipt is not believed yet: the gateway's own judge decides, or where it has no files a second verifier.
+/// receipt is not believed yet: the gateway's own judge decides, or where it has no files a second verifier. Of an answer that is to be
+/// verified the judge checks everything itself, if it can: verifiers might lie together.
 /// </summary>
 internal sealed class SessionAudit
 {
@@ -345,7 +346,8 @@ internal sealed class SessionAudit
             return;
         }
 
-        if (hop.Dispute is null && Draw(hop) is { } verifier)
+        // Whoever wants an answer verified wants to believe nobody, if that can be had.
+        if (hop.Dispute is null && !(_audit.IsStrict && _audit.CanJudge) && Draw(hop) is { } verifier)
         {
             Open(hop, verifier, isJudge: false, now);
         }

@@ -51,6 +51,10 @@ public sealed class DeviceKey : IDisposable
     /// <summary>A new key that is kept nowhere.</summary>
     internal static DeviceKey Create() => new(Key.Create(Algorithm));
 
+    /// <summary>The key of a secret, for tests that must always go the same way.</summary>
+    /// <param name="secret">32 bytes.</param>
+    internal static DeviceKey Of(ReadOnlySpan<byte> secret) => new(Key.Import(Algorithm, secret, KeyBlobFormat.RawPrivateKey));
+
     /// <summary>The id of the device with a public key.</summary>
     /// <param name="publicKey"><see cref="PublicKeyBytes"/> bytes.</param>
     /// <exception cref="ArgumentException">The key has another length.</exception>

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Security.Cryptography;
 using Akka.Actor;
 using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Layers;
@@ -23,6 +24,9 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
 
     public List<ISessionMessage> Heard { get; } = [];
 
+    /// <summary>Told of what the pipeline hears, with who sent it.</summary>
+    public Action<ISessionMessage, IActorRef>? Hears { get; init; }
+
     public static Digest Key { get; } = Digest.Of([1, 2, 3]);
 
     /// <summary>One that serves a range.</summary>
@@ -41,6 +45,12 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
     }
 
     public void Tell(Stage stage, ISessionMessage message, NamedRef? sender = null) => Send(sender ?? Pipeline, stage.Ref, message);
+
+    /// <summary>From the pipeline to whoever a reference names.</summary>
+    public void Tell(IActorRef shard, ISessionMessage message) => Send(Pipeline, shard, message);
+
+    /// <summary>Behind what is under way.</summary>
+    public void Later(Action action) => _events.Enqueue(action);
 
     /// <summary>Until nothing is under way.</summary>
     public void Run()
@@ -78,6 +88,7 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
         if (to.Equals(Pipeline))
         {
             Heard.Add((ISessionMessage)message);
+            Hears?.Invoke((ISessionMessage)message, from);
             return;
         }
 
@@ -273,11 +284,14 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
         private readonly CheckedCluster _cluster;
         private readonly TransformerShard _shard;
         private readonly ComputeTeam _team;
-        private readonly DeviceKey _key = DeviceKey.Create();
+        private readonly DeviceKey _key;
 
         public Stage(CheckedCluster cluster, IModelSource source, LayerRange range, int threads, int batchRows, int number, bool hasKey, Saboteur? saboteur)
         {
             (_cluster, Range) = (cluster, range);
+
+            // The same keys each time: who serves and who checks follows from them.
+            _key = DeviceKey.Of(SHA256.HashData([(byte)number]));
             Ref = new NamedRef($"shard-{number}", new Address("akka.tcp", "test", "127.0.0.1", 2000 + number));
             _shard = TransformerShard.Load(WarpedSource.Of(source, saboteur), range);
             _team = new ComputeTeam(threads);

@@ -1,0 +1,187 @@
+using System.Collections.Immutable;
+using Akka.Actor;
+using Akka.Cluster;
+using EFedLLM.Actors.Auditing;
+using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Pipeline;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Tests.Layers;
+using EFedLLM.Actors.Trust;
+using EFedLLM.Transformer.Checkpoints;
+using EFedLLM.Transformer.Generation;
+using Stage = EFedLLM.Actors.Tests.Layers.CheckedCluster.Stage;
+
+namespace EFedLLM.Actors.Tests.Auditing;
+
+/// <summary>One checked session over real shards, some of which lie, on one thread. Each device serves one range; the judge is a shard more for each range, which never lies.</summary>
+internal sealed class AuditedSession : IDisposable
+{
+    public static readonly DeviceId Gateway = new(new string('e', 32));
+
+    private static readonly Address Self = new("akka.tcp", "test", "127.0.0.1", 1999);
+
+    private readonly CheckedCluster _cluster;
+    private readonly ServedModel _model;
+    private readonly GenerationPlan _plan;
+    private readonly GenerationState _state;
+    private readonly Dictionary<LayerRange, Stage> _judges = [];
+    private readonly Dictionary<DeviceId, DeviceStanding> _standings = [];
+    private readonly HashSet<Stage> _dead = [];
+    private TimeSpan _now;
+
+    /// <param name="source">The model.</param>
+    /// <param name="model">What the cluster knows of it.</param>
+    /// <param name="devices">A range and what is wrong with it, for each device.</param>
+    /// <param name="prompt">The prompt.</param>
+    /// <param name="settings">How to generate.</param>
+    /// <param name="limits">The gateway's limits.</param>
+    /// <param name="answer">The answer's text.</param>
+    /// <param name="seed">Decides who checks.</param>
+    /// <param name="isStrict">Whether the answer is to be verified.</param>
+    /// <param name="canJudge">Whether the gateway has the model's files.</param>
+    /// <param name="standing">How far devices are trusted, by their number; in probation when null.</param>
+    public AuditedSession(
+        IModelSource source, ServedModel model, IReadOnlyList<(LayerRange Range, string? Saboteur)> devices, ImmutableArray<int> prompt, GenerationSettings settings,
+        NodeLimits limits, AnswerText answer, int seed, bool isStrict, bool canJudge = true, Func<int, TrustTier?>? standing = null)
+    {
+        _model = model;
+        _cluster = new CheckedCluster(source) { Hears = (message, from) => Do(_state!.Hear(message, from, _now)) };
+        foreach (var (number, (range, saboteur)) in devices.Index())
+        {
+            var stage = _cluster.Add(range, saboteur: saboteur is null ? null : Saboteur.Parse(saboteur, seed));
+            Devices.Add(stage);
+            if (standing?.Invoke(number) is { } tier)
+            {
+                _standings.Add(stage.Device, new DeviceStanding(stage.Device, tier, tier, 0, 1, Self));
+            }
+        }
+
+        foreach (var range in canJudge ? devices.Select(device => device.Range).Distinct() : [])
+        {
+            _judges.Add(range, _cluster.Add(range));
+        }
+
+        var route = RoutePlanner.Plan(View(), model).Route!;
+        var nonces = new Random(seed);
+        _plan = new GenerationPlan(
+            PromptId.New(), SessionId.New(), model, source.Shape.VocabularySize, route, prompt, settings, limits, default,
+            Audit: new AuditPlan(new TrustSettings(), Gateway, Nonce(nonces), Nonce(nonces), isStrict, canJudge));
+        _state = new GenerationState(_plan, answer);
+    }
+
+    /// <summary>The devices, in the order in which they were named.</summary>
+    public List<Stage> Devices { get; } = [];
+
+    /// <summary>What whoever asked was told.</summary>
+    public List<IEvent> Told { get; } = [];
+
+    /// <summary>What the ledger would hear.</summary>
+    public List<ReportCheck> Checks { get; } = [];
+
+    /// <summary>The tokens that whoever asked was told.</summary>
+    public IEnumerable<int> Tokens => Told.OfType<TokenGenerated>().Select(token => token.Choice.Id);
+
+    /// <summary>The devices that a session was ever opened on to serve.</summary>
+    public HashSet<IActorRef> Served { get; } = [];
+
+    /// <summary>Sessions that are left anywhere, in bytes.</summary>
+    public long Left => Devices.Concat(_judges.Values).Sum(stage => stage.Budget.Reserved);
+
+    /// <summary>The devices of which the ledger hears something bad.</summary>
+    public HashSet<DeviceId> Accused(CheckOutcome outcome, TrustRole role = TrustRole.Server)
+        => [.. Checks.Where(check => check.Facts.Outcome == outcome && check.Facts.Role == role).Select(check => check.Device)];
+
+    /// <summary>A device dies when so many tokens were told.</summary>
+    public (int Tokens, int Device)? Death { get; init; }
+
+    /// <summary>Runs the session to its end.</summary>
+    public void Run()
+    {
+        Do(_state.Look(View(), _now));
+        Do(_state.Start(_now));
+        for (var turns = 0; ; turns++)
+        {
+            _cluster.Run();
+            if (_state.Wake is not { } due)
+            {
+                return;
+            }
+
+            Assert.True(turns < 10_000, "It does not end.");
+            _now = due > _now ? due : _now;
+            Do(_state.DeadlinePassed(_now));
+        }
+    }
+
+    public void Dispose() => _cluster.Dispose();
+
+    private static Digest Nonce(Random random)
+    {
+        var bytes = new byte[Digest.Bytes];
+        random.NextBytes(bytes);
+        return Digest.Read(bytes);
+    }
+
+    private ClusterView View()
+    {
+        var there = Devices.Where(device => !_dead.Contains(device)).ToArray();
+        return ClusterView.Empty(Self) with
+        {
+            Members = [.. there.Select(device => new NodeView(device.Ref.Path.Address, [], MemberStatus.Up, true, "1"))],
+            Devices = [.. there.Select(device => new DeviceAnnouncement(
+                device.Device, "", device.Ref.Path.Address, ActorRefs.Nobody, 1, 1, [], [new LoadedRange(_model.Model, device.Range, device.Ref, 1)], false, 1)
+            {
+                PublicKey = device.PublicKey,
+            })],
+            Standings = _standings.ToImmutableDictionary(),
+        };
+    }
+
+    private void Do(IReadOnlyList<PipelineCommand> commands)
+    {
+        foreach (var command in commands.ToArray())
+        {
+            switch (command)
+            {
+                case OpenHop open:
+                    Served.Add(open.Route.Hops[open.Hop].Shard);
+                    _cluster.Tell(open.Route.Hops[open.Hop].Shard, _plan.Open(open, _cluster.Pipeline));
+                    break;
+                case ResumeRoute resume:
+                    _cluster.Tell(_state.Route.Hops[0].Shard, resume.Message);
+                    break;
+                case FeedRoute feed:
+                    _cluster.Tell(_state.Route.Hops[0].Shard, feed.Message);
+                    break;
+                case CloseHop close:
+                    _cluster.Tell(close.Hop.Shard, new CloseSession(_plan.Session, close.Epoch));
+                    break;
+                case OpenCheck check:
+                    _cluster.Tell(check.Run.Verifier.Shard, _plan.Open(check, _cluster.Pipeline));
+                    break;
+                case TellShard tell:
+                    _cluster.Tell(tell.Shard, tell.Message);
+                    break;
+                case LendJudge lend:
+                    _cluster.Later(() => Do(_state.Judge(new JudgeLent(lend.Range, _judges[lend.Range].Ref, ""), _now)));
+                    break;
+                case ReportCheck check:
+                    Checks.Add(check);
+                    break;
+                case TellClient tell:
+                    Told.Add(tell.Event);
+                    if (Death is var (tokens, number) && Tokens.Count() == tokens && _dead.Add(Devices[number]))
+                    {
+                        var dead = Devices[number];
+                        dead.Core.PipelineGone(_cluster.Pipeline);
+                        _cluster.Later(() => Do(_state.HopGone(dead.Ref, _now)));
+                        _cluster.Later(() => Do(_state.Look(View(), _now)));
+                    }
+
+                    break;
+                default:
+                    break;
+            }
+        }
+    }
+}

@@ -1,0 +1,233 @@
+using System.Collections.Immutable;
+using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Layers;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Tests.Configuration;
+using EFedLLM.Actors.Tests.Layers;
+using EFedLLM.Actors.Tests.Placement;
+using EFedLLM.Actors.Trust;
+using EFedLLM.Tests.Support;
+using EFedLLM.Transformer.Checkpoints;
+using EFedLLM.Transformer.Generation;
+using EFedLLM.Transformer.Kernels;
+using EFedLLM.Transformer.Sampling;
+using EFedLLM.Transformer.Tokenizers;
+
+namespace EFedLLM.Actors.Tests.Auditing;
+
+/// <summary>Twelve devices, four for each third of a model, of which some lie: the answer that is told is the honest one, the liar is named, and nobody else.</summary>
+public sealed class AuditedSessionTests : IDisposable
+{
+    private static readonly ImmutableArray<int> Prompt = [1, 403, 407, 261, 378, 432, 10, 77, 300, 12, 45, 9, 260, 5, 17, 80, 81, 82, 83, 84];
+
+    private static readonly NodeLimits Limits = TestLimits.Reference with { PromptChunk = 7 };
+
+    private static readonly string[] WrongWork = ["bit-flip", "echo-input", "int4", "noise", "replay", "sign-flip", "skip-attention", "skip-ffn", "stale"];
+
+    private readonly List<IDisposable> _open = [];
+
+    public static TheoryData<string, int> Lies
+    {
+        get
+        {
+            var data = new TheoryData<string, int>();
+            foreach (var behaviour in WrongWork)
+            {
+                for (var hop = 0; hop < 3; hop++)
+                {
+                    data.Add(behaviour, hop);
+                }
+            }
+
+            return data;
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var each in _open)
+        {
+            each.Dispose();
+        }
+    }
+
+    [SharedTheory]
+    [InlineData(0f, true)]
+    [InlineData(0.9f, true)]
+    [InlineData(0f, false)]
+    public void Where_all_are_honest_everything_is_checked_and_nobody_is_accused(float temperature, bool isStrict)
+    {
+        var (session, expected) = Start(new string?[12], temperature, isStrict);
+        session.Run();
+        Assert.Equal(expected, session.Tokens);
+        Assert.IsType<GenerationFinished>(session.Told[^1]);
+        Assert.All(session.Checks, check => Assert.Equal(CheckOutcome.Passed, check.Facts.Outcome));
+        Assert.Equal(3, session.Checks.Select(check => check.Device).Distinct().Count());
+        Assert.Equal(3 * (Prompt.Length + expected.Length - 1), session.Checks.Sum(check => check.Tokens));
+        Assert.Equal(0, session.Left);
+    }
+
+    [SharedTheory]
+    [MemberData(nameof(Lies))]
+    public void A_liar_at_any_hop_is_named_and_the_answer_is_the_honest_one(string behaviour, int hop)
+    {
+        // Whoever of the four is drawn first lies: all but one do.
+        var (session, expected) = Start(On(hop, behaviour, liars: 3), 0, isStrict: true);
+        session.Run();
+        Assert.Equal(expected, session.Tokens);
+        Assert.IsType<GenerationFinished>(session.Told[^1]);
+        var liars = session.Devices.Where((_, number) => number / 4 == hop && number % 4 < 3).Select(device => device.Device).ToHashSet();
+        var accused = session.Accused(CheckOutcome.Hard);
+        accused.UnionWith(session.Accused(CheckOutcome.Hard, TrustRole.Verifier));
+        Assert.Subset(liars, accused);
+        Assert.True(accused.Count > 0 || !session.Devices.Any(device => liars.Contains(device.Device) && session.Served.Contains(device.Ref)), "A liar served and nobody said so.");
+        Assert.Empty(session.Accused(CheckOutcome.Soft));
+        Assert.Equal(0, session.Left);
+    }
+
+    [SharedTheory]
+    [MemberData(nameof(Lies))]
+    public void A_liar_among_newcomers_is_named_by_others_before_anything_of_it_is_told(string behaviour, int hop)
+    {
+        for (var liar = 4 * hop; liar < 4 * (hop + 1); liar++)
+        {
+            var devices = new string?[12];
+            devices[liar] = behaviour;
+            var (session, expected) = Start(devices, 0, isStrict: false);
+            session.Run();
+            Assert.Equal(expected, session.Tokens);
+            Assert.IsType<GenerationFinished>(session.Told[^1]);
+            var accused = session.Accused(CheckOutcome.Hard);
+            accused.UnionWith(session.Accused(CheckOutcome.Hard, TrustRole.Verifier));
+            Assert.Subset(new HashSet<DeviceId> { session.Devices[liar].Device }, accused);
+            Assert.True(accused.Count > 0 || !session.Served.Contains(session.Devices[liar].Ref), "The liar served and nobody said so.");
+            Assert.Empty(session.Accused(CheckOutcome.Soft));
+        }
+    }
+
+    [SharedTheory]
+    [InlineData("lazy-verifier")]
+    [InlineData("slander")]
+    public void A_verifier_that_lies_is_named_and_no_server_is(string behaviour)
+    {
+        // All but one of each hop: so most verifiers lie, and none of the servers.
+        var (session, expected) = Start([.. Enumerable.Range(0, 12).Select(number => number % 4 == 0 ? null : behaviour)], 0, isStrict: false);
+        session.Run();
+        Assert.Equal(expected, session.Tokens);
+        Assert.Empty(session.Accused(CheckOutcome.Hard));
+        Assert.Empty(session.Accused(CheckOutcome.Soft));
+        var liars = session.Devices.Where((_, number) => number % 4 != 0).Select(device => device.Device).ToHashSet();
+        Assert.NotEmpty(session.Accused(CheckOutcome.Hard, TrustRole.Verifier));
+        Assert.Subset(liars, session.Accused(CheckOutcome.Hard, TrustRole.Verifier));
+    }
+
+    [SharedFact]
+    public void Two_liars_at_once_are_both_named()
+    {
+        var devices = On(0, "sign-flip", 3).Zip(On(2, "noise", 3), (one, other) => one ?? other).ToArray();
+        var (session, expected) = Start(devices, 0, isStrict: true);
+        session.Run();
+        Assert.Equal(expected, session.Tokens);
+        var accused = session.Accused(CheckOutcome.Hard);
+        accused.UnionWith(session.Accused(CheckOutcome.Hard, TrustRole.Verifier));
+        Assert.Subset(session.Devices.Where((_, number) => devices[number] is not null).Select(device => device.Device).ToHashSet(), accused);
+        Assert.NotEmpty(accused);
+    }
+
+    [SharedFact]
+    public void Where_everybody_who_holds_the_layers_lies_the_answer_fails_and_nothing_of_it_is_told()
+    {
+        var (session, _) = Start(On(1, "sign-flip", 4), 0, isStrict: true);
+        session.Run();
+        Assert.Empty(session.Tokens);
+        var failed = Assert.IsType<GenerationFailed>(session.Told[^1]);
+        Assert.Contains("it signed another result than the right one", failed.Message, StringComparison.Ordinal);
+        Assert.Equal(0, session.Left);
+    }
+
+    [SharedFact]
+    public void Without_the_model_s_files_a_second_verifier_decides()
+    {
+        // One of four lies, and the others agree.
+        for (var liar = 4; liar < 8; liar++)
+        {
+            var devices = new string?[12];
+            devices[liar] = "sign-flip";
+            var (session, expected) = Start(devices, 0, isStrict: true, canJudge: false);
+            session.Run();
+            Assert.Equal(expected, session.Tokens);
+            var accused = session.Accused(CheckOutcome.Hard);
+            accused.UnionWith(session.Accused(CheckOutcome.Hard, TrustRole.Verifier));
+            Assert.Subset(new HashSet<DeviceId> { session.Devices[liar].Device }, accused);
+        }
+    }
+
+    [SharedFact]
+    public void Without_files_and_without_others_a_verified_answer_fails_and_says_why_and_another_one_is_told()
+    {
+        var (session, _) = Start(new string?[3], 0, isStrict: true, canJudge: false, perHop: 1);
+        session.Run();
+        var failed = Assert.IsType<GenerationFailed>(session.Told[^1]);
+        Assert.Equal(GenerationError.Unverified, failed.Error);
+        Assert.Contains("nobody else holds its layers", failed.Message, StringComparison.Ordinal);
+        Assert.Empty(session.Tokens);
+
+        var (other, expected) = Start(new string?[3], 0, isStrict: false, canJudge: false, perHop: 1);
+        other.Run();
+        Assert.Equal(expected, other.Tokens);
+    }
+
+    [SharedTheory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void A_hop_that_dies_before_it_is_checked_is_computed_again_by_others(int hop)
+    {
+        var (session, expected) = Start(new string?[12], 0.9f, isStrict: true, death: (3, hop * 4));
+        session.Run();
+        Assert.Equal(expected, session.Tokens);
+        Assert.All(session.Checks, check => Assert.Equal(CheckOutcome.Passed, check.Facts.Outcome));
+        Assert.Equal(0, session.Left);
+    }
+
+    [SharedFact]
+    public void Of_devices_with_a_full_standing_little_is_checked_and_nothing_waits()
+    {
+        var (checks, told) = (0, 0);
+        for (var seed = 1; seed <= 20; seed++)
+        {
+            var (session, expected) = Start(new string?[12], 0, isStrict: false, standing: _ => TrustTier.Full, seed: seed);
+            session.Run();
+            Assert.Equal(expected, session.Tokens);
+            checks += session.Checks.Sum(check => check.Tokens);
+            told += 3 * (Prompt.Length + expected.Length - 1);
+        }
+
+        // What comes before a unit that is drawn is recomputed with it.
+        Assert.InRange(checks, 1, told / 3);
+    }
+
+    private static string?[] On(int hop, string behaviour, int liars) => [.. Enumerable.Range(0, 12).Select(number => number / 4 == hop && number % 4 < liars ? behaviour : null)];
+
+    private (AuditedSession Session, int[] Expected) Start(
+        string?[] saboteurs, float temperature, bool isStrict, bool canJudge = true, int perHop = 4, (int, int)? death = null, Func<int, TrustTier?>? standing = null, int seed = 7)
+    {
+        var source = ModelFolder.Open(SharedModels.Model("stories260K"));
+        _open.Add(source);
+        var tokenizer = ModelTokenizer.Load(source.Folder);
+        var settings = new GenerationSettings { MaxTokens = 40, IgnoreEndTokens = true, Sampling = new SamplingSettings { Temperature = temperature, Seed = 11 } };
+        LayerRange[] ranges = [new(0, 3), new(3, 5), new(5, 7)];
+        var session = new AuditedSession(
+            source,
+            Facts.Model('a', "tiny", source.Shape.Layers) with { Model = TestSessions.Model, HiddenSize = source.Shape.HiddenSize },
+            [.. saboteurs.Select((saboteur, number) => (ranges[number / perHop], saboteur))],
+            Prompt, settings, Limits, new AnswerText(tokenizer, settings, source.Shape.EndTokens), seed, isStrict, canJudge, standing)
+        {
+            Death = death,
+        };
+        _open.Add(session);
+        using var team = new ComputeTeam(1);
+        using var generator = new LocalGenerator(source, team);
+        return (session, [.. generator.Generate(Prompt.AsMemory(), settings, tokenizer).OfType<GeneratedToken>().Select(token => token.Choice.Id)]);
+    }
+}
