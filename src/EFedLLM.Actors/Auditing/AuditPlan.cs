@@ -10,7 +10,8 @@ namespace EFedLLM.Actors.Auditing;
 /// <param name="Coordinator">The secret number of the gateway, of which the keys of the checks are made too.</param>
 /// <param name="IsStrict">Whether everything is checked and nothing is told that was not: what whoever asked wants.</param>
 /// <param name="CanJudge">Whether the gateway has the model's files, so that it can recompute a unit itself.</param>
-internal sealed record AuditPlan(TrustSettings Settings, DeviceId Gateway, Digest Requester, Digest Coordinator, bool IsStrict, bool CanJudge)
+/// <param name="MessageBytes">Most bytes of activations in a message of more than one row.</param>
+internal sealed record AuditPlan(TrustSettings Settings, DeviceId Gateway, Digest Requester, Digest Coordinator, bool IsStrict, bool CanJudge, int MessageBytes = ProtocolLimits.ActivationBytes)
 {
     /// <summary>Whether a unit is checked.</summary>
     /// <param name="receipt">The hash of its receipt, which the device had signed before anybody could tell.</param>

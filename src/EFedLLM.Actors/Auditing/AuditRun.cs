@@ -37,6 +37,9 @@ internal sealed class AuditRun(SessionId session, Hop verifier, bool isJudge, Di
     /// <summary>Digests of the rows of the unit that it was given.</summary>
     public List<Digest> Inputs { get; } = [];
 
+    /// <summary>Until when the hop before may take to give again what it gave.</summary>
+    public TimeSpan OpenUntil { get; set; }
+
     /// <summary>When it must have gone on.</summary>
     public TimeSpan Deadline { get; set; }
 }

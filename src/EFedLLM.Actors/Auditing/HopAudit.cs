@@ -35,6 +35,9 @@ internal sealed class HopAudit(Hop hop, int unit)
     /// <summary>Whether it has signed all that it computed.</summary>
     public bool IsSealed { get; set; }
 
+    /// <summary>Positions that it says it computed, where <see cref="IsSealed"/>.</summary>
+    public int Length { get; set; }
+
     /// <summary>The check that runs, or null.</summary>
     public AuditRun? Run { get; set; }
 
@@ -59,13 +62,15 @@ internal sealed class HopAudit(Hop hop, int unit)
     public void Resume(int index, int start)
     {
         Index = index;
-        if (_units.Count == 0)
+        _units.RemoveAll(signed => signed.Receipt.Position >= start);
+        if (_units.Count == 0 || _units[^1].Receipt.Position + _units[^1].Receipt.Rows < start)
         {
+            // What lacks between was told already, or nothing of it had to be checked.
+            _units.Clear();
             From = start;
         }
 
-        _units.RemoveAll(signed => signed.Receipt.Position >= start);
-        (From, SignedTo) = (Math.Min(From, start), _units.Count > 0 ? _units[^1].Receipt.Position + _units[^1].Receipt.Rows : start);
+        (From, SignedTo) = (Math.Min(From, start), start);
         (CheckedTo, WantedTo, IsSealed) = (Math.Max(From, Math.Min(CheckedTo, start)), Math.Min(WantedTo, start), false);
         (Run, Dispute) = (null, null);
     }

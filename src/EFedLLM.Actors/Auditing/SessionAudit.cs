@@ -18,6 +18,7 @@ namespace EFedLLM.Actors.Auditing;
 internal sealed class SessionAudit
 {
     private static readonly TimeSpan StepPatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(4);
 
     private readonly AuditPlan _audit;
     private readonly GenerationPlan _plan;
@@ -37,17 +38,23 @@ internal sealed class SessionAudit
     /// <summary>No receipts yet.</summary>
     /// <param name="audit">What is settled about the checks.</param>
     /// <param name="plan">What is settled about the session.</param>
-    /// <param name="tokens">The tokens that are known: from a position, so many.</param>
+    /// <param name="tokens">The tokens that are known: from a position, so many; none where they are not all known.</param>
     /// <param name="commands">Takes what is to be done.</param>
     public SessionAudit(AuditPlan audit, GenerationPlan plan, Func<int, int, ImmutableArray<int>> tokens, Action<PipelineCommand> commands)
     {
         (_audit, _plan, _tokens, _do, _unit) = (audit, plan, tokens, commands, audit.Settings.UnitTokens);
-        _rowsPerMessage = Layers.Activations.RowsPerMessage(plan.Model.HiddenSize, ProtocolLimits.ActivationBytes);
+        _rowsPerMessage = Layers.Activations.RowsPerMessage(plan.Model.HiddenSize, audit.MessageBytes);
         _route = plan.Route;
     }
 
     /// <summary>A device that was shown to compute wrongly, or whose word contradicts another's, and from which position on nothing of it is to be believed; null while there is none. The pipeline takes it.</summary>
     public Conviction? Convicted { get; private set; }
+
+    /// <summary>Whether receipts were lost on their way, so that the session has to go back to where it is checked.</summary>
+    public bool HasGap => Current.Any(hop => hop.IsSealed && hop.Length > hop.SignedTo);
+
+    /// <summary>Whether a hop has not said yet that it has signed all.</summary>
+    public bool IsUnsealed(Hop hop) => !_hops.TryGetValue(hop.Shard, out var audit) || !audit.IsSealed;
 
     /// <summary>Whether what is told waits until it is checked: where whoever asked wants that, and where something may be told of a device that everything is checked of.</summary>
     public bool Withholds => _audit.IsStrict || _hops.Values.Any(hop => Rate(hop.Hop.Device) >= 1);
@@ -139,13 +146,13 @@ internal sealed class SessionAudit
             return;
         }
 
-        if (!hop.Add(message))
+        var receipt = message.Receipt;
+        if (_tokens(receipt.Position, receipt.Rows).IsDefaultOrEmpty || !IsToldOf(receipt, hop) || !hop.Add(message))
         {
-            // It repeats itself, or something was lost: what lacks is asked for by nobody, and cannot be checked.
+            // It repeats itself, or something was lost or taken back meanwhile: nobody is blamed for that.
             return;
         }
 
-        var receipt = message.Receipt;
         var end = receipt.Position + receipt.Rows;
         if (hop.Index == 0 && receipt.InRoot != RootOfTokens(receipt.Position, receipt.Rows))
         {
@@ -178,6 +185,10 @@ internal sealed class SessionAudit
         }
 
         Go(hop, now);
+        if (hop.Index + 1 < _route.Hops.Length && _hops.TryGetValue(_route.Hops[hop.Index + 1].Shard, out var next))
+        {
+            Go(next, now);
+        }
     }
 
     /// <summary>A hop has signed all that it computed.</summary>
@@ -185,12 +196,7 @@ internal sealed class SessionAudit
     {
         if (_hops.TryGetValue(sender, out var hop) && message.Epoch == _epoch)
         {
-            hop.IsSealed = true;
-            if (message.Length > hop.SignedTo)
-            {
-                hop.Problem ??= $"it computed {message.Length} positions and signed {hop.SignedTo}.";
-            }
-
+            (hop.IsSealed, hop.Length) = (true, message.Length);
             Go(hop, now);
         }
     }
@@ -209,7 +215,16 @@ internal sealed class SessionAudit
             if (message.Rows < 1 || message.Rows > run.UnitEnd - run.Fed || message.Hidden.Length != message.Rows * _plan.Model.HiddenSize)
             {
                 End(hop);
-                hop.Problem = $"the hop before it does not have what it gave from position {message.Position} on any more.";
+                if (_audit.IsStrict)
+                {
+                    // It may have forgotten for want of memory, which is no lie; others can give it again.
+                    Convicted ??= new Conviction(_hops[sender].Hop, hop.CheckedTo, "it does not have any more what it gave.", null);
+                }
+                else
+                {
+                    hop.Problem = $"the hop before it does not have what it gave from position {message.Position} on any more.";
+                }
+
                 continue;
             }
 
@@ -293,7 +308,21 @@ internal sealed class SessionAudit
     {
         foreach (var hop in _runs.Values.Where(hop => hop.Run!.Deadline <= now).ToArray())
         {
-            GiveUp(hop, now);
+            if (hop.Index > 0 && hop.Run is { IsOpen: true } run && run.Fed < run.UnitEnd && _hops.TryGetValue(_route.Hops[hop.Index - 1].Shard, out var giver))
+            {
+                if (now < run.OpenUntil)
+                {
+                    Fetch(hop, run, now);
+                    continue;
+                }
+
+                End(hop);
+                Convict(giver, hop.CheckedTo, CheckOutcome.Soft, default, default, "it does not open what it signed.");
+            }
+            else
+            {
+                GiveUp(hop, now);
+            }
         }
     }
 
@@ -314,6 +343,10 @@ internal sealed class SessionAudit
     private bool Must(HopAudit hop) => _audit.IsStrict || Rate(hop.Hop.Device) >= 1;
 
     private double Rate(DeviceId device) => StandingRules.Rate(_view.TierOf(device), _audit.Settings);
+
+    /// <summary>Whether the pipeline has heard of every token that the head drew in a unit.</summary>
+    private bool IsToldOf(Receipt receipt, HopAudit hop)
+        => hop.Index < _route.Hops.Length - 1 || Enumerable.Range(receipt.Position, receipt.Rows).All(row => row < _drawFrom || _drawn.ContainsKey(row));
 
     private string? ProblemOf(UnitSigned message, HopAudit hop)
     {
@@ -423,8 +456,10 @@ internal sealed class SessionAudit
                 return;
             }
 
+            // Where the hop before was replaced it may be behind: what it has signed it has to give.
             var end = Math.Min((run.Answered / _unit * _unit) + _unit, hop.SignedTo);
-            if (hop.IsSettled || end <= run.Answered || (end % _unit != 0 && !hop.IsSealed))
+            var isThere = hop.Index == 0 || _hops[_route.Hops[hop.Index - 1].Shard].SignedTo >= end;
+            if (hop.IsSettled || !isThere || end <= run.Answered || (end % _unit != 0 && !hop.IsSealed))
             {
                 run.Deadline = TimeSpan.MaxValue;
                 return;
@@ -435,17 +470,25 @@ internal sealed class SessionAudit
         }
 
         run.Deadline = now + StepPatience;
-        var rows = Math.Min(run.UnitEnd - run.Fed, hop.Index == 0 ? _unit : _rowsPerMessage);
         if (hop.Index == 0)
         {
+            var rows = run.UnitEnd - run.Fed;
             _do(new TellShard(run.Verifier.Shard, new FeedTokens(run.Session, GenerationState.FirstEpoch, run.Fed, _tokens(run.Fed, rows), false)));
             run.Fed += rows;
             Feed(hop, now);
         }
         else
         {
-            _do(new TellShard(_route.Hops[hop.Index - 1].Shard, new FetchKept(_plan.Session, _epoch, run.Fed, rows)));
+            run.OpenUntil = now + _audit.Settings.OpeningDeadline;
+            Fetch(hop, run, now);
         }
+    }
+
+    /// <summary>Asks the hop before for what it gave next; again after a while, as messages are lost.</summary>
+    private void Fetch(HopAudit hop, AuditRun run, TimeSpan now)
+    {
+        run.Deadline = now + AskAgain < run.OpenUntil ? now + AskAgain : run.OpenUntil;
+        _do(new TellShard(_route.Hops[hop.Index - 1].Shard, new FetchKept(_plan.Session, _epoch, run.Fed, Math.Min(run.UnitEnd - run.Fed, _rowsPerMessage))));
     }
 
     private void Answered(HopAudit hop, AuditRun run, UnitRecomputed answer, TimeSpan now)
@@ -457,7 +500,7 @@ internal sealed class SessionAudit
         }
 
         run.Answered = run.UnitEnd;
-        if (hop.Find(answer.Position) is { } receipt && answer.Position >= hop.CheckedTo && !Compare(hop, run, receipt, answer, now))
+        if (hop.Find(answer.Position) is { } receipt && receipt.Rows == answer.Rows && answer.Position >= hop.CheckedTo && !Compare(hop, run, receipt, answer, now))
         {
             return;
         }

@@ -11,12 +11,14 @@ namespace EFedLLM.Actors.Pipeline;
 /// </summary>
 internal sealed partial class GenerationState
 {
-    private static readonly TimeSpan CheckPatience = TimeSpan.FromSeconds(30);
-
     private readonly SessionAudit? _audit;
     private readonly List<(int Position, IEvent Event)> _withheld = [];
     private readonly List<(int Unit, int Position)> _doubts = [];
     private int _told;
+    private TimeSpan _checkUntil;
+
+    /// <summary>How long a whole answer waits for its checks: longer than anybody may take to open something.</summary>
+    private TimeSpan CheckPatience => 2 * _plan.Audit!.Settings.OpeningDeadline;
 
     /// <summary>When <see cref="DeadlinePassed"/> is due, for the answer or for a check of it; null when it is over.</summary>
     public TimeSpan? Wake => _phase != Phase.Ended && _audit?.Deadline is { } check && !(Deadline < check) ? check : Deadline;
@@ -74,11 +76,31 @@ internal sealed partial class GenerationState
         }
 
         Release(_audit.CheckedTo);
-        if (_phase == Phase.Checking && _audit.IsSettled)
+        if (_phase == Phase.Checking && _audit.HasGap)
+        {
+            _trouble = "what hops signed was lost on its way.";
+            Recover(now);
+        }
+        else if (_phase == Phase.Checking && _audit.IsSettled)
         {
             Release(int.MaxValue);
             Close();
         }
+    }
+
+    /// <summary>The answer was whole, and a hop is needed that is not there any more, or something was lost. Whether it goes on: not where all of it is told.</summary>
+    private bool Reopen()
+    {
+        if (_withheld.Count == 0 && _answer.Finished is not null)
+        {
+            _commands.Add(new Note($"is not checked to its end: {_trouble}"));
+            Close();
+            return false;
+        }
+
+        // At least its last token is drawn again: so it comes to its end again.
+        Forget(Math.Min(_audit!.CheckedTo, Known - 2));
+        return true;
     }
 
     private void Convict(Conviction conviction, TimeSpan now)
@@ -182,7 +204,6 @@ internal sealed partial class GenerationState
 
         _generated.RemoveRange(known - prompt, Known - known);
         _withheld.RemoveAll(each => each.Position >= known || each.Event is not TokenGenerated);
-        _furthest = Math.Min(_furthest, position);
         _answer = _answer.Again();
         foreach (var token in _generated)
         {
@@ -194,15 +215,28 @@ internal sealed partial class GenerationState
     private void Seal(TimeSpan now)
     {
         _phase = Phase.Checking;
-        Deadline = now + CheckPatience;
-        foreach (var hop in _current.Route.Hops)
+        _checkUntil = now + CheckPatience;
+        AskSeals(now);
+    }
+
+    private void AskSeals(TimeSpan now)
+    {
+        foreach (var hop in _current.Route.Hops.Where(hop => _audit!.IsUnsealed(hop)))
         {
             _commands.Add(new TellShard(hop.Shard, new SealReceipts(_plan.Session, _current.Epoch)));
         }
+
+        Deadline = Min(_checkUntil, now + _plan.Limits.ProbeDeadline);
     }
 
-    private void CheckLate()
+    private void CheckLate(TimeSpan now)
     {
+        if (now < _checkUntil)
+        {
+            AskSeals(now);
+            return;
+        }
+
         if (_plan.Audit!.IsStrict)
         {
             Fail(GenerationError.Unverified, $"The answer could not be checked within {CheckPatience.TotalSeconds:0} s. Ask again, or without verification.");

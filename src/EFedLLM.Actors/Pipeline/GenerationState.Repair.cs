@@ -150,7 +150,7 @@ internal sealed partial class GenerationState
     {
         _commands.Clear();
         var affected = _current.Route.Hops.Where(hop => hop.Shard.Path.Address.Equals(node)).ToArray();
-        if (affected.Length > 0 && _phase is Phase.Running or Phase.Probing)
+        if (affected.Length > 0 && _phase is Phase.Running or Phase.Probing or Phase.Checking)
         {
             _trouble = $"{_plan.Describe(affected[0])}: the connection to it broke.";
             _suspects.UnionWith(affected.Select(hop => hop.Shard));
@@ -263,7 +263,7 @@ internal sealed partial class GenerationState
                 OpenLate(now);
                 break;
             case Phase.Checking:
-                CheckLate();
+                CheckLate(now);
                 break;
             case Phase.Probing:
                 ProbeLate(now);
@@ -355,6 +355,11 @@ internal sealed partial class GenerationState
 
     private void Recover(TimeSpan now)
     {
+        if (_phase == Phase.Checking && !Reopen())
+        {
+            return;
+        }
+
         CancelMove();
         _commands.Add(new Note($"looks for another way at position {_furthest}: {_trouble}"));
         (_hasProbed, _troubleSince) = (false, _troubleSince ?? now);

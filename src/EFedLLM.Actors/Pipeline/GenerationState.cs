@@ -38,7 +38,7 @@ internal sealed partial class GenerationState
     public GenerationState(GenerationPlan plan, AnswerText answer)
     {
         (_plan, _answer, _pace) = (plan, answer, new StepPace(plan.Limits));
-        _audit = plan.Audit is { } audit && !IsEncoding ? new SessionAudit(audit, plan, Tokens, _commands.Add) : null;
+        _audit = plan.Audit is { } audit && !IsEncoding ? new SessionAudit(audit, plan, (from, count) => from + count <= Known ? Tokens(from, count) : [], _commands.Add) : null;
         _current = new RouteEpoch(plan.Route, 0);
         _mostKnown = plan.Tokens.Length;
     }

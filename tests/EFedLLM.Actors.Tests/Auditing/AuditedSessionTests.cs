@@ -121,6 +121,23 @@ public sealed class AuditedSessionTests : IDisposable
         Assert.Subset(liars, session.Accused(CheckOutcome.Hard, TrustRole.Verifier));
     }
 
+    [SharedTheory]
+    [InlineData("refuse-opening", 0)]
+    [InlineData("refuse-opening", 1)]
+    [InlineData("sign-one-send-another", 0)]
+    [InlineData("sign-one-send-another", 1)]
+    public void Whoever_does_not_stand_by_what_it_gave_is_left_and_the_answer_is_the_honest_one(string behaviour, int hop)
+    {
+        var (session, expected) = Start(On(hop, behaviour, liars: 2), 0, isStrict: true);
+        session.Run();
+        Assert.Equal(expected, session.Tokens);
+
+        // Of two that contradict each other nobody can say which one lies; none is punished as a proven liar.
+        Assert.Empty(session.Accused(CheckOutcome.Hard));
+        var served = session.Devices.Where((_, number) => number / 4 == hop && number % 4 < 2).Any(liar => session.Served.Contains(liar.Ref));
+        Assert.Equal(served && behaviour != "refuse-opening", session.Accused(CheckOutcome.Soft).Count > 0);
+    }
+
     [SharedFact]
     public void Two_liars_at_once_are_both_named()
     {

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
 using EFedLLM.Actors.Configuration;
-using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Layers;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Tests.Configuration;
@@ -27,10 +26,11 @@ public sealed class FaultScheduleTests(ITestOutputHelper output)
     private static readonly NodeLimits Limits = TestLimits.Reference with { PromptChunk = 4 };
 
     [SharedTheory]
-    [InlineData(0f, 9, false)]
-    [InlineData(0.9f, 9, true)]
-    [InlineData(0f, 0, true)]
-    public void Whatever_messages_are_lost_doubled_late_or_out_of_order_and_whoever_dies_or_leaves_the_answer_is_the_same(float temperature, int tokens, bool isScored)
+    [InlineData(0f, 9, false, false)]
+    [InlineData(0.9f, 9, true, false)]
+    [InlineData(0f, 0, true, false)]
+    [InlineData(0.9f, 30, false, true)]
+    public void Whatever_messages_are_lost_doubled_late_or_out_of_order_and_whoever_dies_or_leaves_the_answer_is_the_same(float temperature, int tokens, bool isScored, bool isAudited)
     {
         var settings = new GenerationSettings { MaxTokens = tokens, IgnoreEndTokens = true, Sampling = new SamplingSettings { Temperature = temperature, Seed = 11 } };
         using var source = ModelFolder.Open(SharedModels.Model("stories260K"));
@@ -40,13 +40,12 @@ public sealed class FaultScheduleTests(ITestOutputHelper output)
         var shards = FaultyCluster.Ranges.ToDictionary(range => range, range => TransformerShard.Load(source, range));
         var model = Facts.Model('a', "tiny", source.Shape.Layers);
         var first = Environment.GetEnvironmentVariable("EFEDLLM_SEED") is { Length: > 0 } seed ? int.Parse(seed, System.Globalization.CultureInfo.InvariantCulture) : 1;
-        using var key = DeviceKey.Create();
         var truth = new SignedTruth(source, team, Prompt, tokens, settings.Sampling);
         var (faults, repaired, away, most, watch) = (new SortedDictionary<string, int>(StringComparer.Ordinal), 0, 0, 0, Stopwatch.StartNew());
         for (var schedule = first; schedule < first + Schedules; schedule++)
         {
             var cluster = new FaultyCluster(
-                schedule, model, shards, team, Limits, source.Shape.VocabularySize, Prompt, settings, new AnswerText(tokenizer, settings, source.Shape.EndTokens), isScored, key);
+                schedule, model, shards, team, Limits, source.Shape.VocabularySize, Prompt, settings, new AnswerText(tokenizer, settings, source.Shape.EndTokens), isScored, isAudited);
             try
             {
                 cluster.Run();
@@ -55,7 +54,7 @@ public sealed class FaultScheduleTests(ITestOutputHelper output)
             }
             catch (Exception e)
             {
-                throw new InvalidOperationException($"Schedule {schedule} (run it first with EFEDLLM_SEED={schedule}): {e.Message}", e);
+                throw new InvalidOperationException($"Schedule {schedule} (run it first with EFEDLLM_SEED={schedule}): {e.Message}{string.Concat(cluster.Notes.TakeLast(12).Select(note => $"{Environment.NewLine}{note}"))}", e);
             }
 
             away += cluster.IsTurnedAway ? 1 : 0;
@@ -115,7 +114,7 @@ public sealed class FaultScheduleTests(ITestOutputHelper output)
         }
 
         Assert.IsType<GenerationStarted>(cluster.Told.FirstOrDefault());
-        var finished = Assert.IsType<GenerationFinished>(cluster.Told[^1]);
+        var finished = cluster.Told[^1] as GenerationFinished ?? throw new InvalidOperationException($"It ended with {cluster.Told[^1]}.");
         Assert.Equal(FinishReason.Length, finished.Reason);
         var scores = cluster.Told.OfType<PromptScored>().ToArray();
         var tokens = cluster.Told.OfType<TokenGenerated>().ToArray();

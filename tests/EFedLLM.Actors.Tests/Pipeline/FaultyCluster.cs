@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
+using System.Security.Cryptography;
 using Akka.Actor;
 using Akka.Cluster;
+using EFedLLM.Actors.Auditing;
 using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Layers;
@@ -24,6 +26,9 @@ namespace EFedLLM.Actors.Tests.Pipeline;
 internal sealed class FaultyCluster
 {
     private const int MostEvents = 200_000;
+    private const int FirstJudge = 20;
+
+    private static readonly DeviceKey[] Keys = [.. Enumerable.Range(0, 30).Select(number => DeviceKey.Of(SHA256.HashData([(byte)number])))];
 
     private static readonly LayerRange[][] Layouts =
     [
@@ -41,31 +46,40 @@ internal sealed class FaultyCluster
     private readonly GenerationPlan _plan;
     private readonly GenerationState _state;
     private readonly List<Device> _devices = [];
+    private readonly Dictionary<LayerRange, Device> _judges = [];
     private readonly PriorityQueue<Action, (TimeSpan, long)> _events = new();
     private readonly Dictionary<(IActorRef, IActorRef), TimeSpan> _lastOnLink = [];
     private readonly NamedRef _pipeline = new("pipeline", Node(99));
     private readonly SortedDictionary<string, int> _faultsByKind = [];
     private readonly double _faultRate;
-    private readonly DeviceKey _key;
     private int _faults;
     private long _sequence;
     private TimeSpan _now;
     private TimeSpan? _check;
     private bool _isOver;
 
-    public FaultyCluster(int seed, ServedModel model, IReadOnlyDictionary<LayerRange, TransformerShard> shards, ComputeTeam team, NodeLimits limits, int vocabulary, ImmutableArray<int> prompt, GenerationSettings settings, AnswerText answer, bool isScored, DeviceKey key)
+    public FaultyCluster(int seed, ServedModel model, IReadOnlyDictionary<LayerRange, TransformerShard> shards, ComputeTeam team, NodeLimits limits, int vocabulary, ImmutableArray<int> prompt, GenerationSettings settings, AnswerText answer, bool isScored, bool isAudited)
     {
-        (_random, _model, _shards, _team, _key) = (new Random(seed), model, shards, team, key);
+        (_random, _model, _shards, _team) = (new Random(seed), model, shards, team);
         _faults = _random.Next(0, 13);
         _faultRate = _random.NextDouble() * 0.15;
-        var memory = _random.Next(3) == 0 ? 1.2 : 20;
+        var isStrict = isAudited && _random.Next(2) == 0;
+
+        // What is not kept for want of memory cannot be checked: an answer that has to be then fails.
+        var memory = isStrict ? 2000 : _random.Next(3) == 0 ? 1.2 : 20;
         foreach (var (number, range) in Layouts[_random.Next(Layouts.Length)].Index())
         {
             _devices.Add(new Device(this, number, range, memory));
         }
 
         var route = RoutePlanner.Plan(View(), model).Route!;
-        _plan = new GenerationPlan(PromptId.New(), SessionId.New(), model, vocabulary, route, prompt, settings, limits, default, ScorePrompt: isScored);
+        var audit = isAudited ? new AuditPlan(new TrustSettings(), new DeviceId(new string('e', 32)), Nonce(), Nonce(), isStrict, CanJudge: true, 3 * shards.Values.First().Shape.HiddenSize * sizeof(float)) : null;
+        foreach (var range in isAudited ? _devices.Select(device => device.Range).Distinct() : [])
+        {
+            _judges.Add(range, new Device(this, FirstJudge + _judges.Count, range, 50));
+        }
+
+        _plan = new GenerationPlan(PromptId.New(), SessionId.New(), model, vocabulary, route, prompt, settings, limits, default, ScorePrompt: isScored, Audit: audit);
         _state = new GenerationState(_plan, answer);
     }
 
@@ -74,6 +88,9 @@ internal sealed class FaultyCluster
 
     /// <summary>What whoever asked was told.</summary>
     public List<IEvent> Told { get; } = [];
+
+    /// <summary>What the gateway's log would say.</summary>
+    public List<string> Notes { get; } = [];
 
     /// <summary>What hops signed.</summary>
     public List<Receipt> Signed { get; } = [];
@@ -88,7 +105,7 @@ internal sealed class FaultyCluster
     public int Epochs { get; private set; }
 
     /// <summary>Bytes of sessions that no device gave back.</summary>
-    public long Left => _devices.Sum(device => device.Budget.Reserved);
+    public long Left => _devices.Concat(_judges.Values).Sum(device => device.Budget.Reserved);
 
     /// <summary>Runs the session to its end, and what is under way then.</summary>
     public void Run()
@@ -113,11 +130,21 @@ internal sealed class FaultyCluster
             next();
         }
 
-        foreach (var device in _devices)
+        foreach (var device in _devices.Concat(_judges.Values))
         {
             device.Shard?.Core.PipelineGone(_pipeline);
         }
     }
+
+    private Digest Nonce()
+    {
+        var bytes = new byte[Digest.Bytes];
+        _random.NextBytes(bytes);
+        return Digest.Read(bytes);
+    }
+
+    /// <summary>The judge is in the gateway's own process: nothing is lost on the way to it.</summary>
+    private bool IsJudge(IActorRef shard) => _judges.Values.Any(judge => shard.Equals(judge.Shard!.Ref));
 
     private static Address Node(int number) => new("akka.tcp", "test", "127.0.0.1", 1000 + number);
 
@@ -128,7 +155,7 @@ internal sealed class FaultyCluster
         var delay = TimeSpan.FromTicks(_random.Next(2_000, 20_000));
         var isOrdered = true;
         var copies = 1;
-        if (_faults > 0 && !_isOver && _random.NextDouble() < _faultRate)
+        if (_faults > 0 && !_isOver && !IsJudge(from) && !IsJudge(to) && _random.NextDouble() < _faultRate)
         {
             _faults--;
             var kind = _random.Next(4);
@@ -172,7 +199,10 @@ internal sealed class FaultyCluster
         if (message is UnitSigned signed)
         {
             Signed.Add(signed.Receipt);
-            return;
+            if (_plan.Audit is null)
+            {
+                return;
+            }
         }
 
         if (to.Equals(_pipeline))
@@ -181,7 +211,7 @@ internal sealed class FaultyCluster
             return;
         }
 
-        var core = _devices.Select(device => device.Shard).FirstOrDefault(shard => shard is not null && shard.Ref.Equals(to))?.Core;
+        var core = _devices.Concat(_judges.Values).Select(device => device.Shard).FirstOrDefault(shard => shard is not null && shard.Ref.Equals(to))?.Core;
         switch (message)
         {
             case OpenSession open:
@@ -201,6 +231,12 @@ internal sealed class FaultyCluster
                 break;
             case CloseSession close:
                 core?.Close(close, from);
+                break;
+            case SealReceipts seal:
+                core?.Seal(seal, from);
+                break;
+            case FetchKept fetch:
+                core?.Fetch(fetch, from);
                 break;
             default:
                 throw new InvalidOperationException($"{message.GetType().Name} goes to no shard.");
@@ -226,6 +262,20 @@ internal sealed class FaultyCluster
                 case CloseHop close:
                     Send(_pipeline, close.Hop.Shard, new CloseSession(_plan.Session, close.Epoch));
                     break;
+                case Note note:
+                    Notes.Add($"{_now.TotalSeconds:0.000} {note.Text}");
+                    break;
+                case OpenCheck check:
+                    Send(_pipeline, check.Run.Verifier.Shard, _plan.Open(check, _pipeline));
+                    break;
+                case TellShard tell:
+                    Send(_pipeline, tell.Shard, tell.Message);
+                    break;
+                case LendJudge lend:
+                    At(TimeSpan.FromMilliseconds(1), () => Do(_state.Judge(new JudgeLent(lend.Range, _judges[lend.Range].Shard!.Ref, ""), _now)));
+                    break;
+                case ReportCheck { Facts.Outcome: CheckOutcome.Hard } check:
+                    throw new InvalidOperationException($"Device {check.Device.Short} is accused: {check.Facts.Reason}");
                 case TellClient tell:
                     Told.Add(tell.Event);
                     break;
@@ -237,7 +287,7 @@ internal sealed class FaultyCluster
             }
         }
 
-        if (_state.Deadline is { } deadline && (_check is null || deadline < _check))
+        if (_state.Wake is { } deadline && (_check is null || deadline < _check))
         {
             _check = deadline;
             At(deadline > _now ? deadline - _now : TimeSpan.Zero, Check);
@@ -252,7 +302,7 @@ internal sealed class FaultyCluster
         }
 
         _check = null;
-        Do(_state.Deadline <= _now ? _state.DeadlinePassed(_now) : []);
+        Do(_state.Wake <= _now ? _state.DeadlinePassed(_now) : []);
     }
 
     private void Look() => Do(_state.Look(View(), _now));
@@ -264,8 +314,11 @@ internal sealed class FaultyCluster
         {
             Members = [.. seen.Select(device => new NodeView(Node(device.Number), [], MemberStatus.Up, true, "1"))],
             Devices = [.. seen.Select(device => new DeviceAnnouncement(
-                TestSessions.Device(device.Number), "", Node(device.Number), ActorRefs.Nobody, 1, 1, [],
-                device.Announced is { } shard ? [new LoadedRange(_model.Model, device.Range, shard, 1)] : [], false, 1))],
+                Keys[device.Number].Device, "", Node(device.Number), ActorRefs.Nobody, 1, 1, [],
+                device.Announced is { } shard ? [new LoadedRange(_model.Model, device.Range, shard, 1)] : [], false, 1)
+            {
+                PublicKey = Keys[device.Number].PublicKey,
+            })],
         };
     }
 
@@ -371,7 +424,7 @@ internal sealed class FaultyCluster
         {
             var shard = _cluster._shards[Range];
             Budget = new CacheBudget((long)(SessionTable.BytesFor(shard.Shape, Range, 64) * _memory));
-            Shard = new Running(_cluster, new NamedRef($"shard-{++_life}", Node(Number)), shard, Budget);
+            Shard = new Running(_cluster, new NamedRef($"shard-{++_life}", Node(Number)), shard, Budget, Keys[Number]);
         }
     }
 
@@ -380,11 +433,11 @@ internal sealed class FaultyCluster
     {
         private readonly FaultyCluster _cluster;
 
-        public Running(FaultyCluster cluster, NamedRef self, TransformerShard shard, CacheBudget budget)
+        public Running(FaultyCluster cluster, NamedRef self, TransformerShard shard, CacheBudget budget, DeviceKey key)
         {
             (_cluster, Ref) = (cluster, self);
             var batch = new ShardBatch(shard, 8, () => { });
-            Core = new ShardCore(shard, new SessionTable(cluster._model.Model, shard.Shape, shard.Range, 4, budget, cluster._key), batch, 3 * shard.Shape.HiddenSize * sizeof(float), this);
+            Core = new ShardCore(shard, new SessionTable(cluster._model.Model, shard.Shape, shard.Range, 4, budget, key), batch, 3 * shard.Shape.HiddenSize * sizeof(float), this);
         }
 
         public NamedRef Ref { get; }
@@ -407,7 +460,7 @@ internal sealed class FaultyCluster
         {
             _cluster.At(TimeSpan.FromTicks(_cluster._random.Next(5_000, 60_000)), () =>
             {
-                if (_cluster._devices.Any(device => ReferenceEquals(device.Shard, this)))
+                if (_cluster._devices.Concat(_cluster._judges.Values).Any(device => ReferenceEquals(device.Shard, this)))
                 {
                     batch.Run(_cluster._team);
                     Core.BatchDone();
