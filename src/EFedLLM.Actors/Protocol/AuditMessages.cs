@@ -64,11 +64,14 @@ public sealed record KeptRows(SessionId Session, int Epoch, int HopIndex, int Po
     public override int GetHashCode() => HashCode.Combine(Session, Epoch, HopIndex, Position, Rows);
 }
 
-/// <summary>Verifier to pipeline, for each step of a session with an <see cref="AuditOrder"/>: what the right output is.</summary>
+/// <summary>
+/// Verifier to pipeline, for each unit of a session with an <see cref="AuditOrder"/>: what the right output is. Units are cut as receipts
+/// cut them, at every multiple of 16 positions, however the steps came; <see cref="SealReceipts"/> asks for what is not full yet.
+/// </summary>
 /// <param name="Session">The session of the check.</param>
 /// <param name="Epoch">Its epoch.</param>
 /// <param name="HopIndex">The hop that is checked.</param>
-/// <param name="Position">The first position of the step.</param>
+/// <param name="Position">The first position of the unit.</param>
 /// <param name="Rows">Number of positions.</param>
-/// <param name="Answer">SHA-256 of <see cref="AuditOrder.Key"/> and, behind it, the Merkle root of the step's output.</param>
+/// <param name="Answer">SHA-256 of <see cref="AuditOrder.Key"/> and, behind it, the Merkle root of the unit's output.</param>
 public sealed record UnitRecomputed(SessionId Session, int Epoch, int HopIndex, int Position, int Rows, Digest Answer) : ISessionMessage, IEvent;
