@@ -1,0 +1,54 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+
+namespace EFedLLM.Actors.Trust;
+
+/// <summary>What a receipt's trees have as leaves: what came in or went out at one position of a session. Nothing here allocates.</summary>
+public static class PositionDigest
+{
+    private const int StackBytes = 4096;
+
+    /// <summary>A token that came in at the first hop: SHA-256 of its id as int32, little-endian.</summary>
+    public static Digest OfToken(int token)
+    {
+        Span<byte> bytes = stackalloc byte[sizeof(int)];
+        BinaryPrimitives.WriteInt32LittleEndian(bytes, token);
+        return Digest.Of(bytes);
+    }
+
+    /// <summary>A row of activations: SHA-256 of its values as float32, little-endian.</summary>
+    /// <param name="row">[hidden].</param>
+    public static Digest OfRow(ReadOnlySpan<float> row)
+    {
+        if (BitConverter.IsLittleEndian)
+        {
+            return Digest.Of(MemoryMarshal.AsBytes(row));
+        }
+
+        Span<byte> bytes = row.Length * sizeof(float) <= StackBytes ? stackalloc byte[row.Length * sizeof(float)] : new byte[row.Length * sizeof(float)];
+        for (var i = 0; i < row.Length; i++)
+        {
+            BinaryPrimitives.WriteSingleLittleEndian(bytes[(i * sizeof(float))..], row[i]);
+        }
+
+        return Digest.Of(bytes);
+    }
+
+    /// <summary>What the head drew: SHA-256 of the token's id as int32 and its log-probability as float32, little-endian. Where nothing was drawn, the digest is all zero.</summary>
+    public static Digest OfDraw(int token, float logprob)
+    {
+        Span<byte> bytes = stackalloc byte[sizeof(int) + sizeof(float)];
+        BinaryPrimitives.WriteInt32LittleEndian(bytes, token);
+        BinaryPrimitives.WriteSingleLittleEndian(bytes[sizeof(int)..], logprob);
+        return Digest.Of(bytes);
+    }
+
+    /// <summary>What whoever recomputes a unit answers: SHA-256 of the key of whoever asks and, behind it, the root.</summary>
+    public static Digest OfAnswer(Digest key, Digest root)
+    {
+        Span<byte> bytes = stackalloc byte[2 * Digest.Bytes];
+        key.Write(bytes);
+        root.Write(bytes[Digest.Bytes..]);
+        return Digest.Of(bytes);
+    }
+}
