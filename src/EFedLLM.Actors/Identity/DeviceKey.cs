@@ -48,6 +48,9 @@ public sealed class DeviceKey : IDisposable
         return SecretFile.TryCreate(file, key.Export(KeyBlobFormat.PkixPrivateKeyText)) ? new DeviceKey(Import(file)!) : Load(file);
     }
 
+    /// <summary>A new key that is kept nowhere.</summary>
+    internal static DeviceKey Create() => new(Key.Create(Algorithm));
+
     /// <summary>The id of the device with a public key.</summary>
     /// <param name="publicKey"><see cref="PublicKeyBytes"/> bytes.</param>
     /// <exception cref="ArgumentException">The key has another length.</exception>

@@ -4,9 +4,11 @@ using EFedLLM.Actors.Trust;
 namespace EFedLLM.Actors.Protocol;
 
 /// <summary>
-/// Part of <see cref="OpenSession"/>: the receiver does not serve this session but recomputes one hop of another. The route is that hop
-/// alone in the place of the hop that is checked, what comes in comes from the pipeline itself, and nothing goes on to a next hop: the
-/// receiver answers with <see cref="UnitRecomputed"/>.
+/// Part of <see cref="OpenSession"/>: the receiver does not serve this session but recomputes one hop of another. The route is that of
+/// the other session with the receiver in the place of the hop that is checked; of the other hops only the ranges count. What comes in
+/// comes from the pipeline itself, which gets the credit for it, and nothing goes on to a next hop: the receiver answers with
+/// <see cref="UnitRecomputed"/>. What its steps say of drawing does not count, and <see cref="FeedHidden.HopMicroseconds"/> may be empty.
+/// The session has an id of its own, and is in its first epoch.
 /// </summary>
 /// <param name="Key">A secret of whoever checks: without it the right root says nothing of the answer that is waited for.</param>
 /// <param name="DrawFrom">At the head: the first position after which a token was drawn; nothing was drawn after those before it.</param>
@@ -28,7 +30,10 @@ public sealed record UnitSigned(SessionId Session, int Epoch, int HopIndex, Rece
     public override int GetHashCode() => HashCode.Combine(Session, Epoch, HopIndex, Receipt);
 }
 
-/// <summary>Pipeline to a hop: sign what is computed and not signed yet, though the unit is not full. Answered by <see cref="ReceiptsSealed"/> behind the last <see cref="UnitSigned"/>.</summary>
+/// <summary>
+/// Pipeline to a hop: sign, or where work is checked answer about, what was fed until now and is in no unit yet, though the unit is not
+/// full. Answered by <see cref="ReceiptsSealed"/> behind the last <see cref="UnitSigned"/>, when that is computed.
+/// </summary>
 /// <param name="Session">The session.</param>
 /// <param name="Epoch">The epoch of the route.</param>
 public sealed record SealReceipts(SessionId Session, int Epoch) : ISessionMessage, ICommand;

@@ -39,11 +39,15 @@ public sealed record DeviceAnnouncement(
     /// <summary>Round trips to other devices, at most <see cref="ProtocolLimits.LinkSamples"/>.</summary>
     public ImmutableArray<LinkSample> Links { get; init; } = [];
 
+    /// <summary>Its Ed25519 public key, 32 bytes, whose hash is <see cref="Device"/>: everybody can check what it signs. Empty where it signs nothing.</summary>
+    public ReadOnlyMemory<byte> PublicKey { get; init; }
+
     /// <inheritdoc/>
     public bool Equals(DeviceAnnouncement? other) => other is not null && Device == other.Device && Name == other.Name && Node.Equals(other.Node)
         && Host.Equals(other.Host) && MemoryBytes == other.MemoryBytes && BytesPerSecond.Equals(other.BytesPerSecond)
         && Models.AsSpan().SequenceEqual(other.Models.AsSpan()) && Loaded.AsSpan().SequenceEqual(other.Loaded.AsSpan())
-        && Leaving == other.Leaving && Revision == other.Revision && Blobs == other.Blobs && Links.AsSpan().SequenceEqual(other.Links.AsSpan());
+        && Leaving == other.Leaving && Revision == other.Revision && Blobs == other.Blobs && Links.AsSpan().SequenceEqual(other.Links.AsSpan())
+        && PublicKey.Span.SequenceEqual(other.PublicKey.Span);
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Device, Revision);

@@ -1,6 +1,8 @@
 using System.Buffers;
 using System.Collections.Immutable;
 using Akka.Actor;
+using EFedLLM.Actors.Identity;
+using Google.Protobuf;
 using Google.Protobuf.Collections;
 using Form = EFedLLM.Actors.Protocol.Wire.Forms;
 
@@ -46,6 +48,7 @@ internal static class DeviceCodecs
             Leaving = message.Leaving,
             Revision = message.Revision,
             Blobs = message.Blobs is { } blobs ? BlobCodecs.Write(blobs) : null,
+            PublicKey = ByteString.CopyFrom(message.PublicKey.Span),
         };
         foreach (var model in message.Models.AsSpan())
         {
@@ -76,8 +79,9 @@ internal static class DeviceCodecs
         Require.Count(form.Models.Count, ProtocolLimits.AnnouncedRanges, "models");
         Require.Count(form.Loaded.Count, ProtocolLimits.AnnouncedRanges, "loaded");
         Require.Count(form.Links.Count, ProtocolLimits.LinkSamples, "links");
+        var device = Values.Device(form.Device, "device");
         return new DeviceAnnouncement(
-            Values.Device(form.Device, "device"),
+            device,
             Require.Text(form.Name, ProtocolLimits.TextCharacters, "name"),
             ReadAddress(Require.Present(form.Node, "node")),
             paths.Read(form.Host, "host"),
@@ -94,8 +98,15 @@ internal static class DeviceCodecs
             form.Blobs is { } blobs ? BlobCodecs.Read(blobs) : null)
         {
             Links = [.. form.Links.Select(link => new LinkSample(Values.Device(link.Peer, "peer"), (float)Require.NotNegative(link.Milliseconds, "milliseconds")))],
+            PublicKey = PublicKey(form.PublicKey, device),
         };
     }
+
+    /// <summary>A device is called after its key: who says another one has somebody else's name.</summary>
+    private static byte[] PublicKey(ByteString form, DeviceId device)
+        => form.IsEmpty || (form.Length == DeviceKey.PublicKeyBytes && DeviceKey.IdOf(form.Span) == device)
+            ? form.ToByteArray()
+            : throw new MalformedMessageException($"public_key is not the key of device {device.Short}.");
 
     private static Address ReadAddress(Form.NodeAddress form)
     {

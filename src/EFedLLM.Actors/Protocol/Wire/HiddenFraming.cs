@@ -6,23 +6,75 @@ using Google.Protobuf;
 namespace EFedLLM.Actors.Protocol.Wire;
 
 /// <summary>
-/// <see cref="FeedHidden"/> on the wire: the length of a protobuf header as a varint, the header, then the activations as raw
-/// little-endian float32. They are copied once on each side. Their values are not looked at here: a hop that gets activations
-/// that are not finite answers <see cref="StepFailed"/>, so that the pipeline learns why its step does not come back.
+/// Activations on the wire: the length of a protobuf header as a varint, the header, then the values as raw little-endian float32. They
+/// are copied once on each side. What they are is not looked at here: a hop that gets activations that are not finite answers
+/// <see cref="StepFailed"/>, so that the pipeline learns why its step does not come back.
 /// </summary>
 internal static class HiddenFraming
 {
+    /// <summary>Most bytes of a message.</summary>
+    public const int MostBytes = ProtocolLimits.RowBytes + MaxHeaderBytes + 2;
+
+    /// <summary>Most rows of a message: of the narrowest stream there is.</summary>
+    public const int MostRows = ProtocolLimits.ActivationBytes / sizeof(float);
+
     private const int MaxHeaderBytes = 2048;
 
     private static readonly MessageParser<FeedHiddenHeader> Parser = FeedHiddenHeader.Parser.WithDiscardUnknownFields(true);
 
-    /// <summary>How the message travels.</summary>
-    public static WireCodec Codec { get; } = new(
-        typeof(FeedHidden),
-        "fh",
-        ProtocolLimits.RowBytes + MaxHeaderBytes + 2,
-        (message, _) => Encode((FeedHidden)message),
-        (bytes, _) => Decode(bytes));
+    /// <summary>How <see cref="FeedHidden"/> travels.</summary>
+    public static WireCodec Codec { get; } = new(typeof(FeedHidden), "fh", MostBytes, (message, _) => Encode((FeedHidden)message), (bytes, _) => Decode(bytes));
+
+    /// <summary>A message.</summary>
+    /// <param name="header">What is said of the rows.</param>
+    /// <param name="hidden">The rows.</param>
+    public static byte[] Join(IMessage header, ReadOnlySpan<float> hidden)
+    {
+        var headerBytes = header.CalculateSize();
+        var start = VarintBytes(headerBytes) + headerBytes;
+        var result = GC.AllocateUninitializedArray<byte>(start + (hidden.Length * sizeof(float)));
+        var at = WriteVarint(result, headerBytes);
+        header.WriteTo(result.AsSpan(at, headerBytes));
+        CopyToLittleEndian(hidden, result.AsSpan(start), BitConverter.IsLittleEndian);
+        return result;
+    }
+
+    /// <summary>A message's header, and the bytes of its rows.</summary>
+    /// <exception cref="MalformedMessageException">The header's length is not.</exception>
+    /// <exception cref="InvalidProtocolBufferException">The header is none.</exception>
+    public static T Split<T>(byte[] bytes, MessageParser<T> parser, out ReadOnlySpan<byte> payload)
+        where T : IMessage<T>
+    {
+        var (headerBytes, at) = ReadVarint(bytes);
+        if (headerBytes > bytes.Length - at)
+        {
+            throw new MalformedMessageException($"a header of {headerBytes} bytes does not fit {bytes.Length} bytes.");
+        }
+
+        payload = bytes.AsSpan(at + headerBytes);
+        return parser.ParseFrom(bytes.AsSpan(at, headerBytes));
+    }
+
+    /// <summary>The values of so many rows.</summary>
+    /// <param name="payload">Their bytes.</param>
+    /// <param name="rows">Number of rows, at least 1.</param>
+    /// <exception cref="MalformedMessageException">They are not so many rows, or more than one message may carry.</exception>
+    public static float[] Rows(ReadOnlySpan<byte> payload, int rows)
+    {
+        if (payload.Length == 0 || payload.Length % (rows * sizeof(float)) != 0)
+        {
+            throw new MalformedMessageException($"{payload.Length} bytes of activations are not {rows} rows of float32.");
+        }
+
+        if (payload.Length > (rows == 1 ? ProtocolLimits.RowBytes : ProtocolLimits.ActivationBytes))
+        {
+            throw new MalformedMessageException($"{payload.Length} bytes of activations in {rows} rows are more than one message may carry.");
+        }
+
+        var hidden = GC.AllocateUninitializedArray<float>(payload.Length / sizeof(float));
+        CopyFromLittleEndian(payload, hidden, BitConverter.IsLittleEndian);
+        return hidden;
+    }
 
     private static byte[] Encode(FeedHidden message)
     {
@@ -35,45 +87,20 @@ internal static class HiddenFraming
             Sample = message.Sample,
         };
         Values.Write(header.HopMicroseconds, message.HopMicroseconds);
-
-        var headerBytes = header.CalculateSize();
-        var start = VarintBytes(headerBytes) + headerBytes;
-        var result = GC.AllocateUninitializedArray<byte>(start + (message.Hidden.Length * sizeof(float)));
-        var at = WriteVarint(result, headerBytes);
-        header.WriteTo(result.AsSpan(at, headerBytes));
-        CopyToLittleEndian(message.Hidden.Span, result.AsSpan(start), BitConverter.IsLittleEndian);
-        return result;
+        return Join(header, message.Hidden.Span);
     }
 
     private static FeedHidden Decode(byte[] bytes)
     {
-        var (headerBytes, at) = ReadVarint(bytes);
-        if (headerBytes > bytes.Length - at)
-        {
-            throw new MalformedMessageException($"a header of {headerBytes} bytes does not fit {bytes.Length} bytes.");
-        }
-
-        var header = Parser.ParseFrom(bytes.AsSpan(at, headerBytes));
-        var payload = bytes.AsSpan(at + headerBytes);
-        var rows = Require.Within(header.Rows, 1, ProtocolLimits.ActivationBytes / sizeof(float), "rows");
-        if (payload.Length == 0 || payload.Length % (rows * sizeof(float)) != 0)
-        {
-            throw new MalformedMessageException($"{payload.Length} bytes of activations are not {rows} rows of float32.");
-        }
-
-        if (payload.Length > (rows == 1 ? ProtocolLimits.RowBytes : ProtocolLimits.ActivationBytes))
-        {
-            throw new MalformedMessageException($"{payload.Length} bytes of activations in {rows} rows are more than one message may carry.");
-        }
-
+        var header = Split(bytes, Parser, out var payload);
+        var rows = Require.Within(header.Rows, 1, MostRows, "rows");
         var position = Values.Position(header.Position);
-        Require.Within(rows, 1, ProtocolLimits.SessionTokens - position, "rows");
         var message = (
             Session: Values.Session(header.Session),
             Epoch: Values.Epoch(header.Epoch),
             Hops: Values.HopMicroseconds(header.HopMicroseconds));
-        var hidden = GC.AllocateUninitializedArray<float>(payload.Length / sizeof(float));
-        CopyFromLittleEndian(payload, hidden, BitConverter.IsLittleEndian);
+        var hidden = Rows(payload, rows);
+        Require.Within(rows, 1, ProtocolLimits.SessionTokens - position, "rows");
         return new FeedHidden(message.Session, message.Epoch, position, rows, header.Sample, hidden, message.Hops);
     }
 

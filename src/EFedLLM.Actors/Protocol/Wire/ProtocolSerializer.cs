@@ -4,7 +4,7 @@ namespace EFedLLM.Actors.Protocol.Wire;
 
 /// <summary>Every <see cref="IProtocolMessage"/> as protobuf, named by two letters on the wire. <c>serialization.conf</c> binds it.</summary>
 internal sealed class ProtocolSerializer(ExtendedActorSystem system)
-    : WireSerializer(system, [.. SessionCodecs.All, .. GatewayCodecs.All, .. DeviceCodecs.All, .. LedgerCodecs.All, .. MembershipCodecs.All, .. LeaveCodecs.All])
+    : WireSerializer(system, [.. SessionCodecs.All, .. AuditCodecs.All, .. GatewayCodecs.All, .. DeviceCodecs.All, .. LedgerCodecs.All, .. MembershipCodecs.All, .. LeaveCodecs.All])
 {
     /// <summary>The value of <see cref="Identifier"/>: the same on every node, for ever.</summary>
     public const int ProtocolIdentifier = 2411;

@@ -44,6 +44,8 @@ internal static class SessionCodecs
             Sampling = Values.Write(message.Sampling),
             Pipeline = paths.Write(message.Pipeline),
             Output = (int)message.Output,
+            Signed = message.Signed,
+            Audit = message.Audit is { } audit ? AuditCodecs.Write(audit) : null,
         };
         Values.Write(form.Scored, message.Scored.IsDefault ? [] : message.Scored);
         foreach (var hop in message.Route.Hops.AsSpan())
@@ -63,7 +65,9 @@ internal static class SessionCodecs
         Values.Sampling(form.Sampling),
         paths.Read(form.Pipeline, "pipeline"),
         Require.Defined<SequenceOutput>(form.Output, "output"),
-        Values.Tokens(form.Scored, ProtocolLimits.SessionTokens, "scored"));
+        Values.Tokens(form.Scored, ProtocolLimits.SessionTokens, "scored"),
+        form.Signed,
+        form.Audit is { } audit ? AuditCodecs.Read(audit) : null);
 
     private static ImmutableArray<Hop> Hops(Form.OpenSession form, ActorPaths paths)
     {

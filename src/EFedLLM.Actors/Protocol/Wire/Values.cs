@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using EFedLLM.Actors.Protocol.Wire.Forms;
 using EFedLLM.Transformer.Checkpoints;
 using EFedLLM.Transformer.Sampling;
+using Google.Protobuf;
 using Google.Protobuf.Collections;
 using Form = EFedLLM.Actors.Protocol.Wire.Forms;
 
@@ -37,6 +38,14 @@ internal static class Values
             Word2 = BinaryPrimitives.ReadUInt64BigEndian(bytes.AsSpan(16)),
             Word3 = BinaryPrimitives.ReadUInt64BigEndian(bytes.AsSpan(24)),
         };
+    }
+
+    /// <summary>A digest's form, 32 bytes.</summary>
+    public static ByteString Write(Trust.Digest digest)
+    {
+        Span<byte> bytes = stackalloc byte[Trust.Digest.Bytes];
+        digest.Write(bytes);
+        return ByteString.CopyFrom(bytes);
     }
 
     /// <summary>A range's form.</summary>
@@ -136,6 +145,11 @@ internal static class Values
         var id = Require.Present(form, field);
         return new ModelId($"{id.Word0:x16}{id.Word1:x16}{id.Word2:x16}{id.Word3:x16}");
     }
+
+    /// <summary>A digest.</summary>
+    public static Trust.Digest Digest(ByteString form, string field) => form.Length == Trust.Digest.Bytes
+        ? Trust.Digest.Read(form.Span)
+        : throw new MalformedMessageException($"{field} has {form.Length} bytes; a digest has {Trust.Digest.Bytes}.");
 
     /// <summary>A range that is not empty and lies within <see cref="ProtocolLimits.Units"/>.</summary>
     public static LayerRange Range(Form.Range? form, string field = "range")

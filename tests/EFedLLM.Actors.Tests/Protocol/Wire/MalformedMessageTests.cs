@@ -129,6 +129,25 @@ public sealed class MalformedMessageTests(WireFixture fixture, ITestOutputHelper
         Refused<OpenSession, Form.OpenSession>(form => form.Sampling.Temperature = 3, "temperature");
         Refused<OpenSession, Form.OpenSession>(form => form.Sampling.TopP = 0, "top_p");
         Refused<OpenSession, Form.OpenSession>(form => form.Sampling.TopLogprobs = 21, "top_logprobs");
+        Refused<OpenSession, Form.OpenSession>(form => form.Audit = new Form.AuditOrder { Key = ByteString.CopyFrom(new byte[31]) }, "key");
+        Refused<OpenSession, Form.OpenSession>(form => form.Audit = new Form.AuditOrder { Key = ByteString.CopyFrom(new byte[32]), DrawFrom = -1 }, "draw_from");
+        Refused<UnitSigned, Form.UnitSigned>(form => form.Rows = 0, "rows");
+        Refused<UnitSigned, Form.UnitSigned>(form => form.Rows = 17, "rows");
+        Refused<UnitSigned, Form.UnitSigned>(form => form.HopIndex = ProtocolLimits.Hops, "hop_index");
+        Refused<UnitSigned, Form.UnitSigned>(form => form.InRoot = ByteString.Empty, "in_root");
+        Refused<UnitSigned, Form.UnitSigned>(form => form.OutRoot = ByteString.CopyFrom(new byte[33]), "out_root");
+        Refused<UnitSigned, Form.UnitSigned>(form => form.Previous = ByteString.CopyFrom(new byte[31]), "previous");
+        Refused<UnitSigned, Form.UnitSigned>(form => form.Signature = ByteString.CopyFrom(new byte[63]), "signature");
+        Refused<UnitSigned, Form.UnitSigned>(form => form.Signature = ByteString.CopyFrom(new byte[65]), "signature");
+        Refused<UnitSigned, Form.UnitSigned>(form => form.Model = null, "model");
+        Refused<UnitSigned, Form.UnitSigned>(form => form.Device = null, "device");
+        Refused<UnitSigned, Form.UnitSigned>(form => form.Range.End = form.Range.First, "range");
+        Refused<ReceiptsSealed, Form.ReceiptsSealed>(form => form.Length = -1, "length");
+        Refused<FetchKept, Form.FetchKept>(form => form.Rows = 0, "rows");
+        Refused<FetchKept, Form.FetchKept>(form => form.Rows = (ProtocolLimits.ActivationBytes / 4) + 1, "rows");
+        Refused<FetchKept, Form.FetchKept>(form => form.Position = ProtocolLimits.SessionTokens, "rows");
+        Refused<UnitRecomputed, Form.UnitRecomputed>(form => form.Rows = 17, "rows");
+        Refused<UnitRecomputed, Form.UnitRecomputed>(form => form.Answer = ByteString.CopyFrom(new byte[16]), "answer");
         Refused<RowsComputed, Form.RowsComputed>(form => form.Rows = 0, "rows");
         Refused<RowsComputed, Form.RowsComputed>(form => form.HopMicroseconds.AddRange(new int[ProtocolLimits.Hops + 1]), "hop_microseconds");
         Refused<TokenSampled, Form.TokenSampled>(form => form.Choice = null, "choice");
@@ -156,6 +175,8 @@ public sealed class MalformedMessageTests(WireFixture fixture, ITestOutputHelper
             form => form.Blobs = new Form.BlobOffer { Held = { new Form.HeldFiles { Model = new Form.Id256(), Units = { new Form.Range { First = 2, End = 1 } } } } }, "range");
         Refused<DeviceAnnouncement, Form.DeviceAnnouncement>(
             form => form.Blobs = new Form.BlobOffer { Fetching = { new Form.FetchingRange { DoneBytes = 2, TotalBytes = 1 } } }, "done_bytes");
+        Refused<DeviceAnnouncement, Form.DeviceAnnouncement>(form => form.PublicKey = ByteString.CopyFrom(new byte[31]), "public_key");
+        Refused<DeviceAnnouncement, Form.DeviceAnnouncement>(form => form.PublicKey = ByteString.CopyFrom(new byte[32]), "public_key");
         Refused<ServedModel, Form.ServedModel>(form => form.UnitReadBytes.Add(1), "unit_read_bytes");
         Refused<ServedModel, Form.ServedModel>(form => form.HiddenSize = 0, "hidden_size");
         Refused<ServedModel, Form.ServedModel>(form => form.BitsPerWeight = -1, "bits_per_weight");
@@ -189,6 +210,22 @@ public sealed class MalformedMessageTests(WireFixture fixture, ITestOutputHelper
         var header = new Form.FeedHiddenHeader { Session = new Form.Id128(), Epoch = 1, Rows = rows }.ToByteArray();
         byte[] bytes = [(byte)header.Length, .. header, .. new byte[payload]];
         var error = Assert.Throws<MalformedMessageException>(() => fixture.Serializer.FromBinary(bytes, "fh"));
+        Assert.Contains(reason, error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(0, 4, "activations")]
+    [InlineData(1, 0, "activations")]
+    [InlineData(-1, 4, "rows")]
+    [InlineData(2, 12, "activations")]
+    [InlineData(1, ProtocolLimits.RowBytes + 4, "activations")]
+    [InlineData(2, ProtocolLimits.ActivationBytes + 8, "activations")]
+    [InlineData(int.MaxValue, 16, "rows")]
+    public void Kept_activations_that_do_not_match_their_rows_are_refused(int rows, int payload, string reason)
+    {
+        var header = new Form.KeptRowsHeader { Session = new Form.Id128(), Epoch = 1, Rows = rows }.ToByteArray();
+        byte[] bytes = [(byte)header.Length, .. header, .. new byte[payload]];
+        var error = Assert.Throws<MalformedMessageException>(() => fixture.Serializer.FromBinary(bytes, "kr"));
         Assert.Contains(reason, error.Message, StringComparison.Ordinal);
     }
 

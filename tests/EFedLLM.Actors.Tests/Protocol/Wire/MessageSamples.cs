@@ -1,7 +1,9 @@
 using System.Collections.Immutable;
 using Akka.Actor;
 using CsCheck;
+using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Checkpoints;
 using EFedLLM.Transformer.Generation;
@@ -44,6 +46,8 @@ internal sealed class MessageSamples
 
     private static readonly Gen<SequenceOutput> Outputs = Any(Enum.GetValues<SequenceOutput>());
 
+    private static readonly Gen<Digest> Digests = Gen.Byte.Array[Digest.Bytes].Select(bytes => Digest.Read(bytes));
+
     private readonly Dictionary<Type, Gen<IProtocolMessage>> _generators = [];
 
     /// <summary>With references to <paramref name="actors"/>.</summary>
@@ -51,6 +55,7 @@ internal sealed class MessageSamples
     {
         var refs = Any(actors);
         AddSession(refs);
+        AddAudits();
         AddGateway();
         AddDevices(refs);
         AddLedger();
@@ -85,9 +90,10 @@ internal sealed class MessageSamples
                 return hop;
             }).ToImmutableArray();
         });
-        Add(Gen.Select(Gen.Select(Sessions, Epochs), Models, hops, Gen.Int[0, 7], Gen.Int[1, ProtocolLimits.SessionTokens], Samplings, refs, Gen.Select(Outputs, Gen.Int[0, 200_000].Array[0, 50]))
-            .Select((which, model, route, index, limit, sampling, pipeline, wanted)
-                => new OpenSession(which.Item1, which.Item2, new Route(model, route), index % route.Length, limit, sampling, pipeline, wanted.Item1, [.. wanted.Item2])));
+        Add(Gen.Select(Gen.Select(Sessions, Epochs), Models, hops, Gen.Int[0, 7], Gen.Int[1, ProtocolLimits.SessionTokens], Samplings, refs,
+                Gen.Select(Outputs, Gen.Int[0, 200_000].Array[0, 50], Gen.Bool, Gen.Select(Digests, Positions).Select((key, from) => new AuditOrder(key, from)).Null()))
+            .Select((which, model, route, index, limit, sampling, pipeline, wanted) => new OpenSession(
+                which.Item1, which.Item2, new Route(model, route), index % route.Length, limit, sampling, pipeline, wanted.Item1, [.. wanted.Item2], wanted.Item3, wanted.Item4)));
         Add(Gen.Select(Sessions, Epochs, Positions, Gen.Int[0, int.MaxValue].Array[1, 64], Gen.Bool)
             .Select((session, epoch, position, tokens, sample) => new FeedTokens(session, epoch, position, [.. tokens], sample)));
         Add(Gen.Select(Sessions, Epochs, Positions, Gen.Int[1, 6], Gen.Int[1, 40], Gen.Bool, Micros)
@@ -111,6 +117,24 @@ internal sealed class MessageSamples
         Add(Gen.Select(Sessions, Epochs, HopIndices, Positions, Positions)
             .Select((session, epoch, index, position, length) => new StepRejected(session, epoch, index, position, length)));
         Add(Gen.Select(Sessions, Epochs, HopIndices, Texts).Select((session, epoch, index, text) => new StepFailed(session, epoch, index, text)));
+    }
+
+    private void AddAudits()
+    {
+        var receipts = Gen.Select(
+                Gen.Select(Sessions, Epochs, HopIndices), Gen.Select(Devices, Models, Ranges), Gen.Select(Positions, Gen.Int[1, UnitCut.Rows]), Gen.Select(Digests, Digests, Digests))
+            .Select((where, who, which, roots) => new Receipt(
+                where.Item1, where.Item2, where.Item3, who.Item1, who.Item2, who.Item3, which.Item1, which.Item2, roots.Item1, roots.Item2, roots.Item3));
+        Add(Gen.Select(receipts, Gen.Byte.Array[DeviceKey.SignatureBytes])
+            .Select((receipt, signature) => new UnitSigned(receipt.Session, receipt.Epoch, receipt.HopIndex, receipt, [.. signature])));
+        Add(Gen.Select(Sessions, Epochs).Select((session, epoch) => new SealReceipts(session, epoch)));
+        Add(Gen.Select(Sessions, Epochs, HopIndices, Positions).Select((session, epoch, index, length) => new ReceiptsSealed(session, epoch, index, length)));
+        Add(Gen.Select(Sessions, Epochs, Positions, Gen.Int[1, 512]).Select((session, epoch, position, rows) => new FetchKept(session, epoch, position, rows)));
+        Add(Gen.Select(Sessions, Epochs, HopIndices, Positions, Gen.Int[0, 6], Gen.Int[1, 40])
+            .SelectMany((session, epoch, index, position, rows, hidden) => Gen.Float.Array[rows * hidden]
+                .Select(values => new KeptRows(session, epoch, index, position, rows, values))));
+        Add(Gen.Select(Sessions, Epochs, HopIndices, Positions, Gen.Int[1, UnitCut.Rows], Digests)
+            .Select((session, epoch, index, position, rows, answer) => new UnitRecomputed(session, epoch, index, position, rows, answer)));
     }
 
     private void AddGateway()
@@ -152,8 +176,9 @@ internal sealed class MessageSamples
             new Address("akka.ssl.tcp", "efed-llm_2", "node-1.example.org", 65535),
             new Address("akka.tcp", "efedllm", "::1", 1));
         var loaded = Gen.Select(Models, Ranges, refs, Counts).Select((model, range, shard, bytes) => new LoadedRange(model, range, shard, bytes));
+        var keys = Gen.OneOf(Gen.Const(Array.Empty<byte>()), Gen.Byte.Array[DeviceKey.PublicKeyBytes]);
         Add(Gen.Select(
-                Gen.Select(Devices, Texts, addresses, refs),
+                Gen.Select(Gen.Select(Devices, keys), Texts, addresses, refs),
                 Counts,
                 Amounts,
                 Models.Array[0, 4],
@@ -161,9 +186,10 @@ internal sealed class MessageSamples
                 Gen.Bool,
                 Gen.Select(Counts, Offers().Null()))
             .Select((who, memory, speed, models, ranges, leaving, last) => new DeviceAnnouncement(
-                who.Item1, who.Item2, who.Item3, who.Item4, memory, speed, [.. models], [.. ranges], leaving, last.Item1, last.Item2)
+                who.Item1.Item2.Length == 0 ? who.Item1.Item1 : DeviceKey.IdOf(who.Item1.Item2), who.Item2, who.Item3, who.Item4, memory, speed, [.. models], [.. ranges], leaving, last.Item1, last.Item2)
             {
-                Links = [.. models.Select((model, i) => new LinkSample(who.Item1, i * 0.25f))],
+                Links = [.. models.Select((model, i) => new LinkSample(who.Item1.Item1, i * 0.25f))],
+                PublicKey = who.Item1.Item2,
             }));
         Add(Gen.Select(
                 Models,

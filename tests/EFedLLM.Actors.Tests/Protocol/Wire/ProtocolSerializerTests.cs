@@ -47,11 +47,13 @@ public sealed class ProtocolSerializerTests(WireFixture fixture) : IClassFixture
                 ["DeviceRecord"] = "dr",
                 ["FeedHidden"] = "fh",
                 ["FeedTokens"] = "ft",
+                ["FetchKept"] = "fk",
                 ["GenerationFailed"] = "gx",
                 ["GenerationFinished"] = "gf",
                 ["GenerationStarted"] = "gs",
                 ["GetDeviceRecord"] = "gr",
                 ["HiddenReceived"] = "hr",
+                ["KeptRows"] = "kr",
                 ["LeaveAnswer"] = "la",
                 ["LeaveCluster"] = "lc",
                 ["LedgerDevices"] = "ld",
@@ -59,9 +61,11 @@ public sealed class ProtocolSerializerTests(WireFixture fixture) : IClassFixture
                 ["OpenSession"] = "os",
                 ["PlacementPlan"] = "pp",
                 ["Prompt"] = "pr",
+                ["ReceiptsSealed"] = "rl",
                 ["RecordWork"] = "rw",
                 ["ResumeSession"] = "rs",
                 ["RowsComputed"] = "rc",
+                ["SealReceipts"] = "sl",
                 ["SequenceEncoded"] = "se",
                 ["ServedModel"] = "sm",
                 ["SessionMoving"] = "sv",
@@ -74,6 +78,8 @@ public sealed class ProtocolSerializerTests(WireFixture fixture) : IClassFixture
                 ["TextEncoded"] = "te",
                 ["TokenGenerated"] = "tg",
                 ["TokenSampled"] = "ts",
+                ["UnitRecomputed"] = "ur",
+                ["UnitSigned"] = "us",
                 ["WorkRecorded"] = "wr",
             },
             manifests);
@@ -155,6 +161,15 @@ public sealed class ProtocolSerializerTests(WireFixture fixture) : IClassFixture
         var back = (StepFailed)fixture.Serializer.FromBinary(fixture.Serializer.ToBinary(message), "sf");
         Assert.Equal(ProtocolLimits.TextCharacters, back.Message.Length);
         Assert.EndsWith("x...", back.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_receipt_of_another_session_epoch_or_hop_than_its_message_cannot_be_sent()
+    {
+        var message = (UnitSigned)fixture.Samples.One(typeof(UnitSigned), 1);
+        Assert.Throws<ArgumentException>(() => fixture.Serializer.ToBinary(message with { Session = SessionId.New() }));
+        Assert.Throws<ArgumentException>(() => fixture.Serializer.ToBinary(message with { Epoch = message.Epoch - 1 }));
+        Assert.Throws<ArgumentException>(() => fixture.Serializer.ToBinary(message with { HopIndex = message.HopIndex + 1 }));
     }
 
     [Fact]

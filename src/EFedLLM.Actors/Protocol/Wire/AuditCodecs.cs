@@ -1,0 +1,147 @@
+using System.Collections.Immutable;
+using EFedLLM.Actors.Identity;
+using EFedLLM.Actors.Trust;
+using Google.Protobuf;
+using Form = EFedLLM.Actors.Protocol.Wire.Forms;
+
+namespace EFedLLM.Actors.Protocol.Wire;
+
+/// <summary>What hops sign and give for checks of their work, and what those who check answer.</summary>
+internal static class AuditCodecs
+{
+    private const int Small = 4 * 1024;
+
+    private static readonly MessageParser<Form.KeptRowsHeader> KeptRowsParser = Form.KeptRowsHeader.Parser.WithDiscardUnknownFields(true);
+
+    /// <summary>How each travels.</summary>
+    public static ImmutableArray<WireCodec> All { get; } =
+    [
+        WireCodec.Of<UnitSigned, Form.UnitSigned>("us", Small, Form.UnitSigned.Parser, Write, Read),
+        WireCodec.Of<SealReceipts, Form.SealReceipts>("sl", Small, Form.SealReceipts.Parser, Write, Read),
+        WireCodec.Of<ReceiptsSealed, Form.ReceiptsSealed>("rl", Small, Form.ReceiptsSealed.Parser, Write, Read),
+        WireCodec.Of<FetchKept, Form.FetchKept>("fk", Small, Form.FetchKept.Parser, Write, Read),
+        new WireCodec(typeof(KeptRows), "kr", HiddenFraming.MostBytes, (message, _) => Write((KeptRows)message), (bytes, _) => ReadKept(bytes)),
+        WireCodec.Of<UnitRecomputed, Form.UnitRecomputed>("ur", Small, Form.UnitRecomputed.Parser, Write, Read),
+    ];
+
+    /// <summary>An order's form.</summary>
+    public static Form.AuditOrder Write(AuditOrder order) => new() { Key = Values.Write(order.Key), DrawFrom = order.DrawFrom };
+
+    /// <summary>The order of a form.</summary>
+    public static AuditOrder Read(Form.AuditOrder form) => new(Values.Digest(form.Key, "key"), Values.Position(form.DrawFrom, "draw_from"));
+
+    private static Form.UnitSigned Write(UnitSigned message, ActorPaths _)
+    {
+        var receipt = message.Receipt;
+        return (receipt.Session, receipt.Epoch, receipt.HopIndex) == (message.Session, message.Epoch, message.HopIndex)
+            ? new Form.UnitSigned
+            {
+                Session = Values.Write(message.Session),
+                Epoch = message.Epoch,
+                HopIndex = message.HopIndex,
+                Device = Values.Write(receipt.Device),
+                Model = Values.Write(receipt.Model),
+                Range = Values.Write(receipt.Range),
+                Position = receipt.Position,
+                Rows = receipt.Rows,
+                InRoot = Values.Write(receipt.InRoot),
+                OutRoot = Values.Write(receipt.OutRoot),
+                Previous = Values.Write(receipt.Previous),
+                Signature = ByteString.CopyFrom(message.Signature.AsSpan()),
+            }
+            : throw new ArgumentException("A receipt travels in a message of its own session, epoch and hop.", nameof(message));
+    }
+
+    private static UnitSigned Read(Form.UnitSigned form, ActorPaths _)
+    {
+        var (session, epoch, hop) = (Values.Session(form.Session), Values.Epoch(form.Epoch), Values.HopIndex(form.HopIndex));
+        var position = Values.Position(form.Position);
+        var receipt = new Receipt(
+            session,
+            epoch,
+            hop,
+            Values.Device(form.Device, "device"),
+            Values.Model(form.Model),
+            Values.Range(form.Range),
+            position,
+            Require.Within(form.Rows, 1, Math.Min(UnitCut.Rows, ProtocolLimits.SessionTokens - position), "rows"),
+            Values.Digest(form.InRoot, "in_root"),
+            Values.Digest(form.OutRoot, "out_root"),
+            Values.Digest(form.Previous, "previous"));
+        return form.Signature.Length == DeviceKey.SignatureBytes
+            ? new UnitSigned(session, epoch, hop, receipt, [.. form.Signature.Span])
+            : throw new MalformedMessageException($"signature has {form.Signature.Length} bytes; it must have {DeviceKey.SignatureBytes}.");
+    }
+
+    private static Form.SealReceipts Write(SealReceipts message, ActorPaths _) => new() { Session = Values.Write(message.Session), Epoch = message.Epoch };
+
+    private static SealReceipts Read(Form.SealReceipts form, ActorPaths _) => new(Values.Session(form.Session), Values.Epoch(form.Epoch));
+
+    private static Form.ReceiptsSealed Write(ReceiptsSealed message, ActorPaths _)
+        => new() { Session = Values.Write(message.Session), Epoch = message.Epoch, HopIndex = message.HopIndex, Length = message.Length };
+
+    private static ReceiptsSealed Read(Form.ReceiptsSealed form, ActorPaths _)
+        => new(Values.Session(form.Session), Values.Epoch(form.Epoch), Values.HopIndex(form.HopIndex), Values.Position(form.Length, "length"));
+
+    private static Form.FetchKept Write(FetchKept message, ActorPaths _)
+        => new() { Session = Values.Write(message.Session), Epoch = message.Epoch, Position = message.Position, Rows = message.Rows };
+
+    private static FetchKept Read(Form.FetchKept form, ActorPaths _)
+    {
+        var position = Values.Position(form.Position);
+        return new FetchKept(
+            Values.Session(form.Session),
+            Values.Epoch(form.Epoch),
+            position,
+            Require.Within(form.Rows, 1, Math.Min(HiddenFraming.MostRows, ProtocolLimits.SessionTokens - position), "rows"));
+    }
+
+    private static byte[] Write(KeptRows message) => HiddenFraming.Join(
+        new Form.KeptRowsHeader
+        {
+            Session = Values.Write(message.Session),
+            Epoch = message.Epoch,
+            HopIndex = message.HopIndex,
+            Position = message.Position,
+            Rows = message.Rows,
+        },
+        message.Hidden.Span);
+
+    private static KeptRows ReadKept(byte[] bytes)
+    {
+        var header = HiddenFraming.Split(bytes, KeptRowsParser, out var payload);
+        var position = Values.Position(header.Position);
+        var (session, epoch, hop) = (Values.Session(header.Session), Values.Epoch(header.Epoch), Values.HopIndex(header.HopIndex));
+        if (header.Rows == 0)
+        {
+            return payload.IsEmpty
+                ? new KeptRows(session, epoch, hop, position, 0, default)
+                : throw new MalformedMessageException($"{payload.Length} bytes of activations are not 0 rows.");
+        }
+
+        Require.Within(header.Rows, 1, Math.Min(HiddenFraming.MostRows, ProtocolLimits.SessionTokens - position), "rows");
+        return new KeptRows(session, epoch, hop, position, header.Rows, HiddenFraming.Rows(payload, header.Rows));
+    }
+
+    private static Form.UnitRecomputed Write(UnitRecomputed message, ActorPaths _) => new()
+    {
+        Session = Values.Write(message.Session),
+        Epoch = message.Epoch,
+        HopIndex = message.HopIndex,
+        Position = message.Position,
+        Rows = message.Rows,
+        Answer = Values.Write(message.Answer),
+    };
+
+    private static UnitRecomputed Read(Form.UnitRecomputed form, ActorPaths _)
+    {
+        var position = Values.Position(form.Position);
+        return new UnitRecomputed(
+            Values.Session(form.Session),
+            Values.Epoch(form.Epoch),
+            Values.HopIndex(form.HopIndex),
+            position,
+            Require.Within(form.Rows, 1, Math.Min(UnitCut.Rows, ProtocolLimits.SessionTokens - position), "rows"),
+            Values.Digest(form.Answer, "answer"));
+    }
+}
