@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+using EFedLLM.Actors.Protocol;
 using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Sampling;
 
@@ -7,7 +9,7 @@ namespace EFedLLM.Actors.Layers;
 /// <summary>One session's place in a batch: reused from batch to batch.</summary>
 internal sealed class BatchSlot
 {
-    private readonly List<(StepPiece Piece, int From, int Rows)> _parts = [];
+    private readonly List<StepPart> _parts = [];
     private int[] _tokens = [];
 
     /// <summary>The session.</summary>
@@ -43,11 +45,21 @@ internal sealed class BatchSlot
     /// <summary>The token, where one is drawn.</summary>
     public TokenChoice Choice { get; set; }
 
+    /// <summary>Whether everything that is computed and in no receipt yet is signed.</summary>
+    public bool Seals { get; set; }
+
+    /// <summary>What is said of the work: receipts, or answers of a check.</summary>
+    public List<ISessionMessage> Statements { get; } = [];
+
+    /// <summary>What came in, in the order of its positions.</summary>
+    public ReadOnlySpan<StepPart> Parts => CollectionsMarshal.AsSpan(_parts);
+
     /// <summary>Begins anew for <paramref name="session"/>.</summary>
     public void Reset(ShardSession session)
     {
-        (Session, Epoch, Position, Rows, Sample, Microseconds, Error, Choice, Scores) = (session, session.Epoch, 0, 0, false, 0, null, default, []);
+        (Session, Epoch, Position, Rows, Sample, Microseconds, Error, Choice, Scores, Seals) = (session, session.Epoch, 0, 0, false, 0, null, default, [], false);
         _parts.Clear();
+        Statements.Clear();
         if (Before.Length != session.Open.HopIndex)
         {
             Before = new long[session.Open.HopIndex];
@@ -60,6 +72,7 @@ internal sealed class BatchSlot
     public void Release()
     {
         _parts.Clear();
+        Statements.Clear();
         (Step.Tokens, Step.Hidden, Step.Logits, Scores) = (default, default, default, []);
     }
 
@@ -71,7 +84,7 @@ internal sealed class BatchSlot
             Position = piece.Position + from;
         }
 
-        _parts.Add((piece, from, rows));
+        _parts.Add(new StepPart(piece, from, rows));
         Rows += rows;
 
         // A step that is computed in parts is paid for once.

@@ -1,7 +1,9 @@
 using Akka.Actor;
 using EFedLLM.Actors.Blobs;
 using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Checkpoints;
 
 namespace EFedLLM.Actors.Layers;
@@ -11,6 +13,9 @@ public sealed record DeviceSettings
 {
     /// <summary>Its identity.</summary>
     public required DeviceId DeviceId { get; init; }
+
+    /// <summary>Its key, with which it signs what it computes: whose id it bears. Null for a device that signs nothing, and so serves no session that asks for receipts. It stays the caller's.</summary>
+    public DeviceKey? Key { get; init; }
 
     /// <summary>A name for people.</summary>
     public required string Name { get; init; }
@@ -41,6 +46,9 @@ public sealed record DeviceSettings
 
     /// <summary>Told what a device that leaves waits for, for people; on any thread.</summary>
     public Action<string>? LeaveTold { get; init; }
+
+    /// <summary>What it does wrong on purpose, for demonstrations and tests; null for an honest device.</summary>
+    public Saboteur? Saboteur { get; init; }
 
     /// <summary>Opens a folder of <see cref="ModelFolders"/>.</summary>
     internal Func<string, IModelSource> OpenModel { get; init; } = ModelFolder.Open;

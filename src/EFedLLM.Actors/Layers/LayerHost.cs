@@ -111,6 +111,11 @@ internal sealed partial class LayerHost : ReceiveActor, IWithTimers
     protected override void PreStart()
     {
         var (self, settings, log, worker) = (Self, _settings, _log, _worker);
+        if (settings.Saboteur is { } saboteur)
+        {
+            log.Warning("This device is a saboteur and does wrong on purpose: {0}.", saboteur.Name);
+        }
+
         Context.ActorOf(Props.Create(() => new LinkProbe(settings.DeviceId, settings.View, self, settings.Time, LinkProbe.Interval)), LinkProbe.ActorName);
         _loader.TryEnqueue(new ComputeJob(_ =>
         {
@@ -219,7 +224,9 @@ internal sealed partial class LayerHost : ReceiveActor, IWithTimers
             limits.BatchRows,
             limits.IdleSession,
             _settings.Time,
-            () => self.Tell(new RangeReleased(key.Model, key.Range), ActorRefs.NoSender));
+            () => self.Tell(new RangeReleased(key.Model, key.Range), ActorRefs.NoSender),
+            _settings.Key,
+            _settings.Saboteur);
         entry.Shard = Context.Watch(Context.ActorOf(Props.Create(() => new LayerShard(parts))));
         entry.State = HoldingState.Serving;
         entry.WeightBytes = message.Shard.WeightBytes;
@@ -316,7 +323,10 @@ internal sealed partial class LayerHost : ReceiveActor, IWithTimers
             .OrderBy(range => range.Model.Value, StringComparer.Ordinal).ThenBy(range => range.Range.First).ThenBy(range => range.Range.End)],
         _isLeaving,
         _revision,
-        _settings.Blobs is { } blobs ? new BlobOffer(blobs.Port, _library?.Held ?? [], _fetches!.Progress) : null);
+        _settings.Blobs is { } blobs ? new BlobOffer(blobs.Port, _library?.Held ?? [], _fetches!.Progress) : null)
+    {
+        PublicKey = _settings.Key?.PublicKey ?? default,
+    };
 
     private static long Bytes(IModelSource source, LayerRange range)
     {

@@ -26,8 +26,8 @@ internal sealed class LayerShard : ReceiveActor, IWithTimers, IShardOutlet
         _parts = parts;
         _start = parts.Time.GetTimestamp();
         var (shape, self) = (parts.Shard.Shape, Self);
-        _sessions = new SessionTable(parts.Model, shape, parts.Shard.Range, parts.MaxSessions, parts.Budget);
-        var batch = new ShardBatch(parts.Shard, Math.Clamp(MostBatchValues / shape.HiddenSize, 1, parts.BatchRows), () => self.Tell(BatchComputed.Instance, ActorRefs.NoSender));
+        _sessions = new SessionTable(parts.Model, shape, parts.Shard.Range, parts.MaxSessions, parts.Budget, parts.Key);
+        var batch = new ShardBatch(parts.Shard, Math.Clamp(MostBatchValues / shape.HiddenSize, 1, parts.BatchRows), () => self.Tell(BatchComputed.Instance, ActorRefs.NoSender), parts.Saboteur);
         _core = new ShardCore(parts.Shard, _sessions, batch, ProtocolLimits.ActivationBytes, this);
 
         Receive<FeedHidden>(message => _core.Feed(message, Sender));
@@ -36,6 +36,9 @@ internal sealed class LayerShard : ReceiveActor, IWithTimers, IShardOutlet
         Receive<BatchComputed>(_ => _core.BatchDone());
         Receive<OpenSession>(_core.Open);
         Receive<ResumeSession>(message => _core.Resume(message, Sender));
+        Receive<SealReceipts>(message => _core.Seal(message, Sender));
+        Receive<FetchKept>(Fetch);
+        Receive<OpenLate>(late => _core.Fetch(late.Message, late.Sender));
         Receive<CloseSession>(message => _core.Close(message, Sender));
         Receive<Terminated>(message => _core.PipelineGone(message.ActorRef));
         Receive<DisassociatedEvent>(news => _core.Disconnected(news.RemoteAddress));
@@ -85,6 +88,23 @@ internal sealed class LayerShard : ReceiveActor, IWithTimers, IShardOutlet
         if (!parts.Worker.TryEnqueue(new ComputeJob(_ => Release(parts, table, sessions))))
         {
             _log.Error("The compute thread is gone before its shard of {0}.", parts.Model.Short);
+        }
+    }
+
+    private void Fetch(FetchKept message)
+    {
+        var delay = _parts.Saboteur is { } saboteur && saboteur.Shows() ? saboteur.Behavior.OpeningDelay : TimeSpan.Zero;
+        if (delay == Timeout.InfiniteTimeSpan)
+        {
+            _core.Refuse(message, Sender);
+        }
+        else if (delay > TimeSpan.Zero)
+        {
+            Timers.StartSingleTimer(new object(), new OpenLate(message, Sender), delay);
+        }
+        else
+        {
+            _core.Fetch(message, Sender);
         }
     }
 

@@ -1,4 +1,7 @@
 using Akka.Actor;
+using EFedLLM.Actors.Identity;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Checkpoints;
 
 namespace EFedLLM.Actors.Layers;
@@ -45,6 +48,8 @@ internal sealed record ShardDrained(IActorRef Shard) : INoSerializationVerificat
 /// <param name="IdleSession">When a silent session is forgotten.</param>
 /// <param name="Time">The clock.</param>
 /// <param name="Released">Called, on any thread, when weights and caches are gone from memory.</param>
+/// <param name="Key">Signs receipts; null for a device that cannot.</param>
+/// <param name="Saboteur">What it does wrong; null for an honest device.</param>
 internal sealed record LayerShardParts(
     ModelId Model,
     Transformer.Blocks.TransformerShard Shard,
@@ -54,4 +59,11 @@ internal sealed record LayerShardParts(
     int BatchRows,
     TimeSpan IdleSession,
     TimeProvider Time,
-    Action Released);
+    Action Released,
+    DeviceKey? Key = null,
+    Saboteur? Saboteur = null);
+
+/// <summary>A saboteur's shard to itself, later: give what was kept, as it was asked to.</summary>
+/// <param name="Message">What was asked.</param>
+/// <param name="Sender">Who asked.</param>
+internal sealed record OpenLate(FetchKept Message, IActorRef Sender) : INoSerializationVerificationNeeded;

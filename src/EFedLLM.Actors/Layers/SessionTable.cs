@@ -1,7 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Akka.Actor;
+using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Protocol;
-using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Caching;
 using EFedLLM.Transformer.Checkpoints;
 
@@ -13,7 +13,8 @@ namespace EFedLLM.Actors.Layers;
 /// <param name="range">The range.</param>
 /// <param name="maxSessions">Most sessions at a time.</param>
 /// <param name="budget">The device's memory for sessions.</param>
-internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange range, int maxSessions, CacheBudget budget)
+/// <param name="key">Signs receipts; null for a device that cannot.</param>
+internal sealed partial class SessionTable(ModelId model, ModelShape shape, LayerRange range, int maxSessions, CacheBudget budget, DeviceKey? key = null)
 {
     /// <summary>Activations of one session that may wait, in bytes, before credit for more is held back.</summary>
     public const long BytesAhead = 4 << 20;
@@ -84,8 +85,12 @@ internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange r
                 $"a session of {message.TokenLimit} positions needs {bytes} bytes of cache and waiting input; {budget.Total - budget.Reserved} of {budget.Total} are free.");
         }
 
-        session = new ShardSession(message, bytes, now);
-        if (!range.HasHead(shape.Layers) && !session.IsWhole)
+        session = new ShardSession(message, bytes, now)
+        {
+            Receipts = message.Signed ? new ReceiptBook(key!, model, range, message) : null,
+            Checks = message.Audit is null ? null : new CheckBook(message),
+        };
+        if (HasNext(session))
         {
             session.Kept = new KeptOutputs(shape.HiddenSize);
         }
@@ -139,7 +144,7 @@ internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange r
             return Fail(session, $"{message.Hidden.Length} activations are not {message.Rows} rows of {shape.HiddenSize}.");
         }
 
-        if (message.HopMicroseconds.IsDefault || message.HopMicroseconds.Length != session.Open.HopIndex || message.HopMicroseconds.AsSpan().ContainsAnyExceptInRange(0, int.MaxValue))
+        if (message.HopMicroseconds.IsDefault || !(message.HopMicroseconds.Length == session.Open.HopIndex || (session.IsCheck && message.HopMicroseconds.IsEmpty)) || message.HopMicroseconds.AsSpan().ContainsAnyExceptInRange(0, int.MaxValue))
         {
             return Fail(session, $"a step names {session.Open.HopIndex} compute times here.");
         }
@@ -217,6 +222,10 @@ internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange r
     public ShardSession? Close(CloseSession message, IActorRef sender)
         => TryFind(message, out var session) && message.Epoch >= session.Epoch && sender.Equals(session.Open.Pipeline) ? session : null;
 
+    /// <summary>The session that its pipeline asks about, or null when the message is of no use.</summary>
+    public ShardSession? Asked(ISessionMessage message, IActorRef sender)
+        => TryFind(message, out var session) && message.Epoch == session.Epoch && sender.Equals(session.Open.Pipeline) ? session : null;
+
     /// <summary>The sessions of a pipeline.</summary>
     public ShardSession[] Of(IActorRef pipeline) => [.. _sessions.Values.Where(session => session.Open.Pipeline.Equals(pipeline))];
 
@@ -256,6 +265,9 @@ internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange r
         session.KeptBytes = 0;
     }
 
+    /// <summary>Whether what a session gives goes to another hop, which may have to be given it again.</summary>
+    private bool HasNext(ShardSession session) => !range.HasHead(shape.Layers) && session is { IsWhole: false, IsCheck: false };
+
     private static FeedDecision Fail(ShardSession session, string problem) => new(FeedOutcome.Failed, session, problem);
 
     private OpenDecision Again(ShardSession session, OpenSession message, TimeSpan now)
@@ -266,15 +278,15 @@ internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange r
         }
 
         if (!message.Pipeline.Equals(session.Open.Pipeline) || message.TokenLimit != session.Open.TokenLimit || message.Sampling != session.Open.Sampling || message.Output != session.Open.Output
-            || !message.Scored.AsSpan().SequenceEqual(session.Open.Scored.AsSpan()))
+            || !message.Scored.AsSpan().SequenceEqual(session.Open.Scored.AsSpan()) || message.Signed != session.Open.Signed || message.Audit != session.Open.Audit)
         {
-            return OpenDecision.Refuse(RefusalReason.Invalid, "the session is open with another pipeline, limit, sampling, output or prompt to score.");
+            return OpenDecision.Refuse(RefusalReason.Invalid, "the session is open with another pipeline, limit, sampling, output, prompt to score, signing or check.");
         }
 
         if (message.Epoch > session.Epoch)
         {
             session.Reopen(message);
-            if (!range.HasHead(shape.Layers) && !session.IsWhole)
+            if (HasNext(session))
             {
                 // Memory may have become free since it was given up.
                 session.Kept ??= new KeptOutputs(shape.HiddenSize);
@@ -311,78 +323,4 @@ internal sealed class SessionTable(ModelId model, ModelShape shape, LayerRange r
         session.Accept(piece);
         return new FeedDecision(FeedOutcome.Accepted, session);
     }
-
-    private string? Problem(OpenSession message)
-    {
-        var hops = message.Route.Hops;
-        if (hops.IsDefaultOrEmpty || hops.Length > ProtocolLimits.Hops || message.HopIndex < 0 || message.HopIndex >= hops.Length || message.Epoch < 1)
-        {
-            return "the route has no such hop.";
-        }
-
-        var next = 0;
-        foreach (var hop in hops)
-        {
-            if (hop.Range.First != next || hop.Range.Count < 1)
-            {
-                return $"the route has a gap at unit {next}.";
-            }
-
-            next = hop.Range.End;
-        }
-
-        if (message.Route.Model == model && next != shape.Units)
-        {
-            return $"the route ends at unit {next} of {shape.Units}.";
-        }
-
-        if (message.Route.Model == model && OutputProblem(message.Output) is { } problem)
-        {
-            return problem;
-        }
-
-        if (ScoredProblem(message) is { } unscored)
-        {
-            return unscored;
-        }
-
-        return message.TokenLimit < 1 || (message.Route.Model == model && message.TokenLimit > shape.ContextLength)
-            ? $"{message.TokenLimit} positions are impossible; the model has {shape.ContextLength}."
-            : SamplingRules.Problem(message.Sampling);
-    }
-
-    private static string? Problem(ResumeSession message, ShardSession session)
-    {
-        var (hop, starts) = (session.Open.HopIndex, message.Starts);
-        if (starts.IsDefault || starts.Length != session.Open.Route.Hops.Length || message.Length < 1 || message.Length > session.Open.TokenLimit + 1)
-        {
-            return "where to go on is said for another route.";
-        }
-
-        var has = session.Opened();
-        if (starts[hop] < 0 || starts[hop] > has.KvLength || starts[hop] > message.Length)
-        {
-            return $"it is to go on at position {starts[hop]} and has {has.KvLength}.";
-        }
-
-        return session.Next is not null && (starts[hop + 1] < 0 || (starts[hop + 1] < starts[hop] && starts[hop + 1] < has.KeptFrom))
-            ? $"the next hop lacks position {starts[hop + 1]}, of which nothing is kept before {has.KeptFrom}."
-            : null;
-    }
-
-    /// <summary>The last token may be there only to be scored, at a position that is never computed.</summary>
-    private string? ScoredProblem(OpenSession message)
-        => message.Scored.IsDefaultOrEmpty ? null
-            : message.Output != SequenceOutput.None ? "an encoder scores no prompt."
-            : message.Scored.Length - 1 > message.TokenLimit ? $"{message.Scored.Length} tokens to score are more than a session of {message.TokenLimit} positions has."
-            : message.Route.Model == model && message.Scored.AsSpan().ContainsAnyExceptInRange(0, shape.VocabularySize - 1) ? $"a token to score is outside the vocabulary of {shape.VocabularySize}."
-            : null;
-
-    private string? OutputProblem(SequenceOutput output) => (shape.Encoder, output) switch
-    {
-        (null, SequenceOutput.None) => null,
-        (null, _) => $"{shape.Architecture} generates text and encodes none.",
-        (_, SequenceOutput.None) => $"{shape.Architecture} encodes text and generates none.",
-        _ => shape.OutputWidth(output) > 0 ? null : $"{shape.Architecture} does not give {output}.",
-    };
 }

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Kernels;
 using EFedLLM.Transformer.Sampling;
@@ -15,7 +16,8 @@ namespace EFedLLM.Actors.Layers;
 /// <param name="shard">The weights.</param>
 /// <param name="mostRows">Most rows of a batch.</param>
 /// <param name="done">Called on the compute thread when the results are there.</param>
-internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action done) : IComputeJob
+/// <param name="saboteur">What changes them; null for an honest device.</param>
+internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action done, Saboteur? saboteur = null) : IComputeJob
 {
     // Rows whose logits are all looked at make a buffer of that many values at most.
     private const int MostScoredLogits = 1 << 22;
@@ -23,6 +25,8 @@ internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action do
     private readonly int _mostRows = mostRows;
     private readonly List<BatchSlot> _slots = [];
     private readonly Sampler _sampler = new();
+    private readonly WorkWitness _witness = new(shard);
+    private readonly Sabotage? _sabotage = saboteur is null ? null : new Sabotage(saboteur, shard);
     private ShardStep[] _steps = [];
     private float[] _hidden = [];
     private float[] _logits = [];
@@ -53,9 +57,14 @@ internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action do
         var slot = _slots[Count++];
         slot.Reset(session);
 
-        // A whole sequence may go beyond the batch's room, as long as there is any.
-        session.Steps.Take(session.IsWhole ? int.MaxValue : Math.Min(Math.Min(most, Room), MostRowsOf(session)), slot);
-        session.ComputingRows = slot.Rows;
+        if (session.HasStep)
+        {
+            // A whole sequence may go beyond the batch's room, as long as there is any.
+            session.Steps.Take(session.IsWhole ? int.MaxValue : Math.Min(Math.Min(most, Room), Math.Min(MostRowsOf(session), session.RowsToSeal)), slot);
+        }
+
+        slot.Seals = session.TakeSeal();
+        (session.ComputingRows, session.IsSealing) = (slot.Rows, slot.Seals);
         Room -= slot.Rows;
         return slot.Rows;
     }
@@ -78,7 +87,10 @@ internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action do
         {
             Prepare();
             Compute(team);
+            _sabotage?.Computed(Slots);
             Draw();
+            State();
+            _sabotage?.Signed(Slots);
         }
         catch (Exception e)
         {
@@ -110,6 +122,11 @@ internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action do
         var (row, draws) = (0, 0);
         foreach (var slot in Slots)
         {
+            if (slot.Rows == 0)
+            {
+                continue;
+            }
+
             var step = slot.Step;
             (step.Cache, step.Count, step.LogitRows, step.Logits, step.Output) = (slot.Session.Cache!, slot.Rows, 0, default, SequenceOutput.None);
 
@@ -141,14 +158,14 @@ internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action do
     /// <summary>Rows of a session that one batch takes: fewer where all of their logits are looked at, which also go out as one message.</summary>
     private int MostRowsOf(ShardSession session)
     {
-        if (!HasHead || !session.IsScored)
+        if (!HasHead || !(session.IsScored || session.IsCheck))
         {
             return int.MaxValue;
         }
 
         const int BytesOfProbability = 12;
         var bytes = (2 + session.Open.Sampling.TopLogprobs) * BytesOfProbability;
-        return Math.Max(1, Math.Min(MostScoredLogits / shard.Shape.VocabularySize, ProtocolLimits.ActivationBytes / bytes));
+        return Math.Max(1, Math.Min(MostScoredLogits / shard.Shape.VocabularySize, session.IsScored ? ProtocolLimits.ActivationBytes / bytes : int.MaxValue));
     }
 
     private int LogitRows()
@@ -162,9 +179,10 @@ internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action do
         return rows;
     }
 
-    /// <summary>Rows whose logits are wanted: all of a prompt that is scored, else the one that a token is drawn from.</summary>
+    /// <summary>Rows whose logits are wanted: all of a prompt that is scored, or after which a draw is checked, else the one that a token is drawn from.</summary>
     private static int LogitRows(BatchSlot slot)
-        => slot.Session.IsScored && slot.Position + 1 < slot.Session.Open.Scored.Length ? slot.Rows : slot.Sample ? 1 : 0;
+        => slot.Session.Open.Audit is { } audit ? Math.Clamp(slot.Position + slot.Rows - audit.DrawFrom, 0, slot.Rows)
+            : slot.Session.IsScored && slot.Position + 1 < slot.Session.Open.Scored.Length ? slot.Rows : slot.Sample ? 1 : 0;
 
     private void LoadInput(BatchSlot slot)
     {
@@ -213,7 +231,7 @@ internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action do
         var good = 0;
         foreach (var slot in Slots)
         {
-            if (slot.Error is null)
+            if (slot.Error is null && slot.Rows > 0)
             {
                 _steps[good++] = slot.Step;
             }
@@ -237,7 +255,7 @@ internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action do
 
     private void ComputeAlone(BatchSlot slot, ComputeTeam team)
     {
-        if (slot.Error is not null)
+        if (slot.Error is not null || slot.Rows == 0)
         {
             return;
         }
@@ -260,7 +278,7 @@ internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action do
     {
         foreach (var slot in Slots)
         {
-            if (slot.Error is not null || slot.Step.LogitRows == 0)
+            if (slot.Error is not null || slot.Rows == 0 || slot.Step.LogitRows == 0 || slot.Session.IsCheck)
             {
                 continue;
             }
@@ -296,6 +314,17 @@ internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action do
         }
 
         return ImmutableCollectionsMarshal.AsImmutableArray(scores);
+    }
+
+    private void State()
+    {
+        foreach (var slot in Slots)
+        {
+            if (slot.Error is null)
+            {
+                _witness.State(slot);
+            }
+        }
     }
 
     private static int Microseconds(long start) => (int)Math.Min(int.MaxValue, Stopwatch.GetElapsedTime(start).TotalMicroseconds);

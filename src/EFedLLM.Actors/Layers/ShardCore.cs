@@ -10,7 +10,7 @@ namespace EFedLLM.Actors.Layers;
 /// What a shard does about each message, without an actor: what is believed is in <see cref="SessionTable"/>, what is computed in
 /// <see cref="ShardBatch"/>, and what goes out goes through <see cref="IShardOutlet"/>.
 /// </summary>
-internal sealed class ShardCore
+internal sealed partial class ShardCore
 {
     private readonly TransformerShard _shard;
     private readonly SessionTable _sessions;
@@ -177,7 +177,7 @@ internal sealed class ShardCore
         foreach (var slot in _batch.Slots)
         {
             var session = slot.Session;
-            session.ComputingRows = 0;
+            (session.ComputingRows, session.IsSealing) = (0, false);
             session.LastActive = _outlet.Now;
             if (session.IsClosed)
             {
@@ -189,7 +189,18 @@ internal sealed class ShardCore
             }
             else
             {
-                Deliver(slot, session);
+                if (slot.Rows > 0)
+                {
+                    Deliver(slot, session);
+                }
+
+                if (session.OwesOpened)
+                {
+                    session.OwesOpened = false;
+                    _outlet.Send(session.Open.Pipeline, session.Opened());
+                }
+
+                Vouch(slot, session);
                 _line.Join(session);
             }
         }
@@ -257,7 +268,7 @@ internal sealed class ShardCore
         {
             foreach (var slot in _batch.Slots)
             {
-                slot.Session.ComputingRows = 0;
+                (slot.Session.ComputingRows, slot.Session.IsSealing) = (0, false);
                 Fail(slot.Session, "the device takes no more work.");
             }
 
@@ -267,6 +278,11 @@ internal sealed class ShardCore
 
     private void Deliver(BatchSlot slot, ShardSession session)
     {
+        if (session.IsCheck)
+        {
+            return;
+        }
+
         if (!_hasHead)
         {
             _sessions.Keep(session, slot.Position, slot.Step.Hidden);
@@ -274,13 +290,10 @@ internal sealed class ShardCore
 
         if (slot.Epoch != session.Epoch)
         {
-            if (session.OwesOpened)
-            {
-                session.OwesOpened = false;
-                _outlet.Send(session.Open.Pipeline, session.Opened());
-            }
+            return;
         }
-        else if (!_hasHead)
+
+        if (!_hasHead)
         {
             Cut(slot, session);
             Send(session);

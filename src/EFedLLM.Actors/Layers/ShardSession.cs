@@ -11,6 +11,7 @@ namespace EFedLLM.Actors.Layers;
 internal sealed class ShardSession
 {
     private readonly Queue<int> _owed = new();
+    private readonly Queue<int> _seals = new();
     private int _resendFrom;
     private int _resendEnd;
     private bool _isDrawnAfterResend;
@@ -40,6 +41,24 @@ internal sealed class ShardSession
     /// <summary>Memory reserved for <see cref="Kept"/>, in bytes.</summary>
     public long KeptBytes { get; set; }
 
+    /// <summary>What it signs; null where nobody asks for receipts.</summary>
+    public ReceiptBook? Receipts { get; set; }
+
+    /// <summary>What it answers about another session's work; null where it serves.</summary>
+    public CheckBook? Checks { get; set; }
+
+    /// <summary>Whether it recomputes another session's work.</summary>
+    public bool IsCheck => Open.Audit is not null;
+
+    /// <summary>Whether the batch that computes now ends a unit early, because the pipeline asked for it.</summary>
+    public bool IsSealing { get; set; }
+
+    /// <summary>Positions that were computed, while none is.</summary>
+    public int Computed => NextPosition - Steps.Rows;
+
+    /// <summary>Positions that may be computed before a unit has to end, while none is; none where it has to end now.</summary>
+    public int RowsToSeal => _seals.TryPeek(out var position) ? position - Computed : int.MaxValue;
+
     /// <summary>Whether it is computed in one step, when all of its positions are there: an encoder sees every position from every other one.</summary>
     public bool IsWhole => Open.Output != SequenceOutput.None;
 
@@ -68,7 +87,7 @@ internal sealed class ShardSession
     public SendWindow Window { get; } = new(ProtocolLimits.HiddenCredit);
 
     /// <summary>Whether a batch with a step of it computes now.</summary>
-    public bool IsComputing => ComputingRows > 0;
+    public bool IsComputing => ComputingRows > 0 || IsSealing;
 
     /// <summary>Whether it was closed; its memory may be in use until its batch is done.</summary>
     public bool IsClosed { get; set; }
@@ -82,14 +101,17 @@ internal sealed class ShardSession
     /// <summary>The epoch of its route.</summary>
     public int Epoch => Open.Epoch;
 
+    /// <summary>Whether the next batch may have something to do for it.</summary>
+    public bool CanCompute => !IsComputing && !IsClosed && (HasStep || RowsToSeal <= 0);
+
     /// <summary>Whether the next batch may have a step of it. What it computed goes out before it computes more, so that a slow next hop holds it back.</summary>
-    public bool CanCompute => !IsComputing && !IsClosed && Steps.Rows >= (IsWhole ? Open.TokenLimit : 1) && Window.IsEmpty && _resendFrom == _resendEnd;
+    public bool HasStep => Steps.Rows >= (IsWhole ? Open.TokenLimit : 1) && Window.IsEmpty && _resendFrom == _resendEnd;
 
-    /// <summary>The actor of the next hop, or null at the end of the route.</summary>
-    public IActorRef? Next => Open.HopIndex + 1 < Open.Route.Hops.Length ? Open.Route.Hops[Open.HopIndex + 1].Shard : null;
+    /// <summary>The actor of the next hop, or null at the end of the route, or where nothing goes on.</summary>
+    public IActorRef? Next => !IsCheck && Open.HopIndex + 1 < Open.Route.Hops.Length ? Open.Route.Hops[Open.HopIndex + 1].Shard : null;
 
-    /// <summary>The actor of the hop before, or null at the beginning of the route.</summary>
-    public IActorRef? Previous => Open.HopIndex > 0 ? Open.Route.Hops[Open.HopIndex - 1].Shard : null;
+    /// <summary>Who sends activations: the hop before, or where work is checked, the pipeline; null at the beginning of the route.</summary>
+    public IActorRef? Previous => Open.HopIndex == 0 ? null : IsCheck ? Open.Pipeline : Open.Route.Hops[Open.HopIndex - 1].Shard;
 
     /// <summary>Messages taken whose credit is held back because too much waits here.</summary>
     public int Owed => _owed.Count;
@@ -112,6 +134,18 @@ internal sealed class ShardSession
         }
     }
 
+    /// <summary>A unit is to end behind everything that was accepted until now.</summary>
+    public void AskSeal()
+    {
+        if (!_seals.Contains(NextPosition))
+        {
+            _seals.Enqueue(NextPosition);
+        }
+    }
+
+    /// <summary>Whether a unit ends behind what the next batch computes, which then need not be asked for again.</summary>
+    public bool TakeSeal() => RowsToSeal <= 0 && _seals.TryDequeue(out _);
+
     /// <summary>The position of the next message to give credit for, or null while too much waits. What has to wait until it is whole has its memory reserved.</summary>
     public int? NextCredit() => (IsWhole || Steps.Bytes <= SessionTable.BytesAhead) && _owed.TryDequeue(out var position) ? position : null;
 
@@ -124,6 +158,7 @@ internal sealed class ShardSession
         Steps.Clear();
         Window.Clear();
         _owed.Clear();
+        _seals.Clear();
     }
 
     /// <summary>Goes on where the pipeline says, which was found possible (see <see cref="SessionTable.Resume"/>).</summary>
@@ -133,6 +168,7 @@ internal sealed class ShardSession
         (NextPosition, IsResumed) = (start, true);
         Cache?.Truncate(start);
         Kept?.Truncate(start);
+        Receipts?.Turn(Epoch, Open.HopIndex, start);
         if (Next is not null)
         {
             ForwardFrom = message.Starts[Open.HopIndex + 1];

@@ -1,0 +1,49 @@
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
+using EFedLLM.Transformer.Sampling;
+
+namespace EFedLLM.Actors.Layers;
+
+/// <summary>
+/// What one session that recomputes another one's work answers: it collects the digests of what comes out, and at every multiple of
+/// <see cref="UnitCut.Rows"/>, or where it is told to, hides their root under the key of whoever asks. The compute thread writes it, as
+/// it writes the session's cache.
+/// </summary>
+/// <param name="open">The session's opening, with an <see cref="AuditOrder"/>.</param>
+internal sealed class CheckBook(OpenSession open)
+{
+    private readonly Digest[] _out = new Digest[UnitCut.Rows];
+    private int _position;
+    private int _rows;
+
+    /// <summary>How the head draws: what is reported beside a token is no part of what is signed.</summary>
+    public SamplingSettings Sampling { get; } = open.Sampling with { TopLogprobs = 0 };
+
+    /// <summary>Takes a position, and gives the answer about the unit that it completes. Where it does not follow the last one, a unit begins.</summary>
+    /// <param name="position">The position.</param>
+    /// <param name="output">The digest of what came out.</param>
+    /// <param name="answers">Takes answers.</param>
+    public void Add(int position, Digest output, List<ISessionMessage> answers)
+    {
+        if (position != _position + _rows)
+        {
+            (_position, _rows) = (position, 0);
+        }
+
+        _out[_rows++] = output;
+        if (position + 1 == UnitCut.EndOf(position))
+        {
+            Seal(answers);
+        }
+    }
+
+    /// <summary>Answers about what was not answered about yet, if there is anything; the next position begins a unit.</summary>
+    public void Seal(List<ISessionMessage> answers)
+    {
+        if (_rows > 0)
+        {
+            answers.Add(new UnitRecomputed(open.Session, open.Epoch, open.HopIndex, _position, _rows, PositionDigest.OfAnswer(open.Audit!.Key, Merkle.Root(_out.AsSpan(0, _rows)))));
+            (_position, _rows) = (_position + _rows, 0);
+        }
+    }
+}

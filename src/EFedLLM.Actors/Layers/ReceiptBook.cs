@@ -1,0 +1,96 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+using EFedLLM.Actors.Identity;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
+using EFedLLM.Transformer.Checkpoints;
+
+namespace EFedLLM.Actors.Layers;
+
+/// <summary>
+/// What one session signs on one shard: it collects the digests of what is computed, and closes a unit with a signed receipt at every
+/// multiple of <see cref="UnitCut.Rows"/>, or where it is told to. The compute thread writes it, as it writes the session's cache; the
+/// shard's actor only says where the session goes on.
+/// </summary>
+internal sealed class ReceiptBook
+{
+    private readonly DeviceKey _key;
+    private readonly ModelId _model;
+    private readonly LayerRange _range;
+    private readonly SessionId _session;
+    private readonly Digest[] _in = new Digest[UnitCut.Rows];
+    private readonly Digest[] _out = new Digest[UnitCut.Rows];
+    private int _epoch;
+    private int _hop;
+    private int _position;
+    private int _rows;
+    private Digest _previous;
+    private (int Epoch, int Hop, int Start)? _turn;
+
+    /// <summary>One without entries.</summary>
+    /// <param name="key">Signs.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="range">The units of it that the shard computes.</param>
+    /// <param name="open">The session's opening.</param>
+    public ReceiptBook(DeviceKey key, ModelId model, LayerRange range, OpenSession open)
+        => (_key, _model, _range, _session, _epoch, _hop) = (key, model, range, open.Session, open.Epoch, open.HopIndex);
+
+    /// <summary>
+    /// From the next entry on it is about another epoch, whose first position is <paramref name="start"/>. What was computed before that
+    /// position in the epoch until now, and is in no receipt yet, is signed as of that epoch; what was computed behind it is forgotten.
+    /// The new epoch's chain of receipts begins anew.
+    /// </summary>
+    public void Turn(int epoch, int hop, int start) => _turn = (epoch, hop, start);
+
+    /// <summary>Takes the next position, and gives the receipt of the unit that it completes.</summary>
+    /// <param name="position">The position: one behind the last.</param>
+    /// <param name="input">The digest of what came in.</param>
+    /// <param name="output">The digest of what went out.</param>
+    /// <param name="signed">Takes receipts.</param>
+    public void Add(int position, Digest input, Digest output, List<ISessionMessage> signed)
+    {
+        Follow(signed);
+        if (position != _position + _rows)
+        {
+            throw new InvalidOperationException($"Position {position} does not follow {_position + _rows}, up to where the receipts go.");
+        }
+
+        (_in[_rows], _out[_rows]) = (input, output);
+        _rows++;
+        if (position + 1 == UnitCut.EndOf(position))
+        {
+            Close(signed);
+        }
+    }
+
+    /// <summary>Gives the receipt of what is in none yet, if there is anything.</summary>
+    public void Seal(List<ISessionMessage> signed)
+    {
+        Follow(signed);
+        Close(signed);
+    }
+
+    private void Follow(List<ISessionMessage> signed)
+    {
+        if (_turn is { } turn)
+        {
+            _rows = Math.Clamp(turn.Start - _position, 0, _rows);
+            Close(signed);
+            (_epoch, _hop, _position, _previous, _turn) = (turn.Epoch, turn.Hop, turn.Start, default, null);
+        }
+    }
+
+    private void Close(List<ISessionMessage> signed)
+    {
+        if (_rows == 0)
+        {
+            return;
+        }
+
+        var receipt = new Receipt(
+            _session, _epoch, _hop, _key.Device, _model, _range, _position, _rows, Merkle.Root(_in.AsSpan(0, _rows)), Merkle.Root(_out.AsSpan(0, _rows)), _previous);
+        var bytes = receipt.ToBytes();
+        signed.Add(new UnitSigned(_session, _epoch, _hop, receipt, ImmutableCollectionsMarshal.AsImmutableArray(_key.Sign(bytes))));
+        (_previous, _position, _rows) = (Digest.Of(bytes), _position + _rows, 0);
+    }
+}

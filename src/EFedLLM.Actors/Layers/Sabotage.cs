@@ -1,0 +1,75 @@
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
+using EFedLLM.Transformer.Blocks;
+
+namespace EFedLLM.Actors.Layers;
+
+/// <summary>The one place where a saboteur changes what a shard computed. An honest device has none of it.</summary>
+/// <param name="saboteur">What it does.</param>
+/// <param name="shard">What computes.</param>
+internal sealed class Sabotage(Saboteur saboteur, TransformerShard shard)
+{
+    private readonly Dictionary<BatchSlot, HopOutput> _shown = [];
+
+    private bool HasHead => shard.Range.HasHead(shard.Shape.Layers);
+
+    /// <summary>A batch is computed, and nothing is drawn or signed yet.</summary>
+    public void Computed(ReadOnlySpan<BatchSlot> slots)
+    {
+        _shown.Clear();
+        foreach (var slot in slots)
+        {
+            if (slot.Error is null && slot.Rows > 0 && slot.Session is { IsCheck: false, IsWhole: false } && saboteur.Shows())
+            {
+                var output = Output(slot);
+                _shown.Add(slot, output);
+                if (!output.Values.IsEmpty)
+                {
+                    saboteur.Behavior.Computed(output);
+                }
+            }
+        }
+    }
+
+    /// <summary>Tokens are drawn, receipts signed and checks answered.</summary>
+    public void Signed(ReadOnlySpan<BatchSlot> slots)
+    {
+        foreach (var slot in slots)
+        {
+            if (slot.Error is null && _shown.TryGetValue(slot, out var output))
+            {
+                output.Token = HasHead && slot.Sample ? slot.Choice.Id : -1;
+                saboteur.Behavior.Signed(output);
+                slot.Choice = output.Token < 0 ? slot.Choice : slot.Choice with { Id = output.Token };
+            }
+
+            for (var i = 0; slot.Error is null && i < slot.Statements.Count; i++)
+            {
+                if (slot.Statements[i] is UnitRecomputed right && saboteur.Shows())
+                {
+                    slot.Statements[i] = right with { Answer = saboteur.Behavior.Answer(right.Answer, saboteur.Random) };
+                }
+            }
+        }
+    }
+
+    private HopOutput Output(BatchSlot slot)
+    {
+        var input = shard.Range.HasEmbedding ? [] : new float[slot.Rows * shard.Shape.HiddenSize];
+        if (input.Length > 0)
+        {
+            slot.CopyHidden(input, shard.Shape.HiddenSize);
+        }
+
+        return new HopOutput
+        {
+            Position = slot.Position,
+            Rows = slot.Rows,
+            IsHead = HasHead,
+            Input = input,
+            Values = HasHead ? slot.Step.Logits : slot.Step.Hidden,
+            VocabularySize = shard.Shape.VocabularySize,
+            Random = saboteur.Random,
+        };
+    }
+}
