@@ -21,6 +21,7 @@ internal sealed class NodeCommand : Command
     private readonly Option<string?> _authority = CommonOptions.Authority("Folder of the cluster's authority: the node then invites and evicts.");
     private readonly Option<int?> _enrolPort = CommonOptions.EnrolPort();
     private readonly Option<string?> _chatTemplate = CommonOptions.ChatTemplate();
+    private readonly Option<string?> _saboteur = new("--saboteur") { Description = "What the device does wrong on purpose.", HelpName = SaboteurSpec.Help };
     private readonly Option<bool> _supervised = new("--supervised") { Description = "End when standard input ends." };
     private readonly Option<bool> _verbose = CommonOptions.Verbose();
     private readonly NodeOptionsReader _node;
@@ -30,7 +31,7 @@ internal sealed class NodeCommand : Command
     {
         Hidden = true;
         _node = new NodeOptionsReader(this);
-        foreach (var option in new Option[] { _name, _data, _roles, _seeds, _models, _publicHost, _expected, _httpHost, _httpPort, _authority, _enrolPort, _chatTemplate, _supervised, _verbose })
+        foreach (var option in new Option[] { _name, _data, _roles, _seeds, _models, _publicHost, _expected, _httpHost, _httpPort, _authority, _enrolPort, _chatTemplate, _saboteur, _supervised, _verbose })
         {
             Add(option);
         }
@@ -62,6 +63,7 @@ internal sealed class NodeCommand : Command
         Profile = _node.Network(parse),
         ConfigurationFile = _node.Configuration(parse),
         LedgerDatabase = _node.LedgerDatabase(parse),
+        Saboteur = parse.GetValue(_saboteur) is { } saboteur ? SaboteurSpec.Check(saboteur) : null,
         Supervised = parse.GetValue(_supervised),
         Verbose = parse.GetValue(_verbose),
     };

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Node.Api;
 using EFedLLM.Node.Client;
 using EFedLLM.Node.Models;
@@ -33,6 +34,12 @@ internal sealed class UpCommand : Command
         DefaultValueFactory = _ => "127.0.0.1",
     };
 
+    private readonly Option<string[]> _saboteurs = new("--saboteur")
+    {
+        Description = $"Make a device do wrong on purpose, to see what becomes of it: its number, what it does, and how often (always where no share is said), for example 2=sign-flip:0.05. May be given several times. There are {string.Join(", ", Saboteur.Names)}.",
+        HelpName = $"n={SaboteurSpec.Help}",
+    };
+
     private readonly Option<string?> _authority = CommonOptions.Authority(
         "Folder of the cluster's authority, made when there is none: its nodes then have certificates, and it can invite other machines and evict them.");
 
@@ -47,7 +54,7 @@ internal sealed class UpCommand : Command
     public UpCommand()
         : base("up", "Start a cluster on this machine, show what runs where, and chat with it. Everything ends with the command.")
     {
-        foreach (var option in new Option[] { _devices, _model, _prompt, _httpPort, _httpHost, _authority, _enrolPort, _chatTemplate, _data })
+        foreach (var option in new Option[] { _devices, _model, _prompt, _httpPort, _httpHost, _authority, _enrolPort, _chatTemplate, _saboteurs, _data })
         {
             Add(option);
         }
@@ -102,6 +109,7 @@ internal sealed class UpCommand : Command
     private async Task<ClusterSettings> ReadAsync(ParseResult parse, CancellationToken cancellation)
     {
         var named = parse.GetValue(_httpPort);
+        var saboteurs = SaboteurSpec.ByDevice(parse.GetValue(_saboteurs) ?? [], parse.GetValue(_devices) ?? 3);
         return new ClusterSettings
         {
             ModelFolder = await ModelPreparation.FactoredAsync(parse.GetValue(_model), cancellation),
@@ -121,6 +129,7 @@ internal sealed class UpCommand : Command
             Profile = _node.Network(parse),
             ConfigurationFile = _node.Configuration(parse),
             LedgerDatabase = _node.LedgerDatabase(parse),
+            Saboteurs = saboteurs,
             Verbose = parse.GetValue(_verbose),
         };
     }

@@ -68,6 +68,9 @@ internal sealed record NodeOptions
     /// <summary>Where a ledger node keeps its entries, or null for what the configuration says. It may hold a password.</summary>
     public string? LedgerDatabase { get; init; }
 
+    /// <summary>What a device does wrong on purpose (<c>behaviour</c> or <c>behaviour:rate</c>), or null for an honest one.</summary>
+    public string? Saboteur { get; init; }
+
     /// <summary>Whether it is a child of another process of this program, and ends with it.</summary>
     public bool Supervised { get; init; }
 

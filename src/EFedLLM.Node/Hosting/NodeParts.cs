@@ -8,6 +8,7 @@ using EFedLLM.Actors.Membership;
 using EFedLLM.Actors.Placement;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Reputation;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Node.CommandLine;
 using EFedLLM.Node.Http;
 using EFedLLM.Transformer.Checkpoints;
@@ -124,11 +125,13 @@ internal sealed class NodeParts : IAsyncDisposable
             system.StartDevice(new DeviceSettings
             {
                 DeviceId = _key.Device,
+                Key = _key,
                 Name = options.Name,
                 ModelFolders = options.ModelFolders,
                 Limits = limits,
                 View = view,
                 Blobs = files,
+                Saboteur = options.Saboteur is { } saboteur ? Saboteur.Parse(saboteur) : null,
                 Report = report => Report(report, log.CreateLogger(nameof(NodeParts))),
                 DrainGrace = limits.DrainTime,
                 LeaveAsked = leave.Ask,

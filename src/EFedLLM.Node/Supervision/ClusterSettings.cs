@@ -56,6 +56,9 @@ internal sealed record ClusterSettings
     /// <summary>Where the ledger keeps its entries, or null for what the configuration says. It may hold a password.</summary>
     public string? LedgerDatabase { get; init; }
 
+    /// <summary>What devices do wrong on purpose, by their number from 1.</summary>
+    public IReadOnlyDictionary<int, string> Saboteurs { get; init; } = new Dictionary<int, string>();
+
     /// <summary>Whether the nodes' logs are shown.</summary>
     public bool Verbose { get; init; }
 

@@ -196,7 +196,8 @@ internal sealed class LocalCluster : IAsyncDisposable
         }
     }
 
-    private static IEnumerable<NodeOptions> Plan(ClusterSettings settings, string seed)
+    /// <summary>What each node is told, the anchor first.</summary>
+    internal static IEnumerable<NodeOptions> Plan(ClusterSettings settings, string seed)
     {
         var address = HostPort.Parse(seed, "seed");
         var anchor = new NodeOptions
@@ -241,6 +242,7 @@ internal sealed class LocalCluster : IAsyncDisposable
                 LedgerDatabase = null,
                 MemoryBytes = settings.MemoryBytes,
                 Threads = settings.Threads,
+                Saboteur = settings.Saboteurs.GetValueOrDefault(number),
             };
         }
     }

@@ -25,6 +25,7 @@ internal static class NodeArguments
         Add("--enrol-port", options.AuthorityFolder is null ? null : Text(options.EnrolPort));
         Add("--config", options.ConfigurationFile);
         Add("--network", options.Profile == NetworkProfile.Wan ? "wan" : "lan");
+        Add("--saboteur", options.Saboteur);
         foreach (var model in options.ModelFolders)
         {
             Add("--model", model);

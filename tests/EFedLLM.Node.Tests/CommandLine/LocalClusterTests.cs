@@ -1,4 +1,5 @@
 using EFedLLM.Node.Api;
+using EFedLLM.Node.CommandLine;
 using EFedLLM.Node.Supervision;
 
 namespace EFedLLM.Node.Tests.CommandLine;
@@ -33,6 +34,21 @@ public class LocalClusterTests
         Assert.False(LocalCluster.IsPlaced(facts with { Models = [facts.Models[0] with { Assignments = [] }] }, 2));
         Assert.False(LocalCluster.IsPlaced(facts with { Models = [facts.Models[0] with { Ready = false }] }, 2));
         Assert.False(LocalCluster.IsPlaced(facts with { Models = [] }, 2));
+    }
+
+    [Fact]
+    public void Only_the_device_that_is_named_does_wrong()
+    {
+        var saboteurs = SaboteurSpec.ByDevice(["2=sign-flip:0.05", "3=skip-ffn"], 3);
+        var nodes = LocalCluster.Plan(new ClusterSettings { ModelFolder = "model", DataFolder = "data", Saboteurs = saboteurs }, "127.0.0.1:4053");
+        Assert.Equal([("anchor", null), ("device-1", null), ("device-2", "sign-flip:0.05"), ("device-3", "skip-ffn")], nodes.Select(node => (node.Name, node.Saboteur)));
+    }
+
+    [Fact]
+    public void Who_misspells_what_a_device_does_is_told_what_there_is()
+    {
+        var error = Assert.Throws<UserErrorException>(() => SaboteurSpec.ByDevice(["1=sing-flip"], 3));
+        Assert.Contains("sign-flip, sign-one-send-another, skip-attention", error.Message, StringComparison.Ordinal);
     }
 
     private static ClusterFacts Facts() => new(

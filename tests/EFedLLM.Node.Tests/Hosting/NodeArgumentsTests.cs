@@ -30,6 +30,7 @@ public class NodeArgumentsTests
         EnrolPort = 7081,
         Profile = NetworkProfile.Wan,
         ConfigurationFile = Path.GetFullPath("/settings.conf"),
+        Saboteur = "noise:0.25",
         Supervised = true,
         Verbose = true,
     };
