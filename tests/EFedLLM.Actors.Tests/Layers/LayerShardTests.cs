@@ -1,10 +1,13 @@
+using System.Diagnostics;
 using Akka.Actor;
 using Akka.Configuration;
 using Akka.TestKit;
 using Akka.TestKit.Xunit2;
 using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Layers;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Tests.Support;
 using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Checkpoints;
@@ -203,6 +206,46 @@ public abstract class LayerShardTests : TestKit
         Assert.NotEqual(orphan.Session, silent.Session);
     }
 
+    [SharedTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_device_that_does_not_open_what_it_gave_says_so_or_is_late(bool isLate)
+    {
+        var delay = TimeSpan.FromMilliseconds(300);
+        var (next, front) = (CreateTestProbe(), Shard(Front, saboteur: isLate ? new Saboteur("late", new Late(delay)) : Saboteur.Parse("refuse-opening")));
+        var open = Opened(front, 0, front, next);
+        Feed(open, 0, 5);
+        var sent = next.ExpectMsg<FeedHidden>(Patience);
+        var start = Stopwatch.GetTimestamp();
+        front.Tell(new FetchKept(open.Session, 1, 1, 3), TestActor);
+        var kept = ExpectMsg<KeptRows>(Patience);
+        Assert.Equal((0, 1, isLate ? 3 : 0), (kept.HopIndex, kept.Position, kept.Rows));
+        Assert.Equal(isLate ? sent.Hidden[64..256].ToArray() : [], kept.Hidden.ToArray());
+        Assert.True(!isLate || Stopwatch.GetElapsedTime(start) >= delay * 0.9);
+    }
+
+    [SharedFact]
+    public void What_a_shard_gave_is_given_again_and_signed_to_its_pipeline_alone()
+    {
+        using var key = DeviceKey.Create();
+        var (next, front) = (CreateTestProbe(), Shard(Front, key: key));
+        var open = TestSessions.Open(TestSessions.Route(TestSessions.Model, [Front, Back], [front, next]), 0, TestActor, limit: 64) with { Signed = true };
+        front.Tell(open, TestActor);
+        ExpectMsg<SessionOpened>(Patience);
+        Feed(open, 0, 10);
+        var sent = next.ExpectMsg<FeedHidden>(Patience);
+        front.Tell(new FetchKept(open.Session, 1, 0, 10), next);
+        front.Tell(new SealReceipts(open.Session, 1), next);
+        front.Tell(new FetchKept(open.Session, 1, 0, 10), TestActor);
+        front.Tell(new SealReceipts(open.Session, 1), TestActor);
+        Assert.Equal(sent.Hidden.ToArray(), ExpectMsg<KeptRows>(Patience).Hidden.ToArray());
+        var signed = ExpectMsg<UnitSigned>(Patience);
+        Assert.Equal((0, 10, key.Device), (signed.Receipt.Position, signed.Receipt.Rows, signed.Receipt.Device));
+        Assert.True(DeviceKey.Verify(key.PublicKey.Span, signed.Receipt.ToBytes(), signed.Signature.AsSpan()));
+        Assert.Equal(10, ExpectMsg<ReceiptsSealed>(Patience).Length);
+        next.ExpectNoMsg(TimeSpan.FromMilliseconds(100));
+    }
+
     [SharedFact]
     public void A_shard_that_drains_says_when_it_is_empty_and_one_that_stops_gives_everything_back()
     {
@@ -261,10 +304,10 @@ public abstract class LayerShardTests : TestKit
         return step.Hidden.ToArray();
     }
 
-    private IActorRef Shard(LayerRange range, TimeSpan? idle = null)
+    private IActorRef Shard(LayerRange range, TimeSpan? idle = null, DeviceKey? key = null, Saboteur? saboteur = null)
     {
         var parts = new LayerShardParts(
-            TestSessions.Model, TransformerShard.Load(_source!, range), _worker, _budget, 16, 512, idle ?? TimeSpan.FromMinutes(5), TimeProvider.System, () => _released.Set());
+            TestSessions.Model, TransformerShard.Load(_source!, range), _worker, _budget, 16, 512, idle ?? TimeSpan.FromMinutes(5), TimeProvider.System, () => _released.Set(), key, saboteur);
         return _host.ChildActorOf(Props.Create(() => new LayerShard(parts)));
     }
 
@@ -322,6 +365,11 @@ public abstract class LayerShardTests : TestKit
         var hold = new Hold();
         Assert.True(_worker.TryEnqueue(new ComputeJob(_ => hold.Wait())));
         return hold;
+    }
+
+    private sealed class Late(TimeSpan delay) : IHopBehavior
+    {
+        public TimeSpan OpeningDelay => delay;
     }
 
     private sealed class Hold : IDisposable

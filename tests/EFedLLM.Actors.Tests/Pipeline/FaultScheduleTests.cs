@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
 using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Layers;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Tests.Configuration;
@@ -39,15 +40,18 @@ public sealed class FaultScheduleTests(ITestOutputHelper output)
         var shards = FaultyCluster.Ranges.ToDictionary(range => range, range => TransformerShard.Load(source, range));
         var model = Facts.Model('a', "tiny", source.Shape.Layers);
         var first = Environment.GetEnvironmentVariable("EFEDLLM_SEED") is { Length: > 0 } seed ? int.Parse(seed, System.Globalization.CultureInfo.InvariantCulture) : 1;
+        using var key = DeviceKey.Create();
+        var truth = new SignedTruth(source, team, Prompt, tokens, settings.Sampling);
         var (faults, repaired, away, most, watch) = (new SortedDictionary<string, int>(StringComparer.Ordinal), 0, 0, 0, Stopwatch.StartNew());
         for (var schedule = first; schedule < first + Schedules; schedule++)
         {
             var cluster = new FaultyCluster(
-                schedule, model, shards, team, Limits, source.Shape.VocabularySize, Prompt, settings, new AnswerText(tokenizer, settings, source.Shape.EndTokens), isScored);
+                schedule, model, shards, team, Limits, source.Shape.VocabularySize, Prompt, settings, new AnswerText(tokenizer, settings, source.Shape.EndTokens), isScored, key);
             try
             {
                 cluster.Run();
                 Check(cluster, expected);
+                truth.Check(cluster.Signed);
             }
             catch (Exception e)
             {
@@ -65,6 +69,8 @@ public sealed class FaultScheduleTests(ITestOutputHelper output)
 
         output.WriteLine($"{Schedules} schedules from seed {first} in {watch.Elapsed.TotalSeconds:0.0} s; {repaired} were repaired, one in {most} epochs; {away} were turned away before they began.");
         Assert.InRange(away, 0, Schedules / 5);
+        output.WriteLine($"{truth.Checked} receipts were right, {truth.Cut} of them about fewer than 16 positions.");
+        Assert.True(truth.Checked > (tokens > 0 ? Schedules : 0));
         foreach (var (kind, count) in faults)
         {
             output.WriteLine($"{kind}: {count}");

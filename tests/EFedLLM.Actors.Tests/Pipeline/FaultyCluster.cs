@@ -2,10 +2,12 @@ using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Cluster;
 using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Layers;
 using EFedLLM.Actors.Pipeline;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Tests.Layers;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Checkpoints;
 using EFedLLM.Transformer.Generation;
@@ -44,15 +46,16 @@ internal sealed class FaultyCluster
     private readonly NamedRef _pipeline = new("pipeline", Node(99));
     private readonly SortedDictionary<string, int> _faultsByKind = [];
     private readonly double _faultRate;
+    private readonly DeviceKey _key;
     private int _faults;
     private long _sequence;
     private TimeSpan _now;
     private TimeSpan? _check;
     private bool _isOver;
 
-    public FaultyCluster(int seed, ServedModel model, IReadOnlyDictionary<LayerRange, TransformerShard> shards, ComputeTeam team, NodeLimits limits, int vocabulary, ImmutableArray<int> prompt, GenerationSettings settings, AnswerText answer, bool isScored)
+    public FaultyCluster(int seed, ServedModel model, IReadOnlyDictionary<LayerRange, TransformerShard> shards, ComputeTeam team, NodeLimits limits, int vocabulary, ImmutableArray<int> prompt, GenerationSettings settings, AnswerText answer, bool isScored, DeviceKey key)
     {
-        (_random, _model, _shards, _team) = (new Random(seed), model, shards, team);
+        (_random, _model, _shards, _team, _key) = (new Random(seed), model, shards, team, key);
         _faults = _random.Next(0, 13);
         _faultRate = _random.NextDouble() * 0.15;
         var memory = _random.Next(3) == 0 ? 1.2 : 20;
@@ -71,6 +74,9 @@ internal sealed class FaultyCluster
 
     /// <summary>What whoever asked was told.</summary>
     public List<IEvent> Told { get; } = [];
+
+    /// <summary>What hops signed.</summary>
+    public List<Receipt> Signed { get; } = [];
 
     /// <summary>How often each kind of fault happened to each kind of message.</summary>
     public IReadOnlyDictionary<string, int> Faults => _faultsByKind;
@@ -163,6 +169,12 @@ internal sealed class FaultyCluster
 
     private void Deliver(IActorRef from, IActorRef to, object message)
     {
+        if (message is UnitSigned signed)
+        {
+            Signed.Add(signed.Receipt);
+            return;
+        }
+
         if (to.Equals(_pipeline))
         {
             Do(_state.Hear((ISessionMessage)message, from, _now));
@@ -203,7 +215,7 @@ internal sealed class FaultyCluster
             {
                 case OpenHop open:
                     Epochs = Math.Max(Epochs, open.Epoch);
-                    Send(_pipeline, open.Route.Hops[open.Hop].Shard, _plan.Open(open, _pipeline));
+                    Send(_pipeline, open.Route.Hops[open.Hop].Shard, _plan.Open(open, _pipeline) with { Signed = true });
                     break;
                 case ResumeRoute resume:
                     Send(_pipeline, _state.Route.Hops[0].Shard, resume.Message);
@@ -372,7 +384,7 @@ internal sealed class FaultyCluster
         {
             (_cluster, Ref) = (cluster, self);
             var batch = new ShardBatch(shard, 8, () => { });
-            Core = new ShardCore(shard, new SessionTable(cluster._model.Model, shard.Shape, shard.Range, 4, budget), batch, 3 * shard.Shape.HiddenSize * sizeof(float), this);
+            Core = new ShardCore(shard, new SessionTable(cluster._model.Model, shard.Shape, shard.Range, 4, budget, cluster._key), batch, 3 * shard.Shape.HiddenSize * sizeof(float), this);
         }
 
         public NamedRef Ref { get; }

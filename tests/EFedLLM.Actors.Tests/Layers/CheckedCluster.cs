@@ -1,0 +1,344 @@
+using System.Collections.Immutable;
+using Akka.Actor;
+using EFedLLM.Actors.Identity;
+using EFedLLM.Actors.Layers;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
+using EFedLLM.Transformer.Blocks;
+using EFedLLM.Transformer.Checkpoints;
+using EFedLLM.Transformer.Kernels;
+using EFedLLM.Transformer.Sampling;
+
+namespace EFedLLM.Actors.Tests.Layers;
+
+/// <summary>Shards of a model on one thread, and what their pipeline hears. Messages arrive in the order in which they were sent; a batch computes behind those.</summary>
+internal sealed class CheckedCluster(IModelSource source) : IDisposable
+{
+    private readonly Queue<Action> _events = new();
+    private readonly List<Stage> _stages = [];
+
+    public NamedRef Pipeline { get; } = new("pipeline");
+
+    public NamedRef Stranger { get; } = new("stranger");
+
+    public List<ISessionMessage> Heard { get; } = [];
+
+    public static Digest Key { get; } = Digest.Of([1, 2, 3]);
+
+    /// <summary>One that serves a range.</summary>
+    public Stage Add(LayerRange range, int threads = 1, int batchRows = 512, bool hasKey = true, Saboteur? saboteur = null)
+    {
+        var stage = new Stage(this, source, range, threads, batchRows, _stages.Count, hasKey, saboteur);
+        _stages.Add(stage);
+        return stage;
+    }
+
+    /// <summary>Devices for each hop of a route that is cut at these units.</summary>
+    public Stage[] AddRoute(params int[] cuts)
+    {
+        int[] bounds = [0, .. cuts, source.Shape.Units];
+        return [.. bounds.Zip(bounds.Skip(1), (first, end) => Add(new LayerRange(first, end)))];
+    }
+
+    public void Tell(Stage stage, ISessionMessage message, NamedRef? sender = null) => Send(sender ?? Pipeline, stage.Ref, message);
+
+    /// <summary>Until nothing is under way.</summary>
+    public void Run()
+    {
+        while (_events.TryDequeue(out var next))
+        {
+            next();
+        }
+    }
+
+    /// <summary>Opens a session over a route.</summary>
+    public Served Open(Stage[] stages, SamplingSettings? sampling = null, int limit = 200, bool isSigned = true)
+    {
+        var served = new Served(this, SessionId.New(), sampling ?? SamplingSettings.Greedy, limit, isSigned);
+        served.Open(stages, 1);
+        return served;
+    }
+
+    /// <summary>What of a type was heard about a session.</summary>
+    public IEnumerable<T> Of<T>(SessionId session)
+        where T : ISessionMessage => Heard.OfType<T>().Where(message => message.Session == session);
+
+    public void Dispose()
+    {
+        foreach (var stage in _stages)
+        {
+            stage.Dispose();
+        }
+    }
+
+    private void Send(IActorRef from, IActorRef to, object message) => _events.Enqueue(() => Deliver(from, to, message));
+
+    private void Deliver(IActorRef from, IActorRef to, object message)
+    {
+        if (to.Equals(Pipeline))
+        {
+            Heard.Add((ISessionMessage)message);
+            return;
+        }
+
+        var core = _stages.FirstOrDefault(stage => stage.Ref.Equals(to))?.Core;
+        switch (message)
+        {
+            case OpenSession open:
+                core?.Open(open);
+                break;
+            case ResumeSession resume:
+                core?.Resume(resume, from);
+                break;
+            case FeedTokens feed:
+                core?.Feed(feed, from);
+                break;
+            case FeedHidden feed:
+                core?.Feed(feed, from);
+                break;
+            case HiddenReceived credit:
+                core?.Credit(credit, from);
+                break;
+            case SealReceipts seal:
+                core?.Seal(seal, from);
+                break;
+            case FetchKept fetch:
+                core?.Fetch(fetch, from);
+                break;
+            case CloseSession close:
+                core?.Close(close, from);
+                break;
+            default:
+                throw new InvalidOperationException($"{message.GetType().Name} goes to no shard.");
+        }
+    }
+
+    /// <summary>One generation, and the checks of it.</summary>
+    internal sealed class Served(CheckedCluster cluster, SessionId id, SamplingSettings sampling, int limit, bool isSigned)
+    {
+        public SessionId Id { get; } = id;
+
+        /// <summary>The prompt and what was drawn; the last one was not computed on.</summary>
+        public List<int> Tokens { get; } = [];
+
+        public Stage[] Stages { get; private set; } = [];
+
+        public int Epoch { get; private set; }
+
+        /// <summary>The first position after which a token was drawn in this epoch.</summary>
+        public int DrawFrom { get; private set; }
+
+        public Route Route => new(TestSessions.Model, [.. Stages.Select(stage => new Hop(stage.Device, stage.Range, stage.Ref))]);
+
+        public IEnumerable<UnitSigned> Receipts(int hop) => cluster.Of<UnitSigned>(Id).Where(signed => signed.HopIndex == hop && signed.Epoch == Epoch);
+
+        public void Open(Stage[] stages, int epoch)
+        {
+            (Stages, Epoch) = (stages, epoch);
+            for (var hop = 0; hop < stages.Length; hop++)
+            {
+                cluster.Tell(stages[hop], new OpenSession(Id, epoch, Route, hop, limit, sampling, cluster.Pipeline, Signed: isSigned));
+            }
+
+            cluster.Run();
+            Assert.Equal(stages.Length, cluster.Of<SessionOpened>(Id).Count(opened => opened.Epoch == epoch));
+        }
+
+        /// <summary>Goes on in another route, each hop at its place.</summary>
+        public void Resume(Stage[] stages, params int[] starts)
+        {
+            Open(stages, Epoch + 1);
+            cluster.Tell(stages[0], new ResumeSession(Id, Epoch, [.. starts], Tokens.Count));
+            DrawFrom = Tokens.Count - 1;
+            cluster.Run();
+        }
+
+        /// <summary>Computes a prompt in chunks, and draws.</summary>
+        public void Prefill(IReadOnlyList<int> prompt, int chunk, bool runs = true)
+        {
+            Tokens.AddRange(prompt);
+            DrawFrom = Tokens.Count - 1;
+            for (var position = 0; position < prompt.Count; position += chunk)
+            {
+                Feed(position, Math.Min(chunk, prompt.Count - position), position + chunk >= prompt.Count);
+            }
+
+            if (runs)
+            {
+                cluster.Run();
+                Take();
+            }
+        }
+
+        /// <summary>Computes on, one token after the other.</summary>
+        public void Decode(int count)
+        {
+            for (; count > 0; count--)
+            {
+                Step();
+                cluster.Run();
+                Take();
+            }
+        }
+
+        /// <summary>Feeds the last token.</summary>
+        public void Step() => Feed(Tokens.Count - 1, 1, true);
+
+        /// <summary>Feeds tokens that are known.</summary>
+        public void Feed(int position, int count, bool sample)
+            => cluster.Tell(Stages[0], new FeedTokens(Id, Epoch, position, [.. Tokens.Skip(position).Take(count)], sample));
+
+        /// <summary>Takes the token that was drawn.</summary>
+        public void Take()
+        {
+            var drawn = cluster.Of<TokenSampled>(Id).Last();
+            Assert.Equal(Tokens.Count, drawn.Position);
+            Tokens.Add(drawn.Choice.Id);
+        }
+
+        public void Seal()
+        {
+            foreach (var stage in Stages)
+            {
+                cluster.Tell(stage, new SealReceipts(Id, Epoch));
+            }
+
+            cluster.Run();
+            Assert.Equal(Stages.Length, cluster.Of<ReceiptsSealed>(Id).Count(message => message.Epoch == Epoch && message.Length == Tokens.Count - 1));
+        }
+
+        /// <summary>What a hop gave, as it says itself.</summary>
+        public float[] Kept(int hop, int position, int rows)
+        {
+            cluster.Heard.RemoveAll(message => message is KeptRows);
+            cluster.Tell(Stages[hop], new FetchKept(Id, Epoch, position, rows));
+            cluster.Run();
+            var kept = cluster.Of<KeptRows>(Id).Single();
+            Assert.Equal((hop, position, rows), (kept.HopIndex, kept.Position, kept.Rows));
+            return kept.Hidden.ToArray();
+        }
+
+        /// <summary>The answers of one that recomputes a hop in steps, each of which ends a unit or not.</summary>
+        public UnitRecomputed[] Check(int hop, Stage verifier, IEnumerable<(int Position, int Rows, bool Ends)> steps, Digest? key = null)
+        {
+            var hops = Route.Hops.SetItem(hop, new Hop(verifier.Device, verifier.Range, verifier.Ref));
+            var check = SessionId.New();
+            cluster.Tell(verifier, new OpenSession(
+                check, 1, new Route(TestSessions.Model, hops), hop, limit, sampling, cluster.Pipeline, Audit: new AuditOrder(key ?? Key, DrawFrom)));
+            foreach (var (position, rows, ends) in steps)
+            {
+                if (hop == 0)
+                {
+                    cluster.Tell(verifier, new FeedTokens(check, 1, position, [.. Tokens.Skip(position).Take(rows)], ends));
+                }
+                else
+                {
+                    var hidden = Kept(hop - 1, position, rows);
+                    cluster.Tell(verifier, new FeedHidden(check, 1, position, rows, ends, hidden, []));
+                    cluster.Run();
+                    Assert.Contains(cluster.Of<HiddenReceived>(check), credit => credit.Position == position);
+                }
+
+                if (ends)
+                {
+                    cluster.Tell(verifier, new SealReceipts(check, 1));
+                }
+            }
+
+            cluster.Run();
+            Assert.Empty(cluster.Of<StepFailed>(check));
+            Assert.Empty(cluster.Of<SessionRefused>(check));
+            Assert.Empty(cluster.Of<TokenSampled>(check));
+            cluster.Tell(verifier, new CloseSession(check, 1));
+            cluster.Run();
+            return [.. cluster.Of<UnitRecomputed>(check)];
+        }
+
+        /// <summary>The receipts of a hop that one which recomputes it finds wrong.</summary>
+        public List<UnitSigned> Wrong(int hop, Stage verifier)
+        {
+            var receipts = Receipts(hop).ToArray();
+            var before = receipts[0].Receipt.Position;
+            var steps = Enumerable.Range(0, (before + 15) / 16).Select(unit => (unit * 16, Math.Min(16, before - (unit * 16)), true))
+                .Concat(receipts.Select(signed => (signed.Receipt.Position, signed.Receipt.Rows, true)));
+            var answers = Check(hop, verifier, steps).Where(answer => answer.Position >= before).ToArray();
+            Assert.Equal(receipts.Select(signed => (signed.Receipt.Position, signed.Receipt.Rows, hop)), answers.Select(answer => (answer.Position, answer.Rows, answer.HopIndex)));
+            return [.. receipts.Where((signed, i) => PositionDigest.OfAnswer(Key, signed.Receipt.OutRoot) != answers[i].Answer)];
+        }
+    }
+
+    /// <summary>A device that serves one range.</summary>
+    internal sealed class Stage : IShardOutlet, IDisposable
+    {
+        private readonly CheckedCluster _cluster;
+        private readonly TransformerShard _shard;
+        private readonly ComputeTeam _team;
+        private readonly DeviceKey _key = DeviceKey.Create();
+
+        public Stage(CheckedCluster cluster, IModelSource source, LayerRange range, int threads, int batchRows, int number, bool hasKey, Saboteur? saboteur)
+        {
+            (_cluster, Range) = (cluster, range);
+            Ref = new NamedRef($"shard-{number}", new Address("akka.tcp", "test", "127.0.0.1", 2000 + number));
+            _shard = TransformerShard.Load(WarpedSource.Of(source, saboteur), range);
+            _team = new ComputeTeam(threads);
+            Core = new ShardCore(
+                _shard,
+                new SessionTable(TestSessions.Model, source.Shape, range, 16, Budget, hasKey ? _key : null),
+                new ShardBatch(_shard, batchRows, () => { }, saboteur),
+                ProtocolLimits.ActivationBytes,
+                this);
+        }
+
+        public LayerRange Range { get; }
+
+        public NamedRef Ref { get; }
+
+        public DeviceId Device => _key.Device;
+
+        public ReadOnlyMemory<byte> PublicKey => _key.PublicKey;
+
+        public CacheBudget Budget { get; } = new(1L << 30);
+
+        public ShardCore Core { get; }
+
+        public int Batches { get; private set; }
+
+        public TimeSpan Now => default;
+
+        public void Send(IActorRef receiver, object message) => _cluster.Send(Ref, receiver, message);
+
+        public void Watch(IActorRef pipeline)
+        {
+        }
+
+        public void Unwatch(IActorRef pipeline)
+        {
+        }
+
+        public bool TryCompute(IComputeJob batch)
+        {
+            _cluster._events.Enqueue(() =>
+            {
+                Batches++;
+                batch.Run(_team);
+                Core.BatchDone();
+            });
+            return true;
+        }
+
+        public void Warn(SessionFailure failure)
+        {
+        }
+
+        public void Drained()
+        {
+        }
+
+        public void Dispose()
+        {
+            _team.Dispose();
+            _shard.Dispose();
+            _key.Dispose();
+        }
+    }
+}

@@ -1,0 +1,343 @@
+using EFedLLM.Actors.Identity;
+using EFedLLM.Actors.Layers;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
+using EFedLLM.Transformer.Checkpoints;
+using EFedLLM.Transformer.Sampling;
+using EFedLLM.Transformer.Tests.Support;
+
+namespace EFedLLM.Actors.Tests.Layers;
+
+/// <summary>What hops sign, and that others who compute the same come to the same.</summary>
+public sealed class ReceiptTests(CheckedModel model) : IClassFixture<CheckedModel>, IDisposable
+{
+    private readonly CheckedCluster _cluster = new(model.Source);
+
+    public static TheoryData<VectorWidth> Narrower => VectorWidthProcesses.Narrower;
+
+    public void Dispose() => _cluster.Dispose();
+
+    [Theory]
+    [InlineData(0f, 7)]
+    [InlineData(0.9f, 40, 2)]
+    [InlineData(0f, 16, 2)]
+    [InlineData(1.3f, 1, 1, 3)]
+    [InlineData(0.7f, 33, 1, 4)]
+    public void Every_receipt_of_every_hop_is_what_another_device_computes(float temperature, int chunk, params int[] cuts)
+    {
+        var served = Serve(_cluster.AddRoute(cuts), temperature, chunk);
+        for (var hop = 0; hop < served.Stages.Length; hop++)
+        {
+            CheckChain(served, hop, from: 0, end: 70);
+            Assert.Empty(served.Wrong(hop, _cluster.Add(served.Stages[hop].Range)));
+        }
+    }
+
+    [Fact]
+    public void What_one_hop_gives_is_what_the_next_one_gets()
+    {
+        var served = Serve(_cluster.AddRoute(1, 3), 0, 16);
+        for (var hop = 1; hop < 3; hop++)
+        {
+            Assert.Equal(served.Receipts(hop - 1).Select(signed => signed.Receipt.OutRoot), served.Receipts(hop).Select(signed => signed.Receipt.InRoot));
+        }
+
+        Assert.Equal(
+            served.Receipts(0).Select(signed => Merkle.Root([.. served.Tokens.Skip(signed.Receipt.Position).Take(signed.Receipt.Rows).Select(PositionDigest.OfToken)])),
+            served.Receipts(0).Select(signed => signed.Receipt.InRoot));
+    }
+
+    [Fact]
+    public void What_the_head_signs_is_the_tokens_that_it_gave()
+    {
+        var served = Serve(_cluster.AddRoute(2), 0.8f, 16);
+        var drawn = _cluster.Of<TokenSampled>(served.Id).ToDictionary(message => message.Position - 1, message => PositionDigest.OfDraw(message.Choice.Id, message.Choice.Logprob));
+        Assert.Equal(
+            served.Receipts(1).Select(signed => Merkle.Root([.. Enumerable.Range(signed.Receipt.Position, signed.Receipt.Rows).Select(position => drawn.GetValueOrDefault(position))])),
+            served.Receipts(1).Select(signed => signed.Receipt.OutRoot));
+    }
+
+    [Fact]
+    public void Sessions_that_share_batches_sign_what_each_would_alone()
+    {
+        var stages = _cluster.AddRoute(2);
+        var alone = Serve(stages, 0.9f, 16);
+        var together = Enumerable.Range(0, 5).Select(_ => _cluster.Open(stages, Sampling(0.9f))).ToArray();
+        foreach (var (number, session) in together.Index())
+        {
+            session.Prefill(Prompt(number == 3 ? 37 : 20 + (7 * number)), 5 + number, runs: false);
+        }
+
+        _cluster.Run();
+        foreach (var session in together)
+        {
+            session.Take();
+        }
+
+        var batches = stages[0].Batches;
+        for (var round = 0; round < 33; round++)
+        {
+            foreach (var session in together)
+            {
+                session.Step();
+            }
+
+            _cluster.Run();
+            foreach (var session in together)
+            {
+                session.Take();
+            }
+        }
+
+        Assert.True(stages[0].Batches - batches < 3 * 33, "They do not share batches.");
+        foreach (var session in together)
+        {
+            session.Seal();
+        }
+
+        Assert.Equal(alone.Tokens, together[3].Tokens);
+        for (var hop = 0; hop < 2; hop++)
+        {
+            Assert.Equal(alone.Receipts(hop).Select(signed => signed.Receipt.OutRoot), together[3].Receipts(hop).Select(signed => signed.Receipt.OutRoot));
+            foreach (var session in together)
+            {
+                Assert.Empty(session.Wrong(hop, _cluster.Add(stages[hop].Range)));
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void A_device_with_more_threads_comes_to_the_same(int threads)
+    {
+        var served = Serve(_cluster.AddRoute(2), 0.9f, 70);
+        for (var hop = 0; hop < 2; hop++)
+        {
+            Assert.Empty(served.Wrong(hop, _cluster.Add(served.Stages[hop].Range, threads)));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Narrower))]
+    public async Task A_processor_with_narrower_vectors_signs_and_answers_the_same(VectorWidth width)
+        => Assert.Equal(BitResults.Hash(new CheckedWork()), Assert.Single(await VectorWidthProcesses.HashAsync(width, typeof(CheckedWork))));
+
+    [Fact]
+    public void A_session_that_goes_on_in_the_middle_of_a_unit_signs_on_from_there()
+    {
+        var stages = _cluster.AddRoute(1, 3);
+        var served = _cluster.Open(stages, Sampling(0.9f));
+        served.Prefill(Prompt(21), 8);
+        served.Decode(4);
+        var old = served.Receipts(0).Count();
+
+        // The middle hop is lost: the first gives it what it kept; the last keeps what it has.
+        CheckedCluster.Stage[] repaired = [stages[0], _cluster.Add(stages[1].Range), stages[2]];
+        served.Resume(repaired, 24, 0, 24);
+        served.Feed(24, 2, true);
+        _cluster.Run();
+        served.Take();
+        served.Decode(20);
+        served.Seal();
+
+        CheckChain(served, 0, from: 24, end: 46);
+        CheckChain(served, 1, from: 0, end: 46);
+        CheckChain(served, 2, from: 24, end: 46);
+        foreach (var hop in (int[])[0, 1, 2])
+        {
+            Assert.Empty(served.Wrong(hop, _cluster.Add(stages[hop].Range)));
+        }
+
+        // What was in no receipt when the route changed was signed all the same, as of the epoch in which it was computed.
+        var before = _cluster.Of<UnitSigned>(served.Id).Where(signed => signed is { HopIndex: 0, Epoch: 1 }).Select(signed => signed.Receipt).ToArray();
+        Assert.Equal(1, old);
+        Assert.Equal([(0, 16), (16, 8)], before.Select(receipt => (receipt.Position, receipt.Rows)));
+        Assert.Equal(before[0].Hash, before[1].Previous);
+    }
+
+    [Fact]
+    public void Positions_that_are_computed_again_are_in_no_receipt_twice_in_one_epoch()
+    {
+        var stages = _cluster.AddRoute(2);
+        var served = _cluster.Open(stages);
+        served.Prefill(Prompt(30), 30);
+        served.Decode(10);
+
+        // One hop is cut back into what it did not sign yet, the other into what it signed.
+        served.Resume(stages, 36, 10);
+        served.Feed(36, 5, true);
+        _cluster.Run();
+        served.Take();
+        served.Seal();
+        CheckChain(served, 0, from: 36, end: 41);
+        CheckChain(served, 1, from: 10, end: 41);
+        Assert.Empty(served.Wrong(1, _cluster.Add(stages[1].Range)));
+        var old = _cluster.Of<UnitSigned>(served.Id).Where(signed => signed.Epoch == 1).Select(signed => (signed.HopIndex, signed.Receipt.Position, signed.Receipt.Rows));
+        Assert.Equal([(0, 0, 16), (0, 16, 16), (0, 32, 4), (1, 0, 16), (1, 16, 16)], old.Order());
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void The_answer_of_a_check_is_about_a_unit_however_it_is_fed(int seed)
+    {
+        var served = Serve(_cluster.AddRoute(2), 0.9f, 16);
+        var random = new Random(seed);
+        for (var hop = 0; hop < 2; hop++)
+        {
+            var steps = new List<(int Position, int Rows, bool Ends)>();
+            for (var position = 0; position < 70; position += steps[^1].Rows)
+            {
+                var rows = Math.Min(random.Next(1, 40), 70 - position);
+                steps.Add((position, rows, position + rows == 70));
+            }
+
+            var answers = served.Check(hop, _cluster.Add(served.Stages[hop].Range, batchRows: 11), steps);
+            Assert.Equal(
+                served.Receipts(hop).Select(signed => (signed.Receipt.Position, signed.Receipt.Rows, PositionDigest.OfAnswer(CheckedCluster.Key, signed.Receipt.OutRoot))),
+                answers.Select(answer => (answer.Position, answer.Rows, answer.Answer)));
+        }
+    }
+
+    [Fact]
+    public void A_unit_that_ends_early_is_answered_where_the_one_who_checks_says_so()
+    {
+        var stages = _cluster.AddRoute(2);
+        var served = _cluster.Open(stages);
+        served.Prefill(Prompt(20), 20);
+        served.Seal();
+        served.Decode(20);
+        served.Seal();
+        Assert.Equal([(0, 16), (16, 4), (20, 12), (32, 8)], served.Receipts(1).Select(signed => (signed.Receipt.Position, signed.Receipt.Rows)));
+        CheckChain(served, 1, from: 0, end: 40);
+        Assert.Empty(served.Wrong(0, _cluster.Add(stages[0].Range)));
+        Assert.Empty(served.Wrong(1, _cluster.Add(stages[1].Range)));
+    }
+
+    [Fact]
+    public void Another_key_hides_the_same_root()
+    {
+        var served = Serve(_cluster.AddRoute(2), 0, 16);
+        var verifier = _cluster.Add(served.Stages[0].Range);
+        var answers = served.Check(0, verifier, [(0, 16, true)]).Concat(served.Check(0, verifier, [(0, 16, true)], Digest.Of([9]))).ToArray();
+        Assert.NotEqual(answers[0].Answer, answers[1].Answer);
+        Assert.DoesNotContain(served.Receipts(0), signed => answers.Any(answer => answer.Answer == signed.Receipt.OutRoot));
+    }
+
+    [Fact]
+    public void Nobody_but_its_pipeline_gets_receipts_rows_or_answers()
+    {
+        var served = Serve(_cluster.AddRoute(2), 0, 16);
+        _cluster.Heard.Clear();
+        foreach (var message in (ISessionMessage[])[new SealReceipts(served.Id, 1), new FetchKept(served.Id, 1, 0, 4)])
+        {
+            _cluster.Tell(served.Stages[0], message, _cluster.Stranger);
+        }
+
+        _cluster.Tell(served.Stages[0], new SealReceipts(served.Id, 2));
+        _cluster.Tell(served.Stages[0], new FetchKept(served.Id, 2, 0, 4));
+        _cluster.Tell(served.Stages[0], new FetchKept(SessionId.New(), 1, 0, 4));
+        var verifier = _cluster.Add(served.Stages[1].Range);
+        var check = new OpenSession(
+            SessionId.New(), 1, served.Route with { Hops = served.Route.Hops.SetItem(1, new Hop(verifier.Device, verifier.Range, verifier.Ref)) }, 1, 64, SamplingSettings.Greedy, _cluster.Pipeline,
+            Audit: new AuditOrder(CheckedCluster.Key, 0));
+        _cluster.Tell(verifier, check);
+        _cluster.Tell(verifier, new FeedHidden(check.Session, 1, 0, 1, true, new float[64], []), served.Stages[0].Ref);
+        _cluster.Tell(verifier, new FeedHidden(check.Session, 1, 0, 1, true, new float[64], []), _cluster.Stranger);
+        _cluster.Run();
+        Assert.IsType<SessionOpened>(Assert.Single(_cluster.Heard));
+    }
+
+    [Theory]
+    [InlineData(-1, 1)]
+    [InlineData(0, 0)]
+    [InlineData(0, -1)]
+    [InlineData(0, 193)]
+    [InlineData(69, 2)]
+    [InlineData(int.MaxValue, 1)]
+    [InlineData(1, int.MaxValue)]
+    public void Rows_that_are_not_kept_are_answered_with_none(int position, int rows)
+    {
+        var served = Serve(_cluster.AddRoute(2), 0, 16);
+        foreach (var stage in served.Stages)
+        {
+            _cluster.Tell(stage, new FetchKept(served.Id, 1, position, rows));
+        }
+
+        _cluster.Run();
+        Assert.Equal([(0, 0, 0), (1, 0, 0)], _cluster.Of<KeptRows>(served.Id).Select(kept => (kept.HopIndex, kept.Rows, kept.Hidden.Length)));
+    }
+
+    [Fact]
+    public void A_session_that_nobody_wants_signed_signs_nothing_and_says_so()
+    {
+        var served = _cluster.Open(_cluster.AddRoute(2), isSigned: false);
+        served.Prefill(Prompt(20), 20);
+        served.Seal();
+        Assert.Empty(_cluster.Of<UnitSigned>(served.Id));
+    }
+
+    [Theory]
+    [InlineData("no key", true, false)]
+    [InlineData("both", true, true)]
+    [InlineData("negative", false, true)]
+    [InlineData("scored", false, true)]
+    public void What_cannot_be_signed_or_checked_is_refused(string what, bool isSigned, bool isCheck)
+    {
+        var stage = _cluster.Add(LayerRange.Whole(3), hasKey: what != "no key");
+        var route = new Route(TestSessions.Model, [new Hop(stage.Device, stage.Range, stage.Ref)]);
+        _cluster.Tell(stage, new OpenSession(
+            SessionId.New(), 1, route, 0, 20, SamplingSettings.Greedy, _cluster.Pipeline, Signed: isSigned, Scored: what == "scored" ? [1, 2] : [],
+            Audit: isCheck ? new AuditOrder(CheckedCluster.Key, what == "negative" ? -1 : 0) : null));
+        _cluster.Run();
+        Assert.Equal(RefusalReason.Invalid, Assert.IsType<SessionRefused>(Assert.Single(_cluster.Heard)).Reason);
+        Assert.Equal(0, stage.Budget.Reserved);
+    }
+
+    [Fact]
+    public void A_session_is_not_opened_again_with_other_signing_or_another_check()
+    {
+        var stage = _cluster.Add(LayerRange.Whole(3));
+        var open = new OpenSession(SessionId.New(), 1, new Route(TestSessions.Model, [new Hop(stage.Device, stage.Range, stage.Ref)]), 0, 20, SamplingSettings.Greedy, _cluster.Pipeline, Signed: true);
+        foreach (var message in (OpenSession[])[open, open with { Signed = false }, open with { Signed = false, Audit = new AuditOrder(CheckedCluster.Key, 0) }])
+        {
+            _cluster.Tell(stage, message);
+        }
+
+        _cluster.Run();
+        Assert.Equal(["SessionOpened", "SessionRefused", "SessionRefused"], _cluster.Heard.Select(message => message.GetType().Name));
+    }
+
+    private static SamplingSettings Sampling(float temperature) => new() { Temperature = temperature, Seed = 5, TopLogprobs = 3 };
+
+    private static int[] Prompt(int count) => [.. Enumerable.Range(0, count).Select(i => ((i * 37) + 11) % CheckedModel.Shape.VocabularySize)];
+
+    /// <summary>A prompt of 37 tokens in chunks and 33 tokens behind it, all of it signed.</summary>
+    private CheckedCluster.Served Serve(CheckedCluster.Stage[] stages, float temperature, int chunk)
+    {
+        var served = _cluster.Open(stages, Sampling(temperature));
+        served.Prefill(Prompt(37), chunk);
+        served.Decode(33);
+        served.Seal();
+        return served;
+    }
+
+    private static void CheckChain(CheckedCluster.Served served, int hop, int from, int end)
+    {
+        var (previous, position, stage) = (default(Digest), from, served.Stages[hop]);
+        foreach (var signed in served.Receipts(hop))
+        {
+            var receipt = signed.Receipt;
+            Assert.Equal((served.Id, served.Epoch, hop, stage.Device, TestSessions.Model, stage.Range), (receipt.Session, receipt.Epoch, receipt.HopIndex, receipt.Device, receipt.Model, receipt.Range));
+            Assert.Equal((position, previous), (receipt.Position, receipt.Previous));
+            Assert.True(receipt.Position + receipt.Rows <= UnitCut.EndOf(receipt.Position), "It reaches across a multiple of 16.");
+            Assert.True(DeviceKey.Verify(stage.PublicKey.Span, receipt.ToBytes(), signed.Signature.AsSpan()));
+            Assert.False(DeviceKey.Verify(stage.PublicKey.Span, (receipt with { Rows = receipt.Rows + 1 }).ToBytes(), signed.Signature.AsSpan()));
+            (position, previous) = (position + receipt.Rows, receipt.Hash);
+        }
+
+        Assert.Equal(end, position);
+    }
+}
