@@ -52,9 +52,9 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
     }
 
     /// <summary>Opens a session over a route.</summary>
-    public Served Open(Stage[] stages, SamplingSettings? sampling = null, int limit = 200, bool isSigned = true)
+    public Served Open(Stage[] stages, SamplingSettings? sampling = null, int limit = 200, bool isSigned = true, SequenceOutput output = SequenceOutput.None)
     {
-        var served = new Served(this, SessionId.New(), sampling ?? SamplingSettings.Greedy, limit, isSigned);
+        var served = new Served(this, SessionId.New(), sampling ?? SamplingSettings.Greedy, limit, isSigned, output);
         served.Open(stages, 1);
         return served;
     }
@@ -114,7 +114,7 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
     }
 
     /// <summary>One generation, and the checks of it.</summary>
-    internal sealed class Served(CheckedCluster cluster, SessionId id, SamplingSettings sampling, int limit, bool isSigned)
+    internal sealed class Served(CheckedCluster cluster, SessionId id, SamplingSettings sampling, int limit, bool isSigned, SequenceOutput output)
     {
         public SessionId Id { get; } = id;
 
@@ -137,7 +137,7 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
             (Stages, Epoch) = (stages, epoch);
             for (var hop = 0; hop < stages.Length; hop++)
             {
-                cluster.Tell(stages[hop], new OpenSession(Id, epoch, Route, hop, limit, sampling, cluster.Pipeline, Signed: isSigned));
+                cluster.Tell(stages[hop], new OpenSession(Id, epoch, Route, hop, limit, sampling, cluster.Pipeline, output, Signed: isSigned));
             }
 
             cluster.Run();
@@ -224,7 +224,7 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
             var hops = Route.Hops.SetItem(hop, new Hop(verifier.Device, verifier.Range, verifier.Ref));
             var check = SessionId.New();
             cluster.Tell(verifier, new OpenSession(
-                check, 1, new Route(TestSessions.Model, hops), hop, limit, sampling, cluster.Pipeline, Audit: new AuditOrder(key ?? Key, DrawFrom)));
+                check, 1, new Route(TestSessions.Model, hops), hop, limit, sampling, cluster.Pipeline, output, Audit: new AuditOrder(key ?? Key, DrawFrom)));
             foreach (var (position, rows, ends) in steps)
             {
                 if (hop == 0)

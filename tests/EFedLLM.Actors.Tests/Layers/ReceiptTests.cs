@@ -2,6 +2,8 @@ using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Layers;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Trust;
+using EFedLLM.Tests.Support;
+using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Checkpoints;
 using EFedLLM.Transformer.Sampling;
 using EFedLLM.Transformer.Tests.Support;
@@ -214,6 +216,74 @@ public sealed class ReceiptTests(CheckedModel model) : IClassFixture<CheckedMode
         CheckChain(served, 1, from: 0, end: 40);
         Assert.Empty(served.Wrong(0, _cluster.Add(stages[0].Range)));
         Assert.Empty(served.Wrong(1, _cluster.Add(stages[1].Range)));
+    }
+
+    [Fact]
+    public void Receipts_are_asked_for_behind_what_was_fed_and_come_when_that_is_computed()
+    {
+        var stages = _cluster.AddRoute(2);
+        var served = _cluster.Open(stages);
+        served.Prefill(Prompt(37), 37, runs: false);
+        _cluster.Tell(stages[0], new SealReceipts(served.Id, 1));
+        _cluster.Tell(stages[0], new SealReceipts(served.Id, 1));
+        _cluster.Run();
+        Assert.Equal([(0, 16), (16, 16), (32, 5)], served.Receipts(0).Select(signed => (signed.Receipt.Position, signed.Receipt.Rows)));
+        Assert.Equal(37, Assert.Single(_cluster.Of<ReceiptsSealed>(served.Id)).Length);
+        Assert.IsType<ReceiptsSealed>(_cluster.Heard.Last(message => message is UnitSigned { HopIndex: 0 } or ReceiptsSealed));
+    }
+
+    [SharedTheory]
+    [InlineData]
+    [InlineData(1)]
+    [InlineData(2, 3)]
+    public void An_encoder_signs_the_sequence_and_what_its_head_makes_of_it(params int[] cuts)
+    {
+        using var source = ModelFolder.Open(SharedModels.Model("bert-tiny-sst2"));
+        using var cluster = new CheckedCluster(source);
+        var stages = cluster.AddRoute(cuts);
+        var served = cluster.Open(stages, limit: 21, output: SequenceOutput.Mean);
+        int[] tokens = [101, .. Enumerable.Range(2000, 19), 102];
+        served.Tokens.AddRange(tokens);
+        served.Feed(0, 21, true);
+        cluster.Run();
+        var encoded = Assert.Single(cluster.Of<SequenceEncoded>(served.Id));
+        foreach (var stage in stages)
+        {
+            cluster.Tell(stage, new SealReceipts(served.Id, 1));
+        }
+
+        cluster.Run();
+        for (var hop = 0; hop < stages.Length; hop++)
+        {
+            Assert.Equal([(0, 16), (16, 5)], served.Receipts(hop).Select(signed => (signed.Receipt.Position, signed.Receipt.Rows)));
+            Assert.True(hop == 0 || served.Receipts(hop).Select(signed => signed.Receipt.InRoot).SequenceEqual(served.Receipts(hop - 1).Select(signed => signed.Receipt.OutRoot)));
+        }
+
+        Assert.Equal(
+            [Merkle.Root(new Digest[16]), Merkle.Root([default, default, default, default, PositionDigest.OfRow(encoded.Values.Span)])],
+            served.Receipts(stages.Length - 1).Select(signed => signed.Receipt.OutRoot));
+        var answers = served.Check(0, cluster.Add(stages[0].Range), [(0, 21, true)]);
+        Assert.Equal(served.Receipts(0).Select(signed => PositionDigest.OfAnswer(CheckedCluster.Key, signed.Receipt.OutRoot)), answers.Select(answer => answer.Answer));
+    }
+
+    [Fact]
+    public void Between_two_receipts_signing_costs_no_allocation()
+    {
+        using var key = DeviceKey.Create();
+        var open = new OpenSession(SessionId.New(), 1, new Route(TestSessions.Model, []), 0, 64, SamplingSettings.Greedy, _cluster.Pipeline);
+        var (book, signed) = (new ReceiptBook(key, TestSessions.Model, new LayerRange(0, 2), open), new List<ISessionMessage>(4));
+        var checks = new CheckBook(open with { Audit = new AuditOrder(CheckedCluster.Key, 0) });
+        for (var position = 0; position < 40; position++)
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            book.Add(position, PositionDigest.OfToken(position), PositionDigest.OfToken(7), signed);
+            checks.Add(position, PositionDigest.OfToken(7), signed);
+            var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+            Assert.Equal(position % 16 == 15, allocated > 0);
+        }
+
+        Assert.Equal(4, signed.Count);
+        Assert.Throws<InvalidOperationException>(() => book.Add(41, default, default, signed));
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using Akka.Actor;
 using CsCheck;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Protocol.Wire;
+using EFedLLM.Transformer.Checkpoints;
 
 namespace EFedLLM.Actors.Tests.Protocol.Wire;
 
@@ -170,6 +171,14 @@ public sealed class ProtocolSerializerTests(WireFixture fixture) : IClassFixture
         Assert.Throws<ArgumentException>(() => fixture.Serializer.ToBinary(message with { Session = SessionId.New() }));
         Assert.Throws<ArgumentException>(() => fixture.Serializer.ToBinary(message with { Epoch = message.Epoch - 1 }));
         Assert.Throws<ArgumentException>(() => fixture.Serializer.ToBinary(message with { HopIndex = message.HopIndex + 1 }));
+    }
+
+    [Fact]
+    public void A_receipt_of_a_unit_and_its_signature_take_less_than_17_bytes_a_position()
+    {
+        var message = (UnitSigned)fixture.Samples.One(typeof(UnitSigned), 1);
+        var receipt = message.Receipt with { Epoch = 2, HopIndex = 3, Range = new LayerRange(100, 140), Position = 100_000, Rows = 16 };
+        Assert.InRange(fixture.Serializer.ToBinary(message with { Epoch = 2, HopIndex = 3, Receipt = receipt }).Length, 1, 17 * 16);
     }
 
     [Fact]
