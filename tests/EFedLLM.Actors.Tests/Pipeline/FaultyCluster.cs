@@ -47,6 +47,7 @@ internal sealed class FaultyCluster
     private readonly SortedDictionary<string, int> _faultsByKind = [];
     private readonly double _faultRate;
     private readonly DeviceKey _key;
+    private readonly Random _seals;
     private int _faults;
     private long _sequence;
     private TimeSpan _now;
@@ -55,7 +56,7 @@ internal sealed class FaultyCluster
 
     public FaultyCluster(int seed, ServedModel model, IReadOnlyDictionary<LayerRange, TransformerShard> shards, ComputeTeam team, NodeLimits limits, int vocabulary, ImmutableArray<int> prompt, GenerationSettings settings, AnswerText answer, bool isScored, DeviceKey key)
     {
-        (_random, _model, _shards, _team, _key) = (new Random(seed), model, shards, team, key);
+        (_random, _model, _shards, _team, _key, _seals) = (new Random(seed), model, shards, team, key, new Random(-seed));
         _faults = _random.Next(0, 13);
         _faultRate = _random.NextDouble() * 0.15;
         var memory = _random.Next(3) == 0 ? 1.2 : 20;
@@ -169,9 +170,9 @@ internal sealed class FaultyCluster
 
     private void Deliver(IActorRef from, IActorRef to, object message)
     {
-        if (message is UnitSigned signed)
+        if (message is UnitSigned or ReceiptsSealed)
         {
-            Signed.Add(signed.Receipt);
+            Signed.AddRange(message is UnitSigned signed ? [signed.Receipt] : []);
             return;
         }
 
@@ -199,6 +200,9 @@ internal sealed class FaultyCluster
             case HiddenReceived credit:
                 core?.Credit(credit, from);
                 break;
+            case SealReceipts seal:
+                core?.Seal(seal, from);
+                break;
             case CloseSession close:
                 core?.Close(close, from);
                 break;
@@ -222,6 +226,11 @@ internal sealed class FaultyCluster
                     break;
                 case FeedRoute feed:
                     Send(_pipeline, _state.Route.Hops[0].Shard, feed.Message);
+                    if (_seals.Next(8) == 0)
+                    {
+                        Send(_pipeline, _state.Route.Hops[_seals.Next(_state.Route.Hops.Length)].Shard, new SealReceipts(_plan.Session, feed.Message.Epoch));
+                    }
+
                     break;
                 case CloseHop close:
                     Send(_pipeline, close.Hop.Shard, new CloseSession(_plan.Session, close.Epoch));
