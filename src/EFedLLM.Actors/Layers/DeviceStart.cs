@@ -17,10 +17,16 @@ public static class DeviceStart
     /// <param name="system">A node of the cluster.</param>
     /// <param name="settings">What the device starts with.</param>
     /// <returns>The layer host.</returns>
+    /// <exception cref="ArgumentException">The key is not that of the device.</exception>
     public static IActorRef StartDevice(this ActorSystem system, DeviceSettings settings)
     {
         ArgumentNullException.ThrowIfNull(system);
         ArgumentNullException.ThrowIfNull(settings);
+        if (settings.Key is { } key && key.Device != settings.DeviceId)
+        {
+            throw new ArgumentException($"The key is that of device {key.Device.Short}, not of {settings.DeviceId.Short}.", nameof(settings));
+        }
+
         var self = Cluster.Get(system).SelfUniqueAddress;
         var replicator = DistributedData.Get(system).Replicator;
         Action<DeviceAnnouncement> announce = announcement => replicator.Tell(Dsl.Update(

@@ -1,3 +1,5 @@
+using EFedLLM.Transformer.Linear;
+
 namespace EFedLLM.Actors.Trust;
 
 /// <summary>The behaviours that have a name.</summary>
@@ -9,8 +11,10 @@ internal static class HopBehaviors
     /// <summary>By name; each gives a new one.</summary>
     public static SortedDictionary<string, Func<IHopBehavior>> All { get; } = new(StringComparer.Ordinal)
     {
+        ["bf16"] = () => new Spoils(RoundToBFloat16),
         ["bit-flip"] = () => new Spoils(FlipBit),
         ["echo-input"] = () => new Spoils(EchoInput),
+        ["huge"] = () => new Spoils(output => At(output) = 1e38f),
         ["int4"] = () => new Spoils(RoundToFourBits),
         ["lazy-verifier"] = () => new Answers((_, _) => default),
         ["nan"] = () => new Spoils(output => At(output) = float.NaN),
@@ -39,6 +43,14 @@ internal static class HopBehaviors
         foreach (ref var value in output.Values.Span)
         {
             value = -value;
+        }
+    }
+
+    private static void RoundToBFloat16(HopOutput output)
+    {
+        foreach (ref var value in output.Values.Span)
+        {
+            value = BFloat16.ToSingle(BFloat16.FromSingle(value));
         }
     }
 

@@ -7,6 +7,7 @@ using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Layers;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Tests.Configuration;
 using EFedLLM.Actors.Trust;
 using EFedLLM.Tests.Support;
 using EFedLLM.Transformer.Blocks;
@@ -244,6 +245,14 @@ public abstract class LayerShardTests : TestKit
         Assert.True(DeviceKey.Verify(key.PublicKey.Span, signed.Receipt.ToBytes(), signed.Signature.AsSpan()));
         Assert.Equal(10, ExpectMsg<ReceiptsSealed>(Patience).Length);
         next.ExpectNoMsg(TimeSpan.FromMilliseconds(100));
+    }
+
+    [Fact]
+    public void A_device_does_not_start_with_the_key_of_another_one()
+    {
+        using var key = DeviceKey.Create();
+        var settings = new DeviceSettings { DeviceId = TestSessions.Device(1), Key = key, Name = "", ModelFolders = [], Limits = TestLimits.Reference, View = ActorRefs.Nobody };
+        Assert.Throws<ArgumentException>(() => Sys.StartDevice(settings));
     }
 
     [SharedFact]

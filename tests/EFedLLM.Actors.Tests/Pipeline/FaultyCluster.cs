@@ -52,6 +52,7 @@ internal sealed class FaultyCluster
     private readonly NamedRef _pipeline = new("pipeline", Node(99));
     private readonly SortedDictionary<string, int> _faultsByKind = [];
     private readonly double _faultRate;
+    private readonly Random _seals;
     private int _faults;
     private long _sequence;
     private TimeSpan _now;
@@ -60,7 +61,7 @@ internal sealed class FaultyCluster
 
     public FaultyCluster(int seed, ServedModel model, IReadOnlyDictionary<LayerRange, TransformerShard> shards, ComputeTeam team, NodeLimits limits, int vocabulary, ImmutableArray<int> prompt, GenerationSettings settings, AnswerText answer, bool isScored, bool isAudited)
     {
-        (_random, _model, _shards, _team) = (new Random(seed), model, shards, team);
+        (_random, _model, _shards, _team, _seals) = (new Random(seed), model, shards, team, new Random(-seed));
         _faults = _random.Next(0, 13);
         _faultRate = _random.NextDouble() * 0.15;
         var isStrict = isAudited && _random.Next(2) == 0;
@@ -196,9 +197,9 @@ internal sealed class FaultyCluster
 
     private void Deliver(IActorRef from, IActorRef to, object message)
     {
-        if (message is UnitSigned signed)
+        if (message is UnitSigned or ReceiptsSealed)
         {
-            Signed.Add(signed.Receipt);
+            Signed.AddRange(message is UnitSigned signed ? [signed.Receipt] : []);
             if (_plan.Audit is null)
             {
                 return;
@@ -258,6 +259,11 @@ internal sealed class FaultyCluster
                     break;
                 case FeedRoute feed:
                     Send(_pipeline, _state.Route.Hops[0].Shard, feed.Message);
+                    if (_plan.Audit is null && _seals.Next(8) == 0)
+                    {
+                        Send(_pipeline, _state.Route.Hops[_seals.Next(_state.Route.Hops.Length)].Shard, new SealReceipts(_plan.Session, feed.Message.Epoch));
+                    }
+
                     break;
                 case CloseHop close:
                     Send(_pipeline, close.Hop.Shard, new CloseSession(_plan.Session, close.Epoch));
