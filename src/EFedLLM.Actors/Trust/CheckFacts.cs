@@ -2,7 +2,7 @@ using EFedLLM.Actors.Protocol;
 
 namespace EFedLLM.Actors.Trust;
 
-/// <summary>What a check was about: part of a report to the ledger whose outcome is <see cref="WorkOutcome.Checked"/>.</summary>
+/// <summary>What a check was about: part of a report to the ledger whose outcome is <c>Checked</c>.</summary>
 /// <param name="Role">What the device is judged as.</param>
 /// <param name="Outcome">What the check showed.</param>
 /// <param name="Position">The first position of the unit.</param>

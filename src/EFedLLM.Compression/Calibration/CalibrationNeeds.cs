@@ -10,8 +10,8 @@ public static class CalibrationNeeds
 
     private const int MostTokens = 32_768;
 
-    /// <summary>Multiplications that one pass over the calibration tokens may take, unless the widths need more.</summary>
-    private const double PassProducts = 1e13;
+    /// <summary>Multiplications that one pass over the calibration tokens may take, unless the widths need more; other texts mixed in come on top.</summary>
+    private const double PassProducts = 6.7e12;
 
     /// <summary>
     /// Tokens that are needed at least: as many as the widest matrix has inputs. Fewer leave directions of its inputs
@@ -23,11 +23,11 @@ public static class CalibrationNeeds
         return Math.Max(shape.HiddenSize, Math.Max(shape.IntermediateSize, shape.Heads * shape.HeadSize));
     }
 
-    /// <summary>Tokens that are used where the text has them: as many as a pass can afford, but half as many again as are needed.</summary>
+    /// <summary>Tokens that are used where the text has them: as many as a pass can afford, but as many as are needed.</summary>
     public static int Wanted(ModelShape shape)
     {
         var affordable = PassProducts / ManifestLayout.Parameters(shape);
-        return (int)Math.Max(Math.Min(affordable, MostTokens), Least(shape) * 1.5);
+        return (int)Math.Max(Math.Min(affordable, MostTokens), Least(shape));
     }
 
     /// <summary>Positions of a sequence.</summary>

@@ -18,6 +18,9 @@ public sealed record CalibrationTokens(int StartToken, ImmutableArray<ReadOnlyMe
 
     private const int MostHeldOut = 16;
 
+    /// <summary>Where little text is read because the model is large, one chunk for so many to calibrate on is held out: a larger share would cost more than it tells.</summary>
+    private const int ReadPerHeldOut = 6;
+
     /// <summary>Tokens of a chunk.</summary>
     public int Length => Calibration[0].Length;
 
@@ -51,6 +54,7 @@ public sealed record CalibrationTokens(int StartToken, ImmutableArray<ReadOnlyMe
         }
 
         var wanted = Math.Max(needed, CalibrationNeeds.Wanted(shape) / length);
+        heldOut = Math.Min(heldOut, Math.Max(1, wanted / ReadPerHeldOut));
         var taken = Math.Min(there, wanted + heldOut);
         var (calibration, measured) = (ImmutableArray.CreateBuilder<ReadOnlyMemory<int>>(), ImmutableArray.CreateBuilder<ReadOnlyMemory<int>>());
         for (var i = 0L; i < taken; i++)

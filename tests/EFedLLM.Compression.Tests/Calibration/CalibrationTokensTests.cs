@@ -24,6 +24,15 @@ public sealed class CalibrationTokensTests
     }
 
     [Fact]
+    public void A_large_model_reads_little_more_than_it_needs_and_holds_out_one_chunk_for_six()
+    {
+        var shape = KnownShapes.Find("1b");
+        var tokens = CalibrationTokens.Take(new int[100_000], 1, shape);
+        Assert.InRange(tokens.Count, CalibrationNeeds.Least(shape), CalibrationNeeds.Least(shape) + (2 * tokens.Length));
+        Assert.Equal(tokens.Calibration.Length / 6, tokens.HeldOut.Length);
+    }
+
+    [Fact]
     public void A_text_that_is_too_short_says_how_much_is_needed_and_so_much_is_enough()
     {
         var error = Assert.Throws<InvalidDataException>(() => CalibrationTokens.Take(new int[1000], 1, Shape));
