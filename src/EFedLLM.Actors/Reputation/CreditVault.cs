@@ -4,7 +4,8 @@ namespace EFedLLM.Actors.Reputation;
 
 /// <summary>
 /// Credit that a device has earned: its own once it has lain for <see cref="Delay"/> and nothing speaks against the device at that moment; until
-/// then it is at stake. Immutable; time comes from entries alone, and it is kept by the hour.
+/// then it is at stake. Time is when an entry was counted, not when the work was done: what nobody could dispute yet must not be old already.
+/// Immutable; it is kept by the hour.
 /// </summary>
 internal sealed record CreditVault
 {
@@ -34,7 +35,7 @@ internal sealed record CreditVault
 
     /// <summary>The vault with more.</summary>
     /// <param name="amount">What was earned, not negative.</param>
-    /// <param name="now">When; not before what was earned before.</param>
+    /// <param name="now">When it was counted; where that lies before what was counted last, it lies as long as that.</param>
     public CreditVault With(double amount, DateTimeOffset now)
     {
         if (amount == 0)

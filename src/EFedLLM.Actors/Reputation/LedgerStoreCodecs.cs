@@ -15,29 +15,38 @@ internal static class LedgerStoreCodecs
         WireCodec.Of<ReputationState, Form.ReputationState>("rs", 256 * 1024, Form.ReputationState.Parser, Write, Read),
     ];
 
-    private static Form.WorkCounted Write(WorkCounted entry, ActorPaths _) => new()
+    private static Form.WorkCounted Write(WorkCounted entry, ActorPaths _)
     {
-        Id = LedgerCodecs.Write(entry.Id),
-        Device = Values.Write(entry.Device),
-        Session = Values.Write(entry.Session),
-        Model = Values.Write(entry.Model),
-        Range = Values.Write(entry.Range),
-        Outcome = (int)entry.Outcome,
-        Tokens = entry.Tokens,
-        At = entry.At.UtcTicks,
-        Reward = entry.Reward,
-        Penalty = entry.Penalty,
-        Check = TrustCodecs.Write(entry.Check),
-        Terms = entry.Terms is { } terms
-            ? new Form.CheckTerms
-            {
-                Step = terms.Step,
-                ExcludeAt = terms.ExcludeAt,
-                MostHardFailures = terms.MostHardFailures,
-                HardWindow = terms.HardWindow.Ticks,
-            }
-            : null,
-    };
+        var form = new Form.WorkCounted
+        {
+            Id = LedgerCodecs.Write(entry.Id),
+            Device = Values.Write(entry.Device),
+            Session = Values.Write(entry.Session),
+            Model = Values.Write(entry.Model),
+            Range = Values.Write(entry.Range),
+            Outcome = (int)entry.Outcome,
+            Tokens = entry.Tokens,
+            At = entry.At.UtcTicks,
+            Reward = entry.Reward,
+            Penalty = entry.Penalty,
+            Check = TrustCodecs.Write(entry.Check),
+            Terms = entry.Terms is { } terms
+                ? new Form.CheckTerms
+                {
+                    Step = terms.Step,
+                    ExcludeAt = terms.ExcludeAt,
+                    MostHardFailures = terms.MostHardFailures,
+                    HardWindow = terms.HardWindow.Ticks,
+                }
+                : null,
+        };
+        if (entry.CountedAt is { } counted)
+        {
+            form.CountedAt = counted.UtcTicks;
+        }
+
+        return form;
+    }
 
     private static WorkCounted Read(Form.WorkCounted form, ActorPaths _) => new(
         LedgerCodecs.Read(form.Id),
@@ -51,7 +60,8 @@ internal static class LedgerStoreCodecs
         Require.NotNegative(form.Reward, "reward"),
         Require.NotNegative(form.Penalty, "penalty"),
         TrustCodecs.Read(form.Check, (WorkOutcome)form.Outcome),
-        form.Check is null ? null : Read(Require.Present(form.Terms, "terms")));
+        form.Check is null ? null : Read(Require.Present(form.Terms, "terms")),
+        form.HasCountedAt ? Values.Moment(form.CountedAt, "counted_at") : null);
 
     private static CheckTerms Read(Form.CheckTerms form) => new(
         double.IsFinite(form.Step) ? form.Step : throw new MalformedMessageException("step is not a finite number."),

@@ -82,12 +82,12 @@ internal sealed record ReputationState : ILedgerStored
         }
 
         var served = entry.Outcome == WorkOutcome.Served;
-        var now = LastSeen is { } last && last >= entry.At ? last : entry.At;
+        var now = entry.CountedAt ?? entry.At;
         return this with
         {
             Entries = Entries + 1,
             FirstSeen = FirstSeen is { } first && first <= entry.At ? first : entry.At,
-            LastSeen = now,
+            LastSeen = LastSeen is { } last && last >= entry.At ? last : entry.At,
             Credit = Credit.At(now, IsTrusted).With(entry.Reward, now),
             Sessions = Sessions + (served ? 1 : 0),
             Tokens = Tokens + (served ? entry.Tokens : 0),

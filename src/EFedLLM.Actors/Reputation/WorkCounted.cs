@@ -17,6 +17,7 @@ namespace EFedLLM.Actors.Reputation;
 /// <param name="Penalty">Credit it lost, by the rates of that day.</param>
 /// <param name="Check">What the check showed, where the outcome is one; else null.</param>
 /// <param name="Terms">By what the check was judged, where there is one; else null.</param>
+/// <param name="CountedAt">When, by the ledger's clock; null in entries from before credit had to lie.</param>
 internal sealed record WorkCounted(
     ReportId Id,
     DeviceId Device,
@@ -29,4 +30,5 @@ internal sealed record WorkCounted(
     double Reward,
     double Penalty,
     CheckFacts? Check = null,
-    CheckTerms? Terms = null) : ILedgerStored;
+    CheckTerms? Terms = null,
+    DateTimeOffset? CountedAt = null) : ILedgerStored;

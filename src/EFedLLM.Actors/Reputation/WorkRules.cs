@@ -56,7 +56,8 @@ internal static class WorkRules
             report.Outcome == WorkOutcome.Served ? LayerTokens(report.Range, report.Tokens) * RewardPerLayerToken : 0,
             report.Outcome switch { WorkOutcome.TimedOut => TimeOutPenalty, WorkOutcome.Failed or WorkOutcome.Corrupt => FailurePenalty, _ => 0 },
             report.Check,
-            report.Check is { } check ? CheckTerms.Of(check.Outcome, trust) : null);
+            report.Check is { } check ? CheckTerms.Of(check.Outcome, trust) : null,
+            now.ToUniversalTime());
     }
 
     /// <summary>The work of computing positions through a range.</summary>

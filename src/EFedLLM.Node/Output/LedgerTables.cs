@@ -7,49 +7,25 @@ namespace EFedLLM.Node.Output;
 /// <summary>The ledger as tables.</summary>
 internal static class LedgerTables
 {
-    /// <summary>Every device in a line. What was never checked anywhere has no columns.</summary>
+    /// <summary>What every device did, and how far those that were checked are trusted.</summary>
     public static void Devices(IReadOnlyList<LedgerDevice> devices)
     {
-        var (servers, verifiers) = (devices.Any(device => device.Server is not null), devices.Any(device => device.Verifier is not null));
-        var table = Tables.Create([
-            "device", ">sessions", ">tokens", ">layer tokens", ">time-outs", ">failures", ">reward", ">vested", ">penalty",
-            .. servers ? ["standing", ">score", ">passed", ">soft", ">hard"] : Array.Empty<string>(),
-            .. verifiers ? ["as verifier", ">passed", ">failed"] : Array.Empty<string>(),
-            "last seen"]);
+        var table = Tables.Create("device", ">sessions", ">tokens", ">layer tokens", ">time-outs", ">failures", ">reward", ">vested", ">penalty", "last seen");
         foreach (var device in devices)
         {
             table.Row([
                 new Text(device.Device), Count(device.Sessions), Count(device.Tokens), Count(device.LayerTokens), Count(device.TimeOuts), Count(device.Failures),
-                new Text(Say.Number(device.Reward)), new Text(Say.Number(device.Vested)), new Text(Say.Number(device.Penalty)),
-                .. servers ? Standing(device.Server) : [],
-                .. verifiers ? Verifier(device.Verifier) : [],
-                new Text(Time(device.LastSeen))]);
+                new Text(Say.Number(device.Reward)), new Text(Say.Number(device.Vested)), new Text(Say.Number(device.Penalty)), new Text(Time(device.LastSeen))]);
         }
 
         table.Print();
+        Standings(devices);
     }
 
     /// <summary>One device: what it did, how far it is trusted in which role, what checks showed, and its other entries.</summary>
     public static void Device(LedgerDevice device)
     {
-        Devices([device with { Server = null, Verifier = null }]);
-        if (device.Server is not null || device.Verifier is not null)
-        {
-            Heading("standing");
-            var table = Tables.Create("as", "standing", ">score", ">passed", ">soft", ">hard", ">positions passed", "excluded since");
-            Role("server", device.Server);
-            Role("verifier", device.Verifier);
-            table.Print();
-
-            void Role(string role, StandingFacts? facts)
-            {
-                if (facts is not null)
-                {
-                    table.Row([new Text(role), .. Standing(facts), Count(facts.PassedTokens), new Text(facts.ExcludedAt is null ? "-" : Time(facts.ExcludedAt))]);
-                }
-            }
-        }
-
+        Devices([device]);
         var checks = device.Recent.Where(entry => entry.Check is not null).ToList();
         if (checks.Count > 0)
         {
@@ -62,6 +38,34 @@ internal static class LedgerTables
         {
             Heading("work");
             Work(work);
+        }
+    }
+
+    private static void Standings(IReadOnlyList<LedgerDevice> devices)
+    {
+        if (devices.All(device => device is { Server: null, Verifier: null }))
+        {
+            return;
+        }
+
+        Heading("standing");
+        var table = Tables.Create("device", "as", "standing", ">score", ">passed", ">soft", ">hard", ">positions passed", "excluded since");
+        foreach (var device in devices)
+        {
+            Role(device, "server", device.Server);
+            Role(device, "verifier", device.Verifier);
+        }
+
+        table.Print();
+
+        void Role(LedgerDevice device, string role, StandingFacts? facts)
+        {
+            if (facts is not null)
+            {
+                table.Row([
+                    new Text(AnswerLines.Short(device.Device)), new Text(role), Tables.Standing(facts.Standing), new Text(Say.Number(facts.Score)), Count(facts.Passed),
+                    Count(facts.Soft), Count(facts.Hard), Count(facts.PassedTokens), facts.ExcludedAt is null ? None : new Text(Time(facts.ExcludedAt))]);
+            }
         }
     }
 
@@ -99,14 +103,6 @@ internal static class LedgerTables
 
         table.Print();
     }
-
-    private static Text[] Standing(StandingFacts? facts) => facts is null
-        ? [Tables.Standing(null), None, None, None, None]
-        : [Tables.Standing(facts.Standing), new Text(Say.Number(facts.Score)), Count(facts.Passed), Count(facts.Soft), Count(facts.Hard)];
-
-    private static Text[] Verifier(StandingFacts? facts) => facts is null
-        ? [Tables.Standing(null), None, None]
-        : [Tables.Standing(facts.Standing), Count(facts.Passed), Count(facts.Soft + facts.Hard)];
 
     private static Text Result(string result) => result switch
     {

@@ -40,6 +40,14 @@ public sealed class CreditVaultTests
     }
 
     [Fact]
+    public void What_is_reported_late_lies_a_day_from_when_it_was_counted()
+    {
+        var late = LedgerSamples.Fold([LedgerSamples.Count(LedgerSamples.Report(1, 1) with { At = Start.AddDays(-9) }, Start)]);
+        Assert.Equal(0, late.ToRecord(LedgerSamples.Trust, Start.AddHours(24)).Vested);
+        Assert.Equal(0.8, late.ToRecord(LedgerSamples.Trust, Start.AddHours(25)).Vested);
+    }
+
+    [Fact]
     public void Whoever_is_excluded_never_gets_what_lies_still()
     {
         var state = LedgerSamples.Fold([

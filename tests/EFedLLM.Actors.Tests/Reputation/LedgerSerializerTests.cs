@@ -82,7 +82,7 @@ public sealed class LedgerSerializerTests(WireFixture fixture, ITestOutputHelper
         Assert.Equal(1, state.Apply(LedgerSamples.Count(LedgerSamples.Check(1, 1, CheckOutcome.Passed), LedgerSamples.Now)).Server.Passed);
 
         var waiting = OutboxForm.Read(Convert.FromHexString(StoredWaiting));
-        Assert.Equal(entry, LedgerSamples.Count(waiting, LedgerSamples.Now));
+        Assert.Equal(entry, LedgerSamples.Count(waiting, LedgerSamples.Now) with { CountedAt = null });
     }
 
     [Fact]
@@ -137,6 +137,7 @@ public sealed class LedgerSerializerTests(WireFixture fixture, ITestOutputHelper
         Refused("wc", Form.WorkCounted.Parser, form => form.Outcome = 9, "outcome");
         Refused("wc", Form.WorkCounted.Parser, form => form.Tokens = -1, "tokens");
         Refused("wc", Form.WorkCounted.Parser, form => form.Reward = double.NaN, "reward");
+        Refused("wc", Form.WorkCounted.Parser, form => form.CountedAt = -1, "counted_at");
         Refused("wc", Form.WorkCounted.Parser, form => form.Penalty = -1, "penalty");
         Refused("wc", Form.WorkCounted.Parser, form => form.Outcome = (int)WorkOutcome.Checked, "check is missing");
         Refused("wc", Form.WorkCounted.Parser, form => form.Check = new Form.CheckFacts { Role = 1, Outcome = 1 }, "check stands beside");
