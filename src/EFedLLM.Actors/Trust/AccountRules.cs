@@ -17,7 +17,7 @@ public static class AccountRules
     /// <param name="account">The account before.</param>
     /// <param name="reward">What was earned, not below 0.</param>
     /// <param name="tokenReward">The reward of one position of that work at every factor 1: the escrow is so many of these.</param>
-    /// <param name="at">When.</param>
+    /// <param name="at">When it was counted, not when it was done: what nobody could dispute yet must not be old already.</param>
     /// <param name="settings">The settings.</param>
     public static Account Earn(Account account, double reward, double tokenReward, DateTimeOffset at, TrustSettings settings)
     {

@@ -13,6 +13,9 @@ public sealed partial record TrustSettings
     /// <summary>Steps of the statistic are whole multiples of one in so many, so that what they lead to can be computed exactly.</summary>
     public const int StepsPerOne = 10_000;
 
+    // A standing keeps the time of each of them.
+    private const int MostFailures = 64;
+
     private const string Section = "efedllm.trust";
 
     /// <summary>Reads and judges the settings of a whole configuration.</summary>
@@ -61,7 +64,7 @@ public sealed partial record TrustSettings
             SoftStep = standing.Number("soft-step", 0, 100),
             HardStep = standing.Number("hard-step", 0, 100),
             ExcludeAt = standing.Number("exclude-at", 0, 100),
-            MostHardFailures = standing.Integer("hard-failures", 2, 1000),
+            MostHardFailures = standing.Integer("hard-failures", 2, MostFailures),
             HardWindow = standing.Duration("hard-window", TimeSpan.FromMinutes(1), TimeSpan.FromDays(3650)),
             Openings = openings,
             RightOpenings = standing.Integer("right-openings", 1, openings),

@@ -34,7 +34,7 @@ internal static class TrustTables
         Console.Out.WriteLine(Text($"Lying with a full standing costs {facts.LossPerGain:0.0} times what it gains."));
         Console.Out.WriteLine(facts.LyingBorne < 0
             ? "Lying while nothing is held against one pays: what is checked and what a first failure takes are too little."
-            : Text($"Even who lies only while nothing is held against him gains nothing, up to {facts.LyingBorne * 100:0} % of verifiers that cover up."));
+            : Text($"Even who lies only while nothing is held against him gains nothing, up to {facts.LyingBorne * 100:0.#} % of verifiers that cover up."));
     }
 
     private static void Print(IReadOnlyList<LiarRow> rows)

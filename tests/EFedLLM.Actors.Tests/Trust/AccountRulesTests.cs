@@ -93,7 +93,7 @@ public sealed class AccountRulesTests
                             break;
                     }
 
-                    Assert.Equal(earned, account.Escrow + account.Unvested.Sum(earning => earning.Amount) + account.Credit + account.Slashed, 6);
+                    Assert.Equal(earned, account.Escrow + account.Unvested.Sum(earning => earning.Amount) + account.Credit + account.Slashed, tolerance: 1e-6);
                     Assert.True(account.Unvested.Length <= AccountRules.MostEarnings);
                     Assert.All(account.Unvested, earning => Assert.True(earning.Amount > 0));
                     Assert.Equal(account.Unvested.Select(earning => earning.Until).Distinct().Order(), account.Unvested.Select(earning => earning.Until));
