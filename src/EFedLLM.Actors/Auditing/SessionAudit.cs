@@ -34,6 +34,7 @@ internal sealed class SessionAudit
     private Route _route;
     private int _epoch;
     private int _drawFrom;
+    private bool _isPaused;
 
     /// <summary>No receipts yet.</summary>
     /// <param name="audit">What is settled about the checks.</param>
@@ -89,7 +90,7 @@ internal sealed class SessionAudit
     /// <param name="drawFrom">The position of the last token that is known: the head draws after it and all that follow.</param>
     public void Resume(Route route, int epoch, ImmutableArray<int> starts, int drawFrom)
     {
-        (_route, _epoch, _drawFrom) = (route, epoch, drawFrom);
+        (_route, _epoch, _drawFrom, _isPaused) = (route, epoch, drawFrom, false);
         foreach (var row in _drawn.Keys.Where(row => row >= starts[^1]).ToArray())
         {
             _drawn.Remove(row);
@@ -111,6 +112,16 @@ internal sealed class SessionAudit
 
             End(audit);
             audit.Resume(index, starts[index]);
+        }
+    }
+
+    /// <summary>The session looks for another route: until it goes on nothing is checked.</summary>
+    public void Pause()
+    {
+        _isPaused = true;
+        foreach (var hop in _hops.Values)
+        {
+            End(hop);
         }
     }
 
@@ -364,7 +375,7 @@ internal sealed class SessionAudit
     /// <summary>Starts or goes on with what is to be checked of a hop.</summary>
     private void Go(HopAudit hop, TimeSpan now)
     {
-        if (hop.IsSettled || Convicted is not null)
+        if (hop.IsSettled || _isPaused || Convicted is not null)
         {
             return;
         }

@@ -110,6 +110,7 @@ internal sealed partial class GenerationState
             return false;
         }
 
+        _audit?.Pause();
         (_next, _current) = (null, next);
         Enter(now);
         return true;

@@ -360,6 +360,7 @@ internal sealed partial class GenerationState
             return;
         }
 
+        _audit?.Pause();
         CancelMove();
         _commands.Add(new Note($"looks for another way at position {_furthest}: {_trouble}"));
         (_hasProbed, _troubleSince) = (false, _troubleSince ?? now);
