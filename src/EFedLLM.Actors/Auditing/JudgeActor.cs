@@ -29,6 +29,7 @@ internal sealed class JudgeActor : ReceiveActor, IWithTimers
     private readonly ShardWorker _worker;
     private readonly ShardWorker _loader;
     private readonly Dictionary<LayerRange, Lent> _lent = [];
+    private readonly Dictionary<LayerRange, long> _claims = [];
     private IModelSource? _source;
 
     /// <summary>A judge that has loaded nothing.</summary>
@@ -102,6 +103,7 @@ internal sealed class JudgeActor : ReceiveActor, IWithTimers
             try
             {
                 _source ??= ModelFolder.Open(_folder);
+                Claim(range, _source);
                 if (_source is FactoredModel model)
                 {
                     for (var unit = range.First; unit < range.End; unit++)
@@ -119,10 +121,35 @@ internal sealed class JudgeActor : ReceiveActor, IWithTimers
         }));
     }
 
+    /// <summary>Takes the memory that a range's weights need; it is given back with the range.</summary>
+    /// <exception cref="InvalidOperationException">There is not so much.</exception>
+    private void Claim(LayerRange range, IModelSource source)
+    {
+        var bytes = Enumerable.Range(range.First, range.Count).Sum(source.UnitBytes);
+        var most = _limits.DeviceMemoryBytes - _budget.Total;
+        lock (_claims)
+        {
+            if (_claims.Values.Sum() + bytes > most)
+            {
+                throw new InvalidOperationException($"its weights of {bytes} bytes do not fit the {most} that efedllm.device.memory leaves it.");
+            }
+
+            _claims[range] = bytes;
+        }
+    }
+
+    private void Release(LayerRange range)
+    {
+        lock (_claims)
+        {
+            _claims.Remove(range);
+        }
+    }
+
     private void Take(Loaded message)
     {
         var parts = new LayerShardParts(
-            _model, message.Shard, _worker, _budget, _limits.DeviceMaxSessions, _limits.BatchRows, _limits.IdleSession, _time, () => { });
+            _model, message.Shard, _worker, _budget, _limits.DeviceMaxSessions, _limits.BatchRows, _limits.IdleSession, _time, () => Release(message.Range));
         Answer(message.Range, Context.ActorOf(Props.Create(() => new LayerShard(parts))), "");
     }
 
@@ -143,6 +170,7 @@ internal sealed class JudgeActor : ReceiveActor, IWithTimers
         if (shard is null)
         {
             _lent.Remove(range);
+            Release(range);
         }
     }
 

@@ -43,7 +43,7 @@ internal sealed class SessionAudit
     /// <param name="commands">Takes what is to be done.</param>
     public SessionAudit(AuditPlan audit, GenerationPlan plan, Func<int, int, ImmutableArray<int>> tokens, Action<PipelineCommand> commands)
     {
-        (_audit, _plan, _tokens, _do, _unit) = (audit, plan, tokens, commands, audit.Settings.UnitTokens);
+        (_audit, _plan, _tokens, _do, _unit) = (audit, plan, tokens, commands, UnitCut.Rows);
         _rowsPerMessage = Layers.Activations.RowsPerMessage(plan.Model.HiddenSize, audit.MessageBytes);
         _route = plan.Route;
     }

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Akka.Actor;
 using EFedLLM.Actors.Auditing;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Generation;
 
 namespace EFedLLM.Actors.Pipeline;
@@ -288,7 +289,7 @@ internal sealed partial class GenerationState
         }
         else
         {
-            var starts = ReplayPlan.Starts(Believed(), Known, Lacking, _audit is null ? 1 : _plan.Audit!.Settings.UnitTokens);
+            var starts = ReplayPlan.Starts(Believed(), Known, Lacking, _audit is null ? 1 : UnitCut.Rows);
             _audit?.Resume(_current.Route, _current.Epoch, starts, Known - 1);
             _commands.Add(new ResumeRoute(new ResumeSession(_plan.Session, _current.Epoch, starts, Known)));
             (_fed, _computed, _reach, lowest) = (starts[0], starts[^1], starts.Max(), starts.Min());

@@ -1,4 +1,3 @@
-using System.Numerics;
 using Akka.Configuration;
 using EFedLLM.Actors.Configuration;
 
@@ -7,9 +6,6 @@ namespace EFedLLM.Actors.Trust;
 /// <content>How the settings are read and judged.</content>
 public sealed partial record TrustSettings
 {
-    /// <summary>Most positions of one unit.</summary>
-    public const int MostUnitTokens = 256;
-
     /// <summary>Steps of the statistic are whole multiples of one in so many, so that what they lead to can be computed exactly.</summary>
     public const int StepsPerOne = 10_000;
 
@@ -26,7 +22,6 @@ public sealed partial record TrustSettings
         var settings = ReadIncentive(configuration, ReadStanding(configuration, ReadAudit(configuration, new TrustSettings
         {
             IsOn = new SettingsReader(configuration, Section).Switch("mode"),
-            UnitTokens = new SettingsReader(configuration, Section).Integer("unit-tokens", 1, MostUnitTokens),
         })));
         var routing = new SettingsReader(configuration, $"{Section}.routing");
         settings = settings with
@@ -68,10 +63,8 @@ public sealed partial record TrustSettings
             HardWindow = standing.Duration("hard-window", TimeSpan.FromMinutes(1), TimeSpan.FromDays(3650)),
             Openings = openings,
             RightOpenings = standing.Integer("right-openings", 1, openings),
-            GoldenVectors = standing.Integer("golden-vectors", 1, 1_000_000),
             Ban = standing.Duration("ban", TimeSpan.FromSeconds(1), TimeSpan.FromDays(3650)),
             BanGrowth = standing.Number("ban-growth", 1, 100),
-            ReturnTokens = standing.Integer("return-tokens", 0, 1 << 30),
             ReturnScore = standing.Share("return-score"),
         };
     }
@@ -96,10 +89,8 @@ public sealed partial record TrustSettings
 
     /// <summary>What is impossible about the values together, beginning with a key below <c>efedllm.trust</c>; or null.</summary>
     private string? Problem()
-        => !BitOperations.IsPow2(UnitTokens) ? $"unit-tokens is {UnitTokens}: a power of two is expected."
-            : ProbationTokens % UnitTokens != 0 ? $"audit.probation-tokens is {ProbationTokens}: a multiple of unit-tokens, {UnitTokens}, is expected."
-            : JuniorTokens % UnitTokens != 0 ? $"audit.junior-tokens is {JuniorTokens}: a multiple of unit-tokens, {UnitTokens}, is expected."
-            : ReturnTokens % UnitTokens != 0 ? $"standing.return-tokens is {ReturnTokens}: a multiple of unit-tokens, {UnitTokens}, is expected."
+        => ProbationTokens % UnitCut.Rows != 0 ? $"audit.probation-tokens is {ProbationTokens}: a multiple of {UnitCut.Rows} is expected."
+            : JuniorTokens % UnitCut.Rows != 0 ? $"audit.junior-tokens is {JuniorTokens}: a multiple of {UnitCut.Rows} is expected."
             : FullRate <= 0 ? "audit.full-rate is 0: whom nobody ever checks can lie for ever. Set mode = off where nothing is to be checked."
             : JuniorRate < FullRate ? $"audit.junior-rate is {JuniorRate}: a junior is checked no less than others, whose audit.full-rate is {FullRate}."
             : JuniorTokens < ProbationTokens ? $"audit.junior-tokens is {JuniorTokens}: not less than audit.probation-tokens, {ProbationTokens}, is expected."

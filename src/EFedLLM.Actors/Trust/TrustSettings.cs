@@ -9,9 +9,6 @@ public sealed partial record TrustSettings
     /// <summary>Whether gateways check what devices compute.</summary>
     public bool IsOn { get; init; } = true;
 
-    /// <summary>Positions of one unit: what a receipt is about, and what is checked at once.</summary>
-    public int UnitTokens { get; init; } = 16;
-
     /// <summary>The share of units that are checked of a device with a full standing.</summary>
     public double FullRate { get; init; } = 0.05;
 
@@ -63,17 +60,11 @@ public sealed partial record TrustSettings
     /// <summary>How many of <see cref="Openings"/> have to give the right answer for a broken one.</summary>
     public int RightOpenings { get; init; } = 2;
 
-    /// <summary>Golden vectors that a broken device passes before it comes back.</summary>
-    public int GoldenVectors { get; init; } = 1000;
-
     /// <summary>How long a liar is banned for the first time.</summary>
     public TimeSpan Ban { get; init; } = TimeSpan.FromDays(30);
 
     /// <summary>By what the ban grows with each further one.</summary>
     public double BanGrowth { get; init; } = 2;
-
-    /// <summary>Positions that a device works unpaid after a ban.</summary>
-    public int ReturnTokens { get; init; } = 4096;
 
     /// <summary>With what part of <see cref="ExcludeAt"/> it starts again.</summary>
     public double ReturnScore { get; init; } = 0.5;

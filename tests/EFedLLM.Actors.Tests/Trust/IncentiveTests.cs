@@ -41,9 +41,9 @@ public sealed class IncentiveTests
     [Fact]
     public void With_the_defaults_honesty_is_the_best_reply_with_three_lying_verifiers_in_ten()
     {
-        Assert.True(Incentive.HonestIsBest(Settings.FullRate, 1, 0.3, Incentive.IdentityTokens(Settings), Settings.UnitTokens));
-        Assert.True(Incentive.HonestIsBest(Settings.FullRate, 1, 0.3, Settings.FirstSlash, Settings.UnitTokens));
-        Assert.True(Incentive.HonestIsBest(Settings.JuniorRate, 1, 0.3, Settings.FirstSlash, Settings.UnitTokens * Settings.JuniorShare));
+        Assert.True(Incentive.HonestIsBest(Settings.FullRate, 1, 0.3, Incentive.IdentityTokens(Settings), UnitCut.Rows));
+        Assert.True(Incentive.HonestIsBest(Settings.FullRate, 1, 0.3, Settings.FirstSlash, UnitCut.Rows));
+        Assert.True(Incentive.HonestIsBest(Settings.JuniorRate, 1, 0.3, Settings.FirstSlash, UnitCut.Rows * Settings.JuniorShare));
     }
 
     [Theory]

@@ -24,14 +24,14 @@ public sealed class TrustSettingsTests : IDisposable
     {
         File.WriteAllText(_file, """
             efedllm.trust {
-              mode = off, unit-tokens = 8
+              mode = off
               audit {
                 full-rate = 0.1, junior-rate = 0.3, probation-tokens = 2048, junior-tokens = 8192, opening-deadline = 20 s, referees = 5, verifier-gap = 4
                 planted-share = 0.1, planted-wrong-share = 0.25
               }
               standing {
                 pass-step = -0.02, soft-step = 4, hard-step = 7, exclude-at = 20, hard-failures = 6, hard-window = 30 d, openings = 5, right-openings = 3
-                golden-vectors = 500, ban = 10 d, ban-growth = 3, return-tokens = 1024, return-score = 0.25
+                ban = 10 d, ban-growth = 3, return-score = 0.25
               }
               incentive {
                 reference-flop = 2e9, junior-share = 0.25, slowest-factor = 0.25, fastest-factor = 2, verifier-share = 1.5, vesting = 12 h, escrow-tokens = 4096
@@ -59,9 +59,6 @@ public sealed class TrustSettingsTests : IDisposable
     [InlineData("efedllm.trust.mod = on", "efedllm.trust.mod", "mode")]
     [InlineData("efedllm.trust.audit.rate = 1", "efedllm.trust.audit.rate", "full-rate")]
     [InlineData("efedllm.trust.mode = sometimes", "efedllm.trust.mode", "on or off")]
-    [InlineData("efedllm.trust.unit-tokens = 12", "efedllm.trust.unit-tokens", "power of two")]
-    [InlineData("efedllm.trust.unit-tokens = 0", "efedllm.trust.unit-tokens", "1 to 256")]
-    [InlineData("efedllm.trust.unit-tokens = 512", "efedllm.trust.unit-tokens", "1 to 256")]
     [InlineData("efedllm.trust.audit.full-rate = 0", "efedllm.trust.audit.full-rate", "mode = off")]
     [InlineData("efedllm.trust.audit.full-rate = -0.1", "efedllm.trust.audit.full-rate", "0 to 1")]
     [InlineData("efedllm.trust.audit.full-rate = 1.1", "efedllm.trust.audit.full-rate", "0 to 1")]
@@ -69,8 +66,8 @@ public sealed class TrustSettingsTests : IDisposable
     [InlineData("efedllm.trust.audit.full-rate = 0.3", "efedllm.trust.audit.junior-rate", "full-rate")]
     [InlineData("efedllm.trust.audit.junior-rate = 0.01", "efedllm.trust.audit.junior-rate", "full-rate")]
     [InlineData("efedllm.trust.audit.junior-rate = 2", "efedllm.trust.audit.junior-rate", "0 to 1")]
-    [InlineData("efedllm.trust.audit.probation-tokens = 1000", "efedllm.trust.audit.probation-tokens", "unit-tokens")]
-    [InlineData("efedllm.trust.audit.junior-tokens = 4100", "efedllm.trust.audit.junior-tokens", "unit-tokens")]
+    [InlineData("efedllm.trust.audit.probation-tokens = 1000", "efedllm.trust.audit.probation-tokens", "multiple of 16")]
+    [InlineData("efedllm.trust.audit.junior-tokens = 4100", "efedllm.trust.audit.junior-tokens", "multiple of 16")]
     [InlineData("efedllm.trust.audit.junior-tokens = 1008", "efedllm.trust.audit.junior-tokens", "probation-tokens")]
     [InlineData("efedllm.trust.audit.probation-tokens = 8192", "efedllm.trust.audit.junior-tokens", "probation-tokens")]
     [InlineData("efedllm.trust.audit.opening-deadline = 0", "efedllm.trust.audit.opening-deadline", "")]
@@ -94,10 +91,8 @@ public sealed class TrustSettingsTests : IDisposable
     [InlineData("efedllm.trust.standing.hard-failures = 65", "efedllm.trust.standing.hard-failures", "2 to 64")]
     [InlineData("efedllm.trust.standing.hard-window = soon", "efedllm.trust.standing.hard-window", "soon")]
     [InlineData("efedllm.trust.standing.right-openings = 4", "efedllm.trust.standing.right-openings", "1 to 3")]
-    [InlineData("efedllm.trust.standing.golden-vectors = 0", "efedllm.trust.standing.golden-vectors", "")]
     [InlineData("efedllm.trust.standing.ban = 0", "efedllm.trust.standing.ban", "")]
     [InlineData("efedllm.trust.standing.ban-growth = 0.5", "efedllm.trust.standing.ban-growth", "1 to 100")]
-    [InlineData("efedllm.trust.standing.return-tokens = 100", "efedllm.trust.standing.return-tokens", "unit-tokens")]
     [InlineData("efedllm.trust.standing.return-score = 1", "efedllm.trust.standing.return-score", "excluded")]
     [InlineData("efedllm.trust.incentive.reference-flop = 0", "efedllm.trust.incentive.reference-flop", "")]
     [InlineData("efedllm.trust.incentive.junior-share = 2", "efedllm.trust.incentive.junior-share", "0 to 1")]
@@ -122,12 +117,12 @@ public sealed class TrustSettingsTests : IDisposable
     [Fact]
     public void The_least_and_the_most_that_is_possible_is_possible()
     {
-        File.WriteAllText(_file, "efedllm.trust { unit-tokens = 256\n audit { full-rate = 1, junior-rate = 1 }\n standing { soft-step = 6.908, exclude-at = 6.9081 } }");
+        File.WriteAllText(_file, "efedllm.trust { audit { full-rate = 1, junior-rate = 1 }\n standing { soft-step = 6.908, exclude-at = 6.9081 } }");
         var settings = TrustSettings.Read(Build());
-        Assert.Equal((256, 1.0, 6.9081), (settings.UnitTokens, settings.FullRate, settings.ExcludeAt));
-        File.WriteAllText(_file, "efedllm.trust { unit-tokens = 1\n audit { full-rate = 1e-9, junior-rate = 1e-9, probation-tokens = 0, junior-tokens = 0 } }");
+        Assert.Equal((1.0, 6.9081), (settings.FullRate, settings.ExcludeAt));
+        File.WriteAllText(_file, "efedllm.trust { audit { full-rate = 1e-9, junior-rate = 1e-9, probation-tokens = 0, junior-tokens = 0 } }");
         settings = TrustSettings.Read(Build());
-        Assert.Equal("1 1E-09 0", string.Create(CultureInfo.InvariantCulture, $"{settings.UnitTokens} {settings.JuniorRate} {settings.JuniorTokens}"));
+        Assert.Equal("1E-09 0", string.Create(CultureInfo.InvariantCulture, $"{settings.JuniorRate} {settings.JuniorTokens}"));
     }
 
     private Config Build() => NodeConfiguration.Build(Anchor with { ConfigurationFile = _file }, new Hashtable());

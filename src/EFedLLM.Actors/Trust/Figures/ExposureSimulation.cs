@@ -45,7 +45,7 @@ public static class ExposureSimulation
             },
         };
         var random = new Random(seed);
-        var badRate = 1 - Math.Pow(1 - cheatRate, settings.UnitTokens);
+        var badRate = 1 - Math.Pow(1 - cheatRate, UnitCut.Rows);
         var tokens = new int[runs];
         var excluded = 0;
         for (var i = 0; i < runs; i++)
@@ -73,12 +73,12 @@ public static class ExposureSimulation
         var at = DateTimeOffset.UnixEpoch;
         while (standing.ExcludedAt is null && tokens < MostTokens)
         {
-            tokens += settings.UnitTokens;
+            tokens += UnitCut.Rows;
             at += UnitTime;
             var isBad = random.NextDouble() < badRate;
             if (random.NextDouble() < StandingRules.Rate(StandingRules.Tier(standing, settings), settings))
             {
-                standing = StandingRules.After(standing, isBad ? CheckOutcome.Hard : CheckOutcome.Passed, settings.UnitTokens, at, settings);
+                standing = StandingRules.After(standing, isBad ? CheckOutcome.Hard : CheckOutcome.Passed, UnitCut.Rows, at, settings);
             }
         }
 

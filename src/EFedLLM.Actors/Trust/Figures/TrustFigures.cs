@@ -53,6 +53,6 @@ public sealed record TrustFigures(
                        settings with { FullRate = checks, JuniorRate = Math.Max(checks, settings.JuniorRate) }, TrustTier.Full, cheats, runs, seed, cancellation),
             ],
             Incentive.IdentityTokens(settings) / exposures[2].MeanTokens,
-            1 - (settings.UnitTokens / (settings.FullRate * settings.FirstSlash)));
+            1 - (UnitCut.Rows / (settings.FullRate * settings.FirstSlash)));
     }
 }
