@@ -17,7 +17,7 @@ namespace EFedLLM.Node.Http;
 internal sealed record CompletionRequest(Prompt Prompt, bool IsChat, bool Stream, bool IncludeUsage, bool Logprobs, bool Echo)
 {
     /// <summary>A request's header: <c>true</c> asks for an answer of which only what others have recomputed is told.</summary>
-    public const string VerifiedHeader = "X-EFedLLM-Verified";
+    public const string VerifiedHeader = "x-efedllm-verified";
 
     /// <summary>Reads the header <see cref="VerifiedHeader"/>.</summary>
     /// <exception cref="ApiException">It says neither true nor false.</exception>
