@@ -19,6 +19,11 @@ internal static class PromptEncoder
             return "A prompt is exactly one of text, messages and token ids.";
         }
 
+        if (prompt.Verified && (prompt.ScorePrompt || settings.Sampling.TopLogprobs > 0))
+        {
+            return "What devices sign are the tokens that they draw and how likely each was: how likely the prompt or other tokens were cannot be verified. Ask for one or the other.";
+        }
+
         var least = prompt.ScorePrompt ? 0 : 1;
         if (settings.MaxTokens < least || settings.MaxTokens > limits.MaxTokens)
         {

@@ -93,6 +93,18 @@ public sealed class PromptEncoderTests
         Assert.Null(PromptEncoder.Problem(new Prompt(PromptId.New(), text, usual), TestLimits.Reference));
     }
 
+    [Fact]
+    public void What_no_device_signs_cannot_be_verified()
+    {
+        var prompt = new Prompt(PromptId.New(), new PromptInput(Text: "x"), new GenerationSettings(), Verified: true);
+        Assert.Null(PromptEncoder.Problem(prompt, TestLimits.Reference));
+        Assert.Contains("cannot be verified", PromptEncoder.Problem(prompt with { ScorePrompt = true }, TestLimits.Reference), StringComparison.Ordinal);
+        Assert.Contains(
+            "cannot be verified",
+            PromptEncoder.Problem(prompt with { Settings = new GenerationSettings { Sampling = new SamplingSettings { TopLogprobs = 2 } } }, TestLimits.Reference),
+            StringComparison.Ordinal);
+    }
+
     [SharedFact]
     public void A_prompt_that_is_only_scored_needs_two_tokens_and_may_fill_the_context_and_one_more()
     {
