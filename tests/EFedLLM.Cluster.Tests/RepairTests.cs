@@ -1,6 +1,8 @@
 using System.Diagnostics;
+using EFedLLM.Compression;
 using EFedLLM.Node.Api;
 using EFedLLM.Node.Client;
+using EFedLLM.Node.Models;
 using Xunit.Abstractions;
 
 namespace EFedLLM.Cluster.Tests;
@@ -76,6 +78,23 @@ public class RepairTests(ITestOutputHelper output)
         var request = Seeded with { Messages = null, Text = string.Join(' ', Enumerable.Repeat("The capital of France is Paris.", 40)), MaxTokens = 20 };
         var undisturbed = await AnswerAsync(cluster, request);
         Assert.Equal(undisturbed.Tokens, (await AnswerAsync(cluster, request, (0, 1))).Tokens);
+    }
+
+    /// <summary>Random weights in the shape of a model of 135 million parameters, every layer on two of four devices, which share this machine's cores.</summary>
+    [Trait("Category", "Faults")]
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public async Task Behind_a_thousand_tokens_a_death_costs_a_pause_and_changes_nothing(int hop)
+    {
+        var folder = Path.Combine(TestHome.NewFolder("wide"), "model");
+        RandomModel.Write(KnownShapes.Find("135m"), folder, 1);
+        File.Copy(Path.Combine(ModelFolders.Bundled, "tokenizer.json"), Path.Combine(folder, "tokenizer.json"));
+        await using var cluster = await RunningCluster.StartAsync(4, more: ["--model", folder]);
+        await cluster.UntilAsync(facts => RunningCluster.IsSettled(facts, 4));
+        var request = new GenerateRequest { Tokens = [.. Enumerable.Range(0, 1000).Select(position => 100 + (position * 37 % 5000))], MaxTokens = 60, IgnoreEos = true };
+        var undisturbed = await AnswerAsync(cluster, request);
+        Assert.Equal(undisturbed.Tokens, (await AnswerAsync(cluster, request, (20, hop))).Tokens);
     }
 
     private Task<(int Hops, IReadOnlyList<string> Tokens)> AnswerAsync(RunningCluster cluster, GenerateRequest request, params (int After, int Hop)[] deaths)

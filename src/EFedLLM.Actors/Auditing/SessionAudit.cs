@@ -51,8 +51,8 @@ internal sealed class SessionAudit
     /// <summary>A device that was shown to compute wrongly, or whose word contradicts another's, and from which position on nothing of it is to be believed; null while there is none. The pipeline takes it.</summary>
     public Conviction? Convicted { get; private set; }
 
-    /// <summary>Whether receipts were lost on their way, so that the session has to go back to where it is checked.</summary>
-    public bool HasGap => Current.Any(hop => hop.IsSealed && hop.Length > hop.SignedTo);
+    /// <summary>A hop of which receipts are missing, lost on their way or never sent, so that the session has to go back to where it is checked; or null.</summary>
+    public Hop? Gap => Current.FirstOrDefault(hop => hop.IsSealed && hop.Length > hop.SignedTo)?.Hop;
 
     /// <summary>Whether a hop has not said yet that it has signed all.</summary>
     public bool IsUnsealed(Hop hop) => !_hops.TryGetValue(hop.Shard, out var audit) || !audit.IsSealed;
@@ -226,7 +226,7 @@ internal sealed class SessionAudit
             if (message.Rows < 1 || message.Rows > run.UnitEnd - run.Fed || message.Hidden.Length != message.Rows * _plan.Model.HiddenSize)
             {
                 End(hop);
-                if (_audit.IsStrict)
+                if (_audit.IsStrict || HasOther(_hops[sender].Hop))
                 {
                     // It may have forgotten for want of memory, which is no lie; others can give it again.
                     Convicted ??= new Conviction(_hops[sender].Hop, hop.CheckedTo, "it does not have any more what it gave.", null);
@@ -435,6 +435,10 @@ internal sealed class SessionAudit
             _audit.Settings);
         return drawn is { } chosen ? able.First(each => each.Device == chosen.Device) : null;
     }
+
+    /// <summary>Whether somebody else holds just the layers of a hop.</summary>
+    private bool HasOther(Hop hop) => _view.Devices.Any(device => device.Device != hop.Device && !_view.IsExcluded(device.Device) && _view.IsReachable(device.Node)
+        && device.Loaded.Any(loaded => loaded.Model == _plan.Model.Model && loaded.Range == hop.Range));
 
     private void Open(HopAudit hop, Hop verifier, bool isJudge, TimeSpan now)
     {

@@ -76,10 +76,17 @@ internal sealed partial class GenerationState
         }
 
         Release(_audit.CheckedTo);
-        if (_phase == Phase.Checking && _audit.HasGap)
+        if (_phase == Phase.Checking && _audit.Gap is { } gap)
         {
-            _trouble = "what hops signed was lost on its way.";
-            Recover(now);
+            _trouble = $"{_plan.Describe(gap)}: what it signed was lost on its way.";
+            if (_troubles.Miss(gap.Shard) > 1)
+            {
+                Lose(_current.IndexOf(gap.Shard), "it computed more than it signed.", null, now);
+            }
+            else
+            {
+                Recover(now);
+            }
         }
         else if (_phase == Phase.Checking && _audit.IsSettled)
         {
@@ -237,15 +244,20 @@ internal sealed partial class GenerationState
             return;
         }
 
-        if (_plan.Audit!.IsStrict)
+        if (_current.Route.Hops.Index().FirstOrDefault(hop => _audit!.IsUnsealed(hop.Item)) is { Item: not null } silent)
+        {
+            Lose(silent.Index, "it does not sign what it computed.", null, now);
+        }
+        else if (_plan.Audit!.IsStrict)
         {
             Fail(GenerationError.Unverified, $"The answer could not be checked within {CheckPatience.TotalSeconds:0} s. Ask again, or without verification.");
-            return;
         }
-
-        _commands.Add(new Note("is not checked to its end: somebody did not answer in time."));
-        Release(int.MaxValue);
-        Close();
+        else
+        {
+            _commands.Add(new Note("is not checked to its end: somebody did not answer in time."));
+            Release(int.MaxValue);
+            Close();
+        }
     }
 
     private void Close()
