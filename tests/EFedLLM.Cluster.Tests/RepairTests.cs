@@ -144,7 +144,7 @@ public class RepairTests(ITestOutputHelper output)
         {
             for (; next < deaths.Length && tokens.Count >= deaths[next].After; next++)
             {
-                end(cluster.Pid(facts.Devices.Single(device => device.Id == route[deaths[next].Hop].Device).Name));
+                end(cluster.Pid(facts.Devices.Single(device => device.Id == route[deaths[next].Hop % route.Count].Device).Name));
                 since ??= Stopwatch.StartNew();
             }
         }
