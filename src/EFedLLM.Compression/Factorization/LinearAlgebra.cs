@@ -39,6 +39,9 @@ public sealed class LinearAlgebra
     /// <summary>Whether it is native code.</summary>
     public bool IsNative { get; }
 
+    /// <summary>Whether it is known to be blocked and vectorised, unlike LAPACK's reference library and managed code.</summary>
+    public bool IsFast => IsNative && (Name.Contains("OpenBLAS", StringComparison.OrdinalIgnoreCase) || Name.Contains("MKL", StringComparison.OrdinalIgnoreCase));
+
     /// <summary>Chooses without setting anything of MathNet's, except by trying its MKL provider.</summary>
     /// <param name="named">A library's name or path, <c>managed</c>, or null or empty for the best one present.</param>
     internal static LinearAlgebra Choose(string? named)

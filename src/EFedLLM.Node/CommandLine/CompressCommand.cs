@@ -74,7 +74,7 @@ internal sealed class CompressCommand : Command
         var algebra = settings.Profile == CompressionProfile.Int8 ? "none" : LinearAlgebra.Current.Name;
         if (settings.Profile != CompressionProfile.Int8)
         {
-            Screen.Note($"linear algebra: {algebra}");
+            Screen.Note($"linear algebra: {algebra}{(LinearAlgebra.Current.IsFast ? "" : "; with OpenBLAS installed (libopenblas0) a large model takes a fraction of the time")}");
         }
 
         var (json, what) = (parse.GetValue(_json), Path.GetFileName(folder));

@@ -115,6 +115,7 @@ public sealed class LapackProviderTests
     {
         var chosen = LinearAlgebra.Choose("managed");
         Assert.False(chosen.IsNative);
+        Assert.False(chosen.IsFast);
         Assert.Equal("MathNet managed", chosen.Name);
     }
 
