@@ -46,6 +46,9 @@ internal sealed partial class EfedllmProcess : IAsyncDisposable
         }
 
         start.Environment["EFEDLLM_HOME"] = TestHome.Path;
+
+        // What is measured on a machine with much to do would give every run another plan.
+        start.Environment["EFEDLLM__DEVICE__SPEED"] = "10 GB";
         foreach (var (name, value) in environment ?? new Dictionary<string, string>())
         {
             start.Environment[name] = value;

@@ -9,6 +9,9 @@ public sealed record NodeLimits
     /// <summary>Memory a device gives to weights and caches, in bytes.</summary>
     public required long DeviceMemoryBytes { get; init; }
 
+    /// <summary>Bytes of weights that it reads a second, as the planner is told; 0 where that is measured.</summary>
+    public required long DeviceBytesPerSecond { get; init; }
+
     /// <summary>The part of <see cref="DeviceMemoryBytes"/> kept for sessions (KV caches, and what waits to be computed), 0 to 1.</summary>
     public required double CacheShare { get; init; }
 
@@ -95,6 +98,7 @@ public sealed record NodeLimits
         return new NodeLimits
         {
             DeviceMemoryBytes = device.Bytes("memory", 1 << 20, 1L << 50),
+            DeviceBytesPerSecond = device.Bytes("speed", 0, 1L << 50),
             CacheShare = device.Share("cache-share"),
             Threads = device.Integer("threads", 1, 1024),
             DeviceMaxSessions = device.Integer("max-sessions", 1, 65536),

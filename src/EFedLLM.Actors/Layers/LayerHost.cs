@@ -111,7 +111,7 @@ internal sealed partial class LayerHost : ReceiveActor, IWithTimers
     /// <inheritdoc/>
     protected override void PreStart()
     {
-        var (self, settings, log, worker) = (Self, _settings, _log, _worker);
+        var (self, settings, log, worker, speed) = (Self, _settings, _log, _worker, _settings.Limits.DeviceBytesPerSecond);
         if (settings.Saboteur is { } saboteur)
         {
             log.Warning("This device is a saboteur and does wrong on purpose: {0}.", saboteur.Name);
@@ -121,7 +121,7 @@ internal sealed partial class LayerHost : ReceiveActor, IWithTimers
         _loader.TryEnqueue(new ComputeJob(_ =>
         {
             var library = ModelLibrary.Open(settings, log);
-            worker.TryEnqueue(new ComputeJob(team => self.Tell(new DeviceReady(library, Measure(team, log)), ActorRefs.NoSender)));
+            worker.TryEnqueue(new ComputeJob(team => self.Tell(new DeviceReady(library, speed > 0 ? speed : Measure(team, log)), ActorRefs.NoSender)));
         }));
     }
 
