@@ -10,15 +10,16 @@ public sealed class SaboteurTests(ITestOutputHelper output)
 {
     private const string Honest = "The capital of France is Paris.";
 
-    // A liar that serves or checks is caught in each session; three failures exclude it.
+    // It is caught in each session, and three failures exclude it; the ledger hears of them a moment later.
     private const int MostQuestions = 12;
 
     [Fact]
     public async Task A_liar_is_found_and_excluded_and_every_answer_is_the_honest_one()
     {
-        await using var cluster = await RunningCluster.StartAsync(4, more: ["--saboteur", "2=sign-flip"]);
+        // Of three each holds a third of the model alone, so that the liar takes part in every session.
+        await using var cluster = await RunningCluster.StartAsync(3, more: ["--saboteur", "2=sign-flip"]);
         var liar = cluster.Report.Nodes.Single(node => node.Name == "device-2").Device!;
-        await cluster.UntilAsync(facts => RunningCluster.IsSettled(facts, 4) && facts.Devices.Single(device => device.Id == liar).Shards.Count > 0);
+        await cluster.UntilAsync(facts => RunningCluster.IsSettled(facts, 3) && facts.Devices.Single(device => device.Id == liar).Shards.Count > 0);
         for (var questions = 1; !await IsExcludedAsync(cluster, liar); questions++)
         {
             Assert.True(questions <= MostQuestions, "It is not excluded.");
