@@ -30,7 +30,6 @@ internal sealed class SessionAudit
     private readonly Dictionary<SessionId, HopAudit> _runs = [];
     private readonly HashSet<HopAudit> _judged = [];
     private readonly Dictionary<int, Digest> _drawn = [];
-    private readonly HashSet<DeviceId> _forgetful = [];
     private ClusterView _view = ClusterView.Empty(Address.AllSystems);
     private Route _route;
     private int _epoch;
@@ -227,10 +226,9 @@ internal sealed class SessionAudit
             if (message.Rows < 1 || message.Rows > run.UnitEnd - run.Fed || message.Hidden.Length != message.Rows * _plan.Model.HiddenSize)
             {
                 End(hop);
-                if (_audit.IsStrict || HasOther(_hops[sender].Hop))
+                if (_audit.IsStrict)
                 {
                     // It may have forgotten for want of memory, which is no lie; others can give it again.
-                    _forgetful.Add(_hops[sender].Hop.Device);
                     Convicted ??= new Conviction(_hops[sender].Hop, hop.CheckedTo, "it does not have any more what it gave.", null);
                 }
                 else
@@ -437,10 +435,6 @@ internal sealed class SessionAudit
             _audit.Settings);
         return drawn is { } chosen ? able.First(each => each.Device == chosen.Device) : null;
     }
-
-    /// <summary>Whether somebody else holds just the layers of a hop, and has not forgotten either what it gave.</summary>
-    private bool HasOther(Hop hop) => _view.Devices.Any(device => device.Device != hop.Device && !_forgetful.Contains(device.Device) && !_view.IsExcluded(device.Device) && _view.IsReachable(device.Node)
-        && device.Loaded.Any(loaded => loaded.Model == _plan.Model.Model && loaded.Range == hop.Range));
 
     private void Open(HopAudit hop, Hop verifier, bool isJudge, TimeSpan now)
     {

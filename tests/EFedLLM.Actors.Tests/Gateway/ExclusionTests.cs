@@ -18,6 +18,8 @@ namespace EFedLLM.Actors.Tests.Gateway;
 /// <summary>A device is excluded while it serves: real nodes, a real ledger, a real model.</summary>
 public sealed class ExclusionTests(GenerationCluster cluster, ITestOutputHelper output) : IClassFixture<GenerationCluster>, IDisposable
 {
+    private const int Answers = 6;
+
     private readonly string _root = Directory.CreateTempSubdirectory("efedllm-exclusion-").FullName;
 
     public void Dispose()
@@ -40,7 +42,9 @@ public sealed class ExclusionTests(GenerationCluster cluster, ITestOutputHelper 
 
         var log = cluster.GatewayNode.Log();
         var (running, told) = (new TaskCompletionSource<DeviceId>(), 0L);
-        var answer = Task.Run(() => CollectAsync(client, settings, started => running.TrySetResult(started.Route[^1].Device)));
+
+        // Several at once take long enough to be under way when the ledger has counted, also where the machine has much else to do.
+        var answers = Enumerable.Range(0, Answers).Select(_ => Task.Run(() => CollectAsync(client, settings, started => running.TrySetResult(started.Route[^1].Device)))).ToArray();
         var liar = await running.Task.WaitAsync(TestNode.Patience);
         for (var i = 0; i < 3; i++)
         {
@@ -50,9 +54,11 @@ public sealed class ExclusionTests(GenerationCluster cluster, ITestOutputHelper 
 
         await log.FirstAsync<LogEvent>(entry => $"{entry}".Contains("looks for another way", StringComparison.Ordinal) && $"{entry}".Contains("is excluded from the cluster", StringComparison.Ordinal));
         output.WriteLine($"{Stopwatch.GetElapsedTime(told).TotalMilliseconds:0} ms from the deciding report until the session left the device");
-        var events = await answer;
-        Assert.Equal(Text(expected), Text(events));
-        Assert.Equal(FinishReason.Length, Assert.IsType<GenerationFinished>(events[^1]).Reason);
+        foreach (var events in await Task.WhenAll(answers))
+        {
+            Assert.Equal(Text(expected), Text(events));
+            Assert.Equal(FinishReason.Length, Assert.IsType<GenerationFinished>(events[^1]).Reason);
+        }
 
         for (var i = 0; i < 5; i++)
         {
@@ -67,7 +73,9 @@ public sealed class ExclusionTests(GenerationCluster cluster, ITestOutputHelper 
             reports.Add((WorkReport)report);
         }
 
-        Assert.Equal([WorkOutcome.Failed], reports.Where(report => report.Device == liar && report.Outcome != WorkOutcome.Served).Select(report => report.Outcome));
+        var bad = reports.Where(report => report.Device == liar && report.Outcome != WorkOutcome.Served).ToArray();
+        Assert.InRange(bad.Length, 1, Answers);
+        Assert.All(bad, report => Assert.Equal(WorkOutcome.Failed, report.Outcome));
     }
 
     private static CheckFacts Failure { get; } = new(
