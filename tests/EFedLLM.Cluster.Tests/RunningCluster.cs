@@ -71,9 +71,10 @@ internal sealed class RunningCluster : IAsyncDisposable
     public Task<PromptAnswer> AskAsync(string text = "What is the capital of France?") =>
         AnswerCollector.CollectAsync(Client, new GenerateRequest { Messages = [new ChatLine("user", text)] }, null, CancellationToken.None);
 
-    /// <summary>Whether so many devices are there, none of them about to leave, and what the plan wants is loaded. One that is far slower than the others may be in no plan.</summary>
+    /// <summary>Whether so many devices are there, none of them about to leave, all of them in the plan, as they are equally fast, and what it wants is loaded.</summary>
     public static bool IsSettled(ClusterFacts facts, int devices) =>
-        facts.Devices.Count == devices && facts.Devices.All(device => !device.Leaving) && LocalCluster.IsPlaced(facts, 1);
+        facts.Devices.Count == devices && facts.Devices.All(device => !device.Leaving) && LocalCluster.IsPlaced(facts, 1)
+        && facts.Models.All(model => model.Assignments.Count == devices);
 
     public async ValueTask DisposeAsync()
     {
