@@ -80,9 +80,6 @@ internal sealed class SessionAudit
             .Where(hop => Must(hop) && !route.Hops.Any(stays => stays.Shard.Equals(hop.Hop.Shard)))
             .Select(hop => (hop.Hop.Range.End, hop.CheckedTo))];
 
-    /// <summary>Whether a session is one of the checks.</summary>
-    public bool Owns(SessionId session) => _runs.ContainsKey(session);
-
     /// <summary>The session goes on over a route.</summary>
     /// <param name="route">The route.</param>
     /// <param name="epoch">Its epoch.</param>
@@ -545,16 +542,17 @@ internal sealed class SessionAudit
             return false;
         }
 
-        // Who decides has decided: for the hop, or for the verifier that differs from it.
+        // Who decides has decided: for the hop, or for the verifier that differs from it. Another verifier's word is no proof: two may lie.
         hop.Dispute = null;
+        var outcome = run.IsJudge ? CheckOutcome.Hard : CheckOutcome.Soft;
         if (isEqual)
         {
-            Report(dispute.Verifier.Device, hop, CheckOutcome.Hard, TrustRole.Verifier, dispute, "it found something else than the right result.");
+            Report(dispute.Verifier.Device, hop, outcome, TrustRole.Verifier, dispute, "it found something else than the right result.");
             Pass(hop, receipt, run);
             return true;
         }
 
-        Convict(hop, receipt.Position, CheckOutcome.Hard, answer.Answer, PositionDigest.OfAnswer(run.Key, receipt.OutRoot), "it signed another result than the right one.", run.IsJudge ? dispute.Verifier.Device : run.Verifier.Device);
+        Convict(hop, receipt.Position, outcome, answer.Answer, PositionDigest.OfAnswer(run.Key, receipt.OutRoot), "it signed another result than the right one.", run.IsJudge ? dispute.Verifier.Device : run.Verifier.Device);
         return false;
     }
 
@@ -627,10 +625,7 @@ internal sealed class SessionAudit
     private void Report(DeviceId device, HopAudit hop, CheckOutcome outcome, TrustRole role, int position, DeviceId verifier, Digest expected, Digest found, string reason)
         => _do(new ReportCheck(device, hop.Hop.Range, hop.Find(position)?.Rows ?? 1, new CheckFacts(role, outcome, position, verifier, expected, found, default, reason)));
 
-    private Digest RootOfTokens(int position, int rows)
-    {
-        return Merkle.Root([.. _tokens(position, rows).Select(PositionDigest.OfToken)]);
-    }
+    private Digest RootOfTokens(int position, int rows) => Merkle.Root([.. _tokens(position, rows).Select(PositionDigest.OfToken)]);
 }
 
 /// <summary>A hop that is not to be believed.</summary>

@@ -173,8 +173,10 @@ public sealed class AuditedSessionTests : IDisposable
             var (session, expected) = Start(devices, 0, isStrict: true, canJudge: false);
             session.Run();
             Assert.Equal(expected, session.Tokens);
-            var accused = session.Accused(CheckOutcome.Hard);
-            accused.UnionWith(session.Accused(CheckOutcome.Hard, TrustRole.Verifier));
+            Assert.Empty(session.Accused(CheckOutcome.Hard));
+            Assert.Empty(session.Accused(CheckOutcome.Hard, TrustRole.Verifier));
+            var accused = session.Accused(CheckOutcome.Soft);
+            accused.UnionWith(session.Accused(CheckOutcome.Soft, TrustRole.Verifier));
             Assert.Subset(new HashSet<DeviceId> { session.Devices[liar].Device }, accused);
         }
     }
