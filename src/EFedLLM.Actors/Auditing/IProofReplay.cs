@@ -1,0 +1,12 @@
+using EFedLLM.Actors.Trust;
+
+namespace EFedLLM.Actors.Auditing;
+
+/// <summary>Recomputes what a proof is about, with the layers of this machine.</summary>
+public interface IProofReplay
+{
+    /// <summary>Replays a proof.</summary>
+    /// <param name="proof">The content hash of the proof.</param>
+    /// <param name="cancellation">Ends it early.</param>
+    Task<ReplayOutcome> ReplayAsync(Digest proof, CancellationToken cancellation);
+}

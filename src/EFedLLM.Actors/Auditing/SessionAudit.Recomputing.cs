@@ -1,0 +1,183 @@
+using Akka.Actor;
+using EFedLLM.Actors.Pipeline;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
+
+namespace EFedLLM.Actors.Auditing;
+
+/// <summary>Who recomputes a hop's units, and what they are given.</summary>
+internal sealed partial class SessionAudit
+{
+    /// <summary>Starts or goes on with what is to be checked of a hop.</summary>
+    private void Go(HopAudit hop, TimeSpan now)
+    {
+        if (hop.IsSettled || _isPaused || Convicted is not null)
+        {
+            return;
+        }
+
+        if (hop.Run is { } run)
+        {
+            if (run.IsOpen && run.UnitEnd == run.Answered)
+            {
+                Feed(hop, now);
+            }
+
+            return;
+        }
+
+        // Whoever wants an answer verified wants to believe nobody, if that can be had.
+        if (hop.Dispute is null && !(_audit.IsStrict && _audit.CanJudge) && Draw(hop) is { } verifier)
+        {
+            Open(hop, verifier, isJudge: false, now);
+        }
+        else if (_audit.CanJudge)
+        {
+            if (_judged.Add(hop))
+            {
+                _do(new LendJudge(hop.Hop.Range));
+            }
+        }
+        else if (hop.Dispute is not null && Draw(hop) is { } referee)
+        {
+            Open(hop, referee, isJudge: false, now);
+        }
+        else if (hop.Dispute is { } dispute)
+        {
+            // One word against another, and nobody to ask: neither is believed here, and the ledger hears of both.
+            Report(dispute.Verifier.Device, hop, CheckOutcome.Soft, TrustRole.Verifier, dispute, "it found something else than the hop signed, and nobody could decide.");
+            Convict(hop, dispute.Position, CheckOutcome.Soft, dispute.Answer, PositionDigest.OfAnswer(dispute.Key, hop.Find(dispute.Position)!.OutRoot), "a verifier found something else, and nobody could decide.", dispute.Verifier.Device);
+        }
+        else
+        {
+            hop.Problem = "nobody else holds its layers, and this gateway does not have the model's files.";
+        }
+    }
+
+    /// <summary>Draws who checks a hop: somebody else who holds just the same layers.</summary>
+    private Hop? Draw(HopAudit hop)
+    {
+        var able = (
+            from device in _view.Devices
+            where !hop.Spent.Contains(device.Device) && _view.IsReachable(device.Node)
+            from loaded in device.Loaded
+            where loaded.Model == _plan.Model.Model && loaded.Range == hop.Hop.Range
+            select new Hop(device.Device, loaded.Range, loaded.Shard)).ToArray();
+        var drawn = VerifierDraw.Choose(
+            _audit.Seed(hop.Find(Math.Max(hop.CheckedTo, hop.From))?.Hash ?? default),
+            new CheckedDevice(hop.Hop.Device, null, hop.Hop.Range),
+            able.Select(each => new VerifierCandidate(each.Device, null, each.Range, _view.Standings.TryGetValue(each.Device, out var standing) ? standing.Verifier : TrustTier.Probation)),
+            hop.Verifiers,
+            _audit.Settings);
+        return drawn is { } chosen ? able.First(each => each.Device == chosen.Device) : null;
+    }
+
+    private void Open(HopAudit hop, Hop verifier, bool isJudge, TimeSpan now)
+    {
+        // A judge's answers are under no secret: everybody can compute what they are compared with.
+        var session = SessionId.New();
+        var run = new AuditRun(session, verifier, isJudge, isJudge ? default : _audit.Key(session)) { Deadline = now + StepPatience };
+        if (!isJudge)
+        {
+            hop.Verifiers.Add(verifier.Device);
+        }
+
+        hop.Run = run;
+        _runs.Add(run.Session, hop);
+        _do(new OpenCheck(run, _route with { Hops = _route.Hops.SetItem(hop.Index, verifier) }, hop.Index, _drawFrom));
+    }
+
+    /// <summary>Gives a verifier the rest of the unit that it works on, or the next one that it needs.</summary>
+    private void Feed(HopAudit hop, TimeSpan now)
+    {
+        var run = hop.Run!;
+        if (run.Fed == run.UnitEnd)
+        {
+            if (run.UnitEnd > run.Answered)
+            {
+                if (run.UnitEnd % _unit != 0)
+                {
+                    _do(new TellShard(run.Verifier.Shard, new SealReceipts(run.Session, GenerationState.FirstEpoch)));
+                }
+
+                return;
+            }
+
+            // Where the hop before was replaced it may be behind: what it has signed it has to give.
+            var end = Math.Min((run.Answered / _unit * _unit) + _unit, hop.SignedTo);
+            var isThere = hop.Index == 0 || _hops[_route.Hops[hop.Index - 1].Shard].SignedTo >= end;
+            if (hop.IsSettled || !isThere || end <= run.Answered || (end % _unit != 0 && !hop.IsSealed))
+            {
+                run.Deadline = TimeSpan.MaxValue;
+                return;
+            }
+
+            run.UnitEnd = end;
+            run.Inputs.Clear();
+        }
+
+        run.Deadline = now + StepPatience;
+        if (hop.Index == 0)
+        {
+            var rows = run.UnitEnd - run.Fed;
+            _do(new TellShard(run.Verifier.Shard, new FeedTokens(run.Session, GenerationState.FirstEpoch, run.Fed, _tokens(run.Fed, rows), false)));
+            run.Fed += rows;
+            Feed(hop, now);
+        }
+        else
+        {
+            run.OpenUntil = now + _audit.Settings.OpeningDeadline;
+            Fetch(hop, run, now);
+        }
+    }
+
+    /// <summary>Asks the hop before for what it gave next; again after a while, as messages are lost.</summary>
+    private void Fetch(HopAudit hop, AuditRun run, TimeSpan now)
+    {
+        run.Deadline = now + AskAgain < run.OpenUntil ? now + AskAgain : run.OpenUntil;
+        _do(new TellShard(_route.Hops[hop.Index - 1].Shard, new FetchKept(_plan.Session, _epoch, run.Fed, Math.Min(run.UnitEnd - run.Fed, _rowsPerMessage))));
+    }
+
+    private void Answered(HopAudit hop, AuditRun run, UnitRecomputed answer, TimeSpan now)
+    {
+        if (answer.Position != run.Answered || answer.Position + answer.Rows != run.UnitEnd)
+        {
+            GiveUp(hop, now);
+            return;
+        }
+
+        run.Answered = run.UnitEnd;
+        if (hop.Find(answer.Position) is { } receipt && receipt.Rows == answer.Rows && answer.Position >= hop.CheckedTo && !Compare(hop, run, receipt, answer, now))
+        {
+            return;
+        }
+
+        Feed(hop, now);
+        Go(hop, now);
+    }
+
+    private void GiveUp(HopAudit hop, TimeSpan now)
+    {
+        var run = hop.Run!;
+        if (run.IsJudge)
+        {
+            hop.Problem = "this gateway could not recompute it.";
+        }
+
+        hop.Spent.Add(run.Verifier.Device);
+        End(hop);
+        Go(hop, now);
+    }
+
+    private void End(HopAudit hop)
+    {
+        if (hop.Run is { } run)
+        {
+            _runs.Remove(run.Session);
+            hop.Run = null;
+            _do(new TellShard(run.Verifier.Shard, new CloseSession(run.Session, GenerationState.FirstEpoch)));
+        }
+
+        _judged.Remove(hop);
+    }
+}

@@ -1,0 +1,94 @@
+using EFedLLM.Actors.Pipeline;
+using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
+
+namespace EFedLLM.Actors.Auditing;
+
+/// <summary>What the answers mean: who is believed, who is not, and what the ledger hears of it.</summary>
+internal sealed partial class SessionAudit
+{
+    /// <summary>What an answer says of a receipt. Whether the check goes on.</summary>
+    private bool Compare(HopAudit hop, AuditRun run, Receipt receipt, UnitRecomputed answer, TimeSpan now)
+    {
+        var isEqual = answer.Answer == PositionDigest.OfAnswer(run.Key, receipt.OutRoot);
+        if (hop.Dispute is not { } dispute || dispute.Position != receipt.Position)
+        {
+            if (isEqual)
+            {
+                Pass(hop, receipt, run);
+                return true;
+            }
+
+            if (!run.IsJudge)
+            {
+                hop.Dispute = new Dispute(receipt.Position, run.Verifier, run.Key, answer.Answer);
+                hop.Spent.Add(run.Verifier.Device);
+                End(hop);
+                Go(hop, now);
+                return false;
+            }
+
+            Convict(hop, receipt.Position, CheckOutcome.Hard, answer.Answer, PositionDigest.OfAnswer(run.Key, receipt.OutRoot), "it signed another result than the right one.");
+            return false;
+        }
+
+        // Who decides has decided: for the hop, or for the verifier that differs from it. Another verifier's word is no proof: two may lie.
+        hop.Dispute = null;
+        var outcome = run.IsJudge ? CheckOutcome.Hard : CheckOutcome.Soft;
+        if (isEqual)
+        {
+            Report(dispute.Verifier.Device, hop, outcome, TrustRole.Verifier, dispute, "it found something else than the right result.");
+            Pass(hop, receipt, run);
+            return true;
+        }
+
+        Convict(hop, receipt.Position, outcome, answer.Answer, PositionDigest.OfAnswer(run.Key, receipt.OutRoot), "it signed another result than the right one.", run.IsJudge ? dispute.Verifier.Device : run.Verifier.Device);
+        return false;
+    }
+
+    private void Contradict(HopAudit before, HopAudit after, Receipt given, Receipt taken)
+    {
+        // Which of the two lies cannot be told from outside: one that does it again and again is in every pair.
+        foreach (var (hop, expected, found) in new[] { (before, taken.InRoot, given.OutRoot), (after, given.OutRoot, taken.InRoot) })
+        {
+            Report(hop.Hop.Device, hop, CheckOutcome.Soft, TrustRole.Server, given.Position, hop == before ? after.Hop.Device : before.Hop.Device, expected, found, "two hops signed different things about what went from one to the other.");
+        }
+
+        Convicted ??= new Conviction(after.Hop, given.Position, "what it says it got is not what the hop before it says it gave.", before.Hop);
+    }
+
+    private void Convict(HopAudit hop, int position, CheckOutcome outcome, Digest expected, Digest found, string reason, DeviceId? verifier = null)
+    {
+        Report(hop.Hop.Device, hop, outcome, TrustRole.Server, position, verifier ?? _audit.Gateway, expected, found, reason);
+        End(hop);
+        Convicted ??= new Conviction(hop.Hop, position, reason, null);
+    }
+
+    private void Report(HopAudit hop)
+    {
+        if (hop.Unreported is { Rows: > 0 } passed)
+        {
+            _do(new ReportCheck(hop.Hop.Device, hop.Hop.Range, passed.Rows, new CheckFacts(TrustRole.Server, CheckOutcome.Passed, passed.From, passed.Verifier, default, default, default, "")));
+            hop.Unreported = default;
+        }
+    }
+
+    private void Pass(HopAudit hop, Receipt receipt, AuditRun run)
+    {
+        var verifier = run.IsJudge ? _audit.Gateway : run.Verifier.Device;
+        if (hop.Unreported.Rows > 0 && hop.Unreported.Verifier != verifier)
+        {
+            Report(hop);
+        }
+
+        hop.Pass(receipt, verifier);
+    }
+
+    private void Report(DeviceId device, HopAudit hop, CheckOutcome outcome, TrustRole role, Dispute dispute, string reason)
+        => Report(device, hop, outcome, role, dispute.Position, hop.Hop.Device, PositionDigest.OfAnswer(dispute.Key, hop.Find(dispute.Position)!.OutRoot), dispute.Answer, reason);
+
+    private void Report(DeviceId device, HopAudit hop, CheckOutcome outcome, TrustRole role, int position, DeviceId verifier, Digest expected, Digest found, string reason)
+        => _do(new ReportCheck(device, hop.Hop.Range, hop.Find(position)?.Rows ?? 1, new CheckFacts(role, outcome, position, verifier, expected, found, default, reason)));
+
+    private Digest RootOfTokens(int position, int rows) => Merkle.Root([.. _tokens(position, rows).Select(PositionDigest.OfToken)]);
+}
