@@ -72,7 +72,7 @@ internal sealed class SurveyPass
         var headMoments = new SiteMoments(threads);
         var loss = clock.Run(Stage.Calibration, () =>
         {
-            calibration.Project(head, (_, _, _) => 0, headMoments, threads, cancellation);
+            calibration.Project(UnreadMatrix.Head(head), (_, _, _) => 0, headMoments, threads, cancellation);
             return _context.HeldOutLoss(heldOut, head);
         });
         var last = Survey(shape.Layers + 1, headMoments, [head.Projection.Bias])[0];

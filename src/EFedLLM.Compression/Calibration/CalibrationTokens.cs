@@ -53,7 +53,7 @@ public sealed record CalibrationTokens(int StartToken, ImmutableArray<ReadOnlyMe
                 $"The calibration text has {ids.Length} tokens, but layers of {CalibrationNeeds.Least(shape)} inputs need at least {least * length}. Name a longer text, or leave --calibrate out to use the built-in one."));
         }
 
-        var wanted = Math.Max(needed, CalibrationNeeds.Wanted(shape) / length);
+        var wanted = Math.Max(1, CalibrationNeeds.Wanted(shape) / length);
         heldOut = Math.Min(heldOut, Math.Max(1, wanted / ReadPerHeldOut));
         var taken = Math.Min(there, wanted + heldOut);
         var (calibration, measured) = (ImmutableArray.CreateBuilder<ReadOnlyMemory<int>>(), ImmutableArray.CreateBuilder<ReadOnlyMemory<int>>());

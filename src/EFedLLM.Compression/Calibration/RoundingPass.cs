@@ -55,7 +55,7 @@ internal sealed class RoundingPass
     {
         var weights = _context.Source.LoadLayer(unit - 1);
         var moments = new SiteMoments(_context.Threads);
-        _context.Clock.Run(Stage.Calibration, () => _calibration!.Show(weights, moments, _context.Threads, _context.Cancellation));
+        _context.Clock.Run(Stage.Calibration, () => _calibration!.Show(UnreadMatrix.Last(weights), moments, _context.Threads, _context.Cancellation));
         var parts = Compress(unit, moments);
         var served = LayerMatrices.With(weights, [.. LayerMatrices.Of(weights).Select((matrix, index) => ServedMatrix.Of(parts[index], matrix.Bias))]);
         _context.Clock.Run(Stage.Calibration, () =>
@@ -70,7 +70,7 @@ internal sealed class RoundingPass
     {
         var head = _context.Source.LoadHead();
         var moments = new SiteMoments(_context.Threads);
-        _context.Clock.Run(Stage.Calibration, () => _calibration!.Project(head, (_, _, _) => 0, moments, _context.Threads, _context.Cancellation));
+        _context.Clock.Run(Stage.Calibration, () => _calibration!.Project(UnreadMatrix.Head(head), (_, _, _) => 0, moments, _context.Threads, _context.Cancellation));
         var parts = Compress(unit, moments);
         HeldOutLoss = _context.Clock.Run(Stage.Calibration, () => _context.HeldOutLoss(_heldOut!, new HeadWeights(head.Norm, ServedMatrix.Of(parts[0], head.Projection.Bias))));
         return parts;

@@ -28,8 +28,8 @@ public sealed class CalibrationTokensTests
     {
         var shape = KnownShapes.Find("1b");
         var tokens = CalibrationTokens.Take(new int[100_000], 1, shape);
-        Assert.InRange(tokens.Count, CalibrationNeeds.Least(shape), CalibrationNeeds.Least(shape) + (2 * tokens.Length));
         Assert.Equal(tokens.Calibration.Length / 6, tokens.HeldOut.Length);
+        Assert.InRange(tokens.Mixed(new int[100_000]).Count, CalibrationNeeds.Least(shape), 1.25 * CalibrationNeeds.Least(shape));
     }
 
     [Fact]
