@@ -287,11 +287,11 @@ public sealed class TransformerShard : IDisposable
 
         if (work * Shape.Heads * Shape.HeadSize < SmallAttention)
         {
-            _attention.Run(0, rows * Shape.KeyValueHeads);
+            _attention.Run(0, _attention.Count);
         }
         else
         {
-            team.Run(_attention, rows * Shape.KeyValueHeads);
+            team.Run(_attention, _attention.Count);
         }
     }
 

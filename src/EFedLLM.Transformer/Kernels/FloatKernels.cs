@@ -13,7 +13,7 @@ internal abstract unsafe partial class FloatKernels
     /// <summary>Virtual lanes of a reduction.</summary>
     public const int Lanes = 32;
 
-    /// <summary>Positions in a page of the KV cache, which <see cref="Scores"/> and <see cref="Weigh"/> work on.</summary>
+    /// <summary>Positions in a page of the KV cache, on which scores and weighing work.</summary>
     public const int PagePositions = 64;
 
     /// <summary>Every width, the widest first. All of them run everywhere, though some slowly.</summary>
@@ -86,6 +86,9 @@ internal abstract unsafe partial class FloatKernels
     /// <param name="scores">[<see cref="PagePositions"/>]; written from..to and beyond, to whole registers.</param>
     public abstract void Scores(float* query, float* keys, int headSize, int from, int to, float scale, float* scores);
 
+    /// <summary>The same for two queries: <see cref="Scores(float*, float*, int, int, int, float, float*)"/> of each, but a key is read once for both.</summary>
+    public abstract void Scores(float* query, float* other, float* keys, int headSize, int from, int to, float scale, float* scores, float* otherScores);
+
     /// <summary>Adds values by their weights: output[i] = fma(weights[p], values[p, i], output[i]), positions ascending.</summary>
     /// <param name="weights">[<see cref="PagePositions"/>].</param>
     /// <param name="values">[<see cref="PagePositions"/>, head size].</param>
@@ -94,6 +97,9 @@ internal abstract unsafe partial class FloatKernels
     /// <param name="to">One past the last position.</param>
     /// <param name="output">[head size].</param>
     public abstract void Weigh(float* weights, float* values, int headSize, int from, int to, float* output);
+
+    /// <summary>The same for two rows of weights: <see cref="Weigh(float*, float*, int, int, int, float*)"/> of each, but a value is read once for both.</summary>
+    public abstract void Weigh(float* weights, float* otherWeights, float* values, int headSize, int from, int to, float* output, float* other);
 
     /// <summary>x becomes exp(x[i] - max) over the sum of these.</summary>
     public void Softmax(Span<float> x)

@@ -201,6 +201,41 @@ public sealed class FloatKernelsTests
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Widths))]
+    public unsafe void Two_queries_at_once_have_the_bits_of_each_alone(int width)
+    {
+        const int Page = FloatKernels.PagePositions;
+        var kernels = FloatKernels.Widths.Single(candidate => candidate.Width == width);
+        foreach (var headSize in new[] { 2, 10, 16, 26, 34, 64, 66, 128 })
+        {
+            foreach (var (from, to) in new[] { (0, Page), (3, 60), (7, 8), (40, 64) })
+            {
+                var page = AdversarialFloats.All(headSize * Page, seed: 6).First().Values;
+                float[][] queries = [.. new[] { 5, 7 }.Select(seed => AdversarialFloats.All(headSize, seed).First().Values)];
+                float[][] scores = [new float[Page], new float[Page]], alone = [new float[Page], new float[Page]];
+                float[][] outputs = [new float[headSize], new float[headSize]], outputsAlone = [new float[headSize], new float[headSize]];
+                fixed (float* p = page, q0 = queries[0], q1 = queries[1], s0 = scores[0], s1 = scores[1], o0 = outputs[0], o1 = outputs[1])
+                {
+                    kernels.Scores(q0, q1, p, headSize, from, to, 0.7f, s0, s1);
+                    kernels.Weigh(s0, s1, p, headSize, from, to, o0, o1);
+                }
+
+                for (var i = 0; i < 2; i++)
+                {
+                    fixed (float* p = page, q = queries[i], s = alone[i], o = outputsAlone[i])
+                    {
+                        kernels.Scores(q, p, headSize, from, to, 0.7f, s);
+                        kernels.Weigh(s, p, headSize, from, to, o);
+                    }
+
+                    Assert.All(alone[i][from..to].Zip(scores[i][from..to]), pair => Assert.True(SameBits(pair.First, pair.Second)));
+                    Assert.All(outputsAlone[i].Zip(outputs[i]), pair => Assert.True(SameBits(pair.First, pair.Second)));
+                }
+            }
+        }
+    }
+
     private static bool SameBits(float expected, float actual) =>
         BitConverter.SingleToInt32Bits(expected) == BitConverter.SingleToInt32Bits(actual) || (float.IsNaN(expected) && float.IsNaN(actual));
 }
