@@ -1,5 +1,6 @@
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Transformer.Blocks;
+using EFedLLM.Transformer.Caching;
 
 namespace EFedLLM.Actors.Layers;
 
@@ -62,6 +63,20 @@ internal sealed partial class SessionTable
         return session.Next is not null && (starts[hop + 1] < 0 || (starts[hop + 1] < starts[hop] && starts[hop + 1] < has.KeptFrom))
             ? $"the next hop lacks position {starts[hop + 1]}, of which nothing is kept before {has.KeptFrom}."
             : null;
+    }
+
+    /// <summary>Whole positions from their first value on, or a part of one that cuts no key and no value.</summary>
+    private string? Problem(FeedCache message, ShardSession session)
+    {
+        if (message.Rows < 1 || message.Rows > session.Open.TokenLimit - message.Position)
+        {
+            return $"the session was opened for {session.Open.TokenLimit} positions.";
+        }
+
+        var (width, row, length) = (KvCache.ValuesFor(shape, range), shape.KeyValueHeads * shape.HeadSize, message.Values.Length);
+        var isWhole = message.Offset == 0 && length == (long)message.Rows * width;
+        var isPart = message.Rows == 1 && length > 0 && length <= width - message.Offset && message.Offset % row == 0 && length % row == 0;
+        return isWhole || isPart ? null : $"{length} keys and values from value {message.Offset} on are not those of {message.Rows} positions of {width}.";
     }
 
     /// <summary>The last token may be there only to be scored, at a position that is never computed.</summary>

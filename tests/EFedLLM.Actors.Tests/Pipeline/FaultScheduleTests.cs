@@ -41,7 +41,7 @@ public sealed class FaultScheduleTests(ITestOutputHelper output)
         var model = Facts.Model('a', "tiny", source.Shape.Layers);
         var first = Environment.GetEnvironmentVariable("EFEDLLM_SEED") is { Length: > 0 } seed ? int.Parse(seed, System.Globalization.CultureInfo.InvariantCulture) : 1;
         var truth = new SignedTruth(source, team, Prompt, tokens, settings.Sampling);
-        var (faults, repaired, away, most, watch) = (new SortedDictionary<string, int>(StringComparer.Ordinal), 0, 0, 0, Stopwatch.StartNew());
+        var (faults, repaired, away, most, opened, watch) = (new SortedDictionary<string, int>(StringComparer.Ordinal), 0, 0, 0, 0, Stopwatch.StartNew());
         for (var schedule = first; schedule < first + Schedules; schedule++)
         {
             var cluster = new FaultyCluster(
@@ -50,7 +50,8 @@ public sealed class FaultScheduleTests(ITestOutputHelper output)
             {
                 cluster.Run();
                 Check(cluster, expected);
-                truth.Check(cluster.Signed);
+                truth.Check(cluster.Signed());
+                opened += cluster.Opened;
             }
             catch (Exception e)
             {
@@ -70,6 +71,8 @@ public sealed class FaultScheduleTests(ITestOutputHelper output)
         Assert.InRange(away, 0, Schedules / 5);
         output.WriteLine($"{truth.Checked} receipts were right, {truth.Cut} of them about fewer than 16 positions.");
         Assert.True(truth.Checked > (tokens > 0 ? Schedules : 0));
+        output.WriteLine($"{opened} times somebody was asked to open what it keeps.");
+        Assert.Equal(isAudited, opened > Schedules / 10);
         foreach (var (kind, count) in faults)
         {
             output.WriteLine($"{kind}: {count}");
