@@ -146,17 +146,25 @@ public sealed class OpenedCacheTests(ITestOutputHelper output) : IDisposable
     [InlineData(false)]
     public void Forged_keys_and_values_are_found_whoever_decides(bool canJudge)
     {
-        var (session, expected) = Start(seed: 2, rate: 0.3, canJudge: canJudge, liar: number => number / 4 == 1 && number % 4 < 3 ? Saboteur.Parse("forged-kv") : null);
-        session.Run();
-        Assert.Equal(expected, session.Tokens);
-        var liars = session.Devices.Where(device => device.Saboteur is not null).Select(device => device.Device).ToHashSet();
-        Assert.Contains(session.Units(), unit => liars.Contains(unit.Receipt.Device));
-        var accused = session.Accused(canJudge ? CheckOutcome.Hard : CheckOutcome.Soft);
-        Assert.NotEmpty(accused);
-        Assert.Subset(liars, accused);
-        Assert.Empty(session.Accused(CheckOutcome.Hard, TrustRole.Verifier));
-        Assert.Empty(session.Accused(CheckOutcome.Soft, TrustRole.Verifier));
-        Assert.True(canJudge || session.Accused(CheckOutcome.Hard).Count == 0);
+        var found = 0;
+        for (var seed = 1; seed <= 6; seed++)
+        {
+            var (session, expected) = Start(seed, rate: 0.3, canJudge: canJudge, liar: number => number / 4 == 1 && number % 4 < 3 ? Saboteur.Parse("forged-kv") : null);
+            session.Run();
+
+            // What goes out is right, so that the answer is whatever is found.
+            Assert.Equal(expected, session.Tokens);
+            var liars = session.Devices.Where(device => device.Saboteur is not null).Select(device => device.Device).ToHashSet();
+            var accused = session.Accused(canJudge ? CheckOutcome.Hard : CheckOutcome.Soft);
+            Assert.Equal(session.Units().Any(unit => unit.IsChosen && liars.Contains(unit.Receipt.Device)), accused.Count > 0);
+            Assert.Subset(liars, accused);
+            Assert.Empty(session.Accused(CheckOutcome.Hard, TrustRole.Verifier));
+            Assert.Empty(session.Accused(CheckOutcome.Soft, TrustRole.Verifier));
+            Assert.True(canJudge || session.Accused(CheckOutcome.Hard).Count == 0);
+            found += accused.Count > 0 ? 1 : 0;
+        }
+
+        Assert.InRange(found, 3, 6);
     }
 
     [SharedFact]
