@@ -86,6 +86,12 @@ internal sealed partial class SessionAudit
 
     private void Open(HopAudit hop, Hop verifier, bool isJudge, TimeSpan now)
     {
+        if (_refed.Count > ProtocolLimits.RefedSpans)
+        {
+            hop.Problem = $"the session's route was repaired more than {ProtocolLimits.RefedSpans} times.";
+            return;
+        }
+
         // A judge's answers are under no secret: everybody can compute what they are compared with.
         var session = SessionId.New();
         var run = new AuditRun(session, verifier, isJudge, isJudge ? default : _audit.Key(session)) { Deadline = now + StepPatience };
@@ -96,7 +102,7 @@ internal sealed partial class SessionAudit
 
         hop.Run = run;
         _runs.Add(run.Session, hop);
-        _do(new OpenCheck(run, _route with { Hops = _route.Hops.SetItem(hop.Index, verifier) }, hop.Index, _drawFrom));
+        _do(new OpenCheck(run, _route with { Hops = _route.Hops.SetItem(hop.Index, verifier) }, hop.Index, [.. _refed]));
     }
 
     /// <summary>Gives a verifier the rest of the unit that it works on, or the next one that it needs.</summary>

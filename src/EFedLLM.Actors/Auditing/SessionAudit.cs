@@ -34,6 +34,7 @@ internal sealed partial class SessionAudit
     private ClusterView _view = ClusterView.Empty(Address.AllSystems);
     private Route _route;
     private int _epoch;
+    private readonly List<Refed> _refed = [];
     private int _drawFrom;
     private bool _isPaused;
 
@@ -93,6 +94,8 @@ internal sealed partial class SessionAudit
         {
             _drawn.Remove(row);
         }
+
+        Refeed(starts[^1], drawFrom);
 
         foreach (var gone in _hops.Values.Where(hop => route.Hops.All(stays => !stays.Shard.Equals(hop.Hop.Shard))).ToArray())
         {
@@ -370,6 +373,21 @@ internal sealed partial class SessionAudit
         {
             End(hop);
             Report(hop);
+        }
+    }
+
+    /// <summary>The head goes on at a position whose token, as those behind it, is known: what it draws anew is drawn behind them.</summary>
+    private void Refeed(int start, int drawFrom)
+    {
+        _refed.RemoveAll(each => each.First >= start);
+        if (_refed.Count > 0 && _refed[^1].End > start)
+        {
+            _refed[^1] = _refed[^1] with { End = start };
+        }
+
+        if (drawFrom > start)
+        {
+            _refed.Add(new Refed(start, drawFrom));
         }
     }
 

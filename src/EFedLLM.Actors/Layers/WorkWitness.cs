@@ -97,7 +97,7 @@ internal sealed class WorkWitness(TransformerShard shard, Sabotage? sabotage)
     private Digest Drawn(BatchSlot slot, CheckBook checks, int row)
     {
         var (vocabulary, logits) = (shard.Shape.VocabularySize, row - (slot.Rows - slot.Step.LogitRows));
-        if (logits < 0)
+        if (logits < 0 || !slot.Session.Open.Audit!.IsDrawn(slot.Position + row))
         {
             return default;
         }

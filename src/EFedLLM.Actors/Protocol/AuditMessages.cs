@@ -13,7 +13,34 @@ namespace EFedLLM.Actors.Protocol;
 /// </summary>
 /// <param name="Key">A secret of whoever checks: without it the right root says nothing of the answer that is waited for.</param>
 /// <param name="DrawFrom">At the head: the first position after which a token was drawn; nothing was drawn after those before it.</param>
-public sealed record AuditOrder(Digest Key, int DrawFrom);
+/// <param name="Refed">Behind that position, in their order: where nothing was drawn, because the route was repaired and what was known already was fed again.</param>
+public sealed record AuditOrder(Digest Key, int DrawFrom, ImmutableArray<Refed> Refed = default)
+{
+    /// <inheritdoc/>
+    public bool Equals(AuditOrder? other) => other is not null && Key == other.Key && DrawFrom == other.DrawFrom && Refed.AsSpan().SequenceEqual(other.Refed.AsSpan());
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Key, DrawFrom);
+
+    /// <summary>Whether a token was drawn after a position.</summary>
+    public bool IsDrawn(int position)
+    {
+        foreach (var (first, end) in Refed.AsSpan())
+        {
+            if (position >= first && position < end)
+            {
+                return false;
+            }
+        }
+
+        return position >= DrawFrom;
+    }
+}
+
+/// <summary>Positions of a session whose tokens were known when they were computed: nothing was drawn after them.</summary>
+/// <param name="First">The first.</param>
+/// <param name="End">One past the last.</param>
+public readonly record struct Refed(int First, int End);
 
 /// <summary>
 /// Hop to pipeline, where <see cref="OpenSession.Signed"/> asks for it: what it signs about a unit. What the pipeline knows itself does not

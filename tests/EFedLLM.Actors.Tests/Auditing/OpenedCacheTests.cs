@@ -195,6 +195,23 @@ public sealed class OpenedCacheTests(ITestOutputHelper output) : IDisposable
         Assert.True(rows.GetValueOrDefault(Thirds[0]) < Prompt.Length + 119 && rows.GetValueOrDefault(Thirds[2]) < Prompt.Length + 119);
     }
 
+    [SharedTheory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Where_a_route_is_repaired_what_was_signed_before_is_right_for_those_who_check_it_later(int hop)
+    {
+        for (var seed = 1; seed <= 3; seed++)
+        {
+            // The head draws nothing after positions that are fed again.
+            var (session, expected) = Start(seed, rate: 0.4, temperature: 0.9f, death: (45, 4 * hop));
+            session.Run();
+            Assert.Equal(expected, session.Tokens);
+            Assert.All(session.Checks, check => Assert.Equal(CheckOutcome.Passed, check.Facts.Outcome));
+            Assert.Equal(0, session.Left);
+        }
+    }
+
     private static void CheckHonest(AuditedSession session, int[] expected)
     {
         Assert.Equal(expected, session.Tokens);
@@ -208,7 +225,7 @@ public sealed class OpenedCacheTests(ITestOutputHelper output) : IDisposable
     /// <summary>Devices with a full standing, four for each hop, of whose units a part is checked.</summary>
     private (AuditedSession Session, int[] Expected) Start(
         int seed, int tokens = 120, double rate = 0.05, float temperature = 0, int perHop = 4, bool canJudge = true, LayerRange[]? ranges = null, Func<int, Saboteur?>? liar = null,
-        int messageBytes = ProtocolLimits.ActivationBytes, (int, LayerRange)? loss = null)
+        int messageBytes = ProtocolLimits.ActivationBytes, (int, LayerRange)? loss = null, (int, int)? death = null)
     {
         var source = ModelFolder.Open(SharedModels.Model("stories260K"));
         _open.Add(source);
@@ -222,6 +239,7 @@ public sealed class OpenedCacheTests(ITestOutputHelper output) : IDisposable
             new TrustSettings { FullRate = rate }, liar, messageBytes)
         {
             Loss = loss,
+            Death = death,
         };
         _open.Add(session);
         using var team = new ComputeTeam(1);

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.InteropServices;
 using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Trust;
 using Google.Protobuf;
@@ -32,10 +33,31 @@ internal static class AuditCodecs
     ];
 
     /// <summary>An order's form.</summary>
-    public static Form.AuditOrder Write(AuditOrder order) => new() { Key = Values.Write(order.Key), DrawFrom = order.DrawFrom };
+    public static Form.AuditOrder Write(AuditOrder order)
+    {
+        var form = new Form.AuditOrder { Key = Values.Write(order.Key), DrawFrom = order.DrawFrom };
+        foreach (var (first, end) in order.Refed.AsSpan())
+        {
+            form.Refed.Add(new Form.Range { First = first, End = end });
+        }
+
+        return form;
+    }
 
     /// <summary>The order of a form.</summary>
-    public static AuditOrder Read(Form.AuditOrder form) => new(Values.Digest(form.Key, "key"), Values.Position(form.DrawFrom, "draw_from"));
+    public static AuditOrder Read(Form.AuditOrder form)
+    {
+        Require.Count(form.Refed.Count, ProtocolLimits.RefedSpans, "refed");
+        var (refed, last) = (new Refed[form.Refed.Count], 0);
+        for (var i = 0; i < refed.Length; i++)
+        {
+            var first = Require.Within(form.Refed[i].First, last, ProtocolLimits.SessionTokens, "refed");
+            last = Require.Within(form.Refed[i].End, first + 1, ProtocolLimits.SessionTokens, "refed");
+            refed[i] = new Refed(first, last);
+        }
+
+        return new AuditOrder(Values.Digest(form.Key, "key"), Values.Position(form.DrawFrom, "draw_from"), ImmutableCollectionsMarshal.AsImmutableArray(refed));
+    }
 
     private static Form.UnitSigned Write(UnitSigned message, ActorPaths _) => new()
     {

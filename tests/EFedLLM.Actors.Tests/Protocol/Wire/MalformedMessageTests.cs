@@ -131,6 +131,14 @@ public sealed class MalformedMessageTests(WireFixture fixture, ITestOutputHelper
         Refused<OpenSession, Form.OpenSession>(form => form.Sampling.TopLogprobs = 21, "top_logprobs");
         Refused<OpenSession, Form.OpenSession>(form => form.Audit = new Form.AuditOrder { Key = ByteString.CopyFrom(new byte[31]) }, "key");
         Refused<OpenSession, Form.OpenSession>(form => form.Audit = new Form.AuditOrder { Key = ByteString.CopyFrom(new byte[32]), DrawFrom = -1 }, "draw_from");
+        foreach (var (first, end) in ((int, int)[])[(-1, 3), (3, 3), (4, 3), (5, ProtocolLimits.SessionTokens + 1), (int.MaxValue, int.MinValue)])
+        {
+            Refused<OpenSession, Form.OpenSession>(form => form.Audit = Order(new Form.Range { First = first, End = end }), "refed");
+        }
+
+        Refused<OpenSession, Form.OpenSession>(form => form.Audit = Order(new Form.Range { First = 4, End = 8 }, new Form.Range { First = 7, End = 9 }), "refed");
+        Refused<OpenSession, Form.OpenSession>(
+            form => form.Audit = Order([.. Enumerable.Range(0, ProtocolLimits.RefedSpans + 1).Select(i => new Form.Range { First = 2 * i, End = (2 * i) + 1 })]), "refed");
         Refused<UnitSigned, Form.UnitSigned>(form => form.Rows = 0, "rows");
         Refused<UnitSigned, Form.UnitSigned>(form => form.Rows = 17, "rows");
         Refused<UnitSigned, Form.UnitSigned>(form => form.HopIndex = ProtocolLimits.Hops, "hop_index");
@@ -311,6 +319,8 @@ public sealed class MalformedMessageTests(WireFixture fixture, ITestOutputHelper
         Assert.StartsWith(typeof(TMessage).Name, error.Message, StringComparison.Ordinal);
         Assert.Contains(field, error.Message, StringComparison.Ordinal);
     }
+
+    private static Form.AuditOrder Order(params Form.Range[] refed) => new() { Key = ByteString.CopyFrom(new byte[32]), Refed = { refed } };
 
     private void Refused(IMessage header, int payload, string manifest, string reason)
     {

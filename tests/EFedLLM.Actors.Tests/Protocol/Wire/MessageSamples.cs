@@ -92,7 +92,7 @@ internal sealed class MessageSamples
             }).ToImmutableArray();
         });
         Add(Gen.Select(Gen.Select(Sessions, Epochs), Models, hops, Gen.Int[0, 7], Gen.Int[1, ProtocolLimits.SessionTokens], Samplings, refs,
-                Gen.Select(Outputs, Gen.Int[0, 200_000].Array[0, 50], Gen.Bool, Gen.Select(Digests, Positions).Select((key, from) => new AuditOrder(key, from)).Null()))
+                Gen.Select(Outputs, Gen.Int[0, 200_000].Array[0, 50], Gen.Bool, Gen.Select(Digests, Positions, Gen.Int[1, 100].Array[0, 4]).Select((key, from, steps) => new AuditOrder(key, from, Spans(from, steps))).Null()))
             .Select((which, model, route, index, limit, sampling, pipeline, wanted) => new OpenSession(
                 which.Item1, which.Item2, new Route(model, route), index % route.Length, limit, sampling, pipeline, wanted.Item1, [.. wanted.Item2], wanted.Item3, wanted.Item4)));
         Add(Gen.Select(Sessions, Epochs, Positions, Gen.Int[0, int.MaxValue].Array[1, 64], Gen.Bool)
@@ -118,6 +118,18 @@ internal sealed class MessageSamples
         Add(Gen.Select(Sessions, Epochs, HopIndices, Positions, Positions)
             .Select((session, epoch, index, position, length) => new StepRejected(session, epoch, index, position, length)));
         Add(Gen.Select(Sessions, Epochs, HopIndices, Texts).Select((session, epoch, index, text) => new StepFailed(session, epoch, index, text)));
+    }
+
+    private static ImmutableArray<Refed> Spans(int from, int[] steps)
+    {
+        var spans = new List<Refed>();
+        foreach (var step in steps)
+        {
+            spans.Add(new Refed(from, from + step));
+            from += step + 1;
+        }
+
+        return [.. spans];
     }
 
     private void AddAudits()
