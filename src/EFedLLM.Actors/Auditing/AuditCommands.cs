@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Akka.Actor;
 using EFedLLM.Actors.Pipeline;
 using EFedLLM.Actors.Protocol;
@@ -10,8 +11,8 @@ namespace EFedLLM.Actors.Auditing;
 /// <param name="Run">The check.</param>
 /// <param name="Route">The route that is checked, with the verifier in the hop's place.</param>
 /// <param name="HopIndex">The place.</param>
-/// <param name="DrawFrom">The first position after which the head drew a token.</param>
-internal sealed record OpenCheck(AuditRun Run, Route Route, int HopIndex, int DrawFrom) : PipelineCommand;
+/// <param name="Refed">Positions after which the head drew nothing.</param>
+internal sealed record OpenCheck(AuditRun Run, Route Route, int HopIndex, ImmutableArray<Refed> Refed) : PipelineCommand;
 
 /// <summary>Send a shard a message of a check.</summary>
 /// <param name="Shard">The shard.</param>

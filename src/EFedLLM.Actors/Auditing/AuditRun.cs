@@ -3,7 +3,10 @@ using EFedLLM.Actors.Trust;
 
 namespace EFedLLM.Actors.Auditing;
 
-/// <summary>A session on a verifier that recomputes one hop of another session, from its first position on.</summary>
+/// <summary>
+/// A session on a verifier that recomputes units of one hop of another session, in the order of their positions. For what lies between them
+/// it gets either what came into the hop, and recomputes that too, or the keys and values that the hop opens.
+/// </summary>
 /// <param name="session">Its id.</param>
 /// <param name="verifier">Who recomputes: in the place of the hop that is checked.</param>
 /// <param name="isJudge">Whether it is the gateway's own, which is believed.</param>
@@ -25,19 +28,34 @@ internal sealed class AuditRun(SessionId session, Hop verifier, bool isJudge, Di
     /// <summary>Whether it has taken the session.</summary>
     public bool IsOpen { get; set; }
 
-    /// <summary>One past the last position that it was given.</summary>
+    /// <summary>One past the last position that it was given, or that was opened for it.</summary>
     public int Fed { get; set; }
 
-    /// <summary>One past the last position that it answered.</summary>
+    /// <summary>One past the last position that it answered, or has the keys and values of.</summary>
     public int Answered { get; set; }
 
     /// <summary>The end of the unit that it is given or works on; <see cref="Answered"/> when there is none.</summary>
     public int UnitEnd { get; set; }
 
-    /// <summary>Digests of the rows of the unit that it was given.</summary>
+    /// <summary>Whether the unit that it is given is opened rather than recomputed.</summary>
+    public bool IsOpening { get; set; }
+
+    /// <summary>Whether anything of what it has was opened: what it finds then hangs on what the hop says of itself.</summary>
+    public bool HasOpened { get; set; }
+
+    /// <summary>Digests of the rows of the unit that it was given, or of what was opened of it.</summary>
     public List<Digest> Inputs { get; } = [];
 
-    /// <summary>Until when the hop before may take to give again what it gave.</summary>
+    /// <summary>What was opened of the unit and is to go to the verifier once all of it is there.</summary>
+    public Queue<FeedCache> Opened { get; } = new();
+
+    /// <summary>What was opened of a position that does not fit one message.</summary>
+    public List<float> Part { get; } = [];
+
+    /// <summary>The positions of messages with keys and values that the verifier has not taken yet.</summary>
+    public Queue<int> UnderWay { get; } = new();
+
+    /// <summary>Until when whoever is to open something may take.</summary>
     public TimeSpan OpenUntil { get; set; }
 
     /// <summary>When it must have gone on.</summary>

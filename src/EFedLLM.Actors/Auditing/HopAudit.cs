@@ -1,6 +1,7 @@
 using Akka.Actor;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Trust;
+using EFedLLM.Transformer.Checkpoints;
 
 namespace EFedLLM.Actors.Auditing;
 
@@ -9,7 +10,10 @@ namespace EFedLLM.Actors.Auditing;
 /// <param name="unit">Positions of a full unit.</param>
 internal sealed class HopAudit(Hop hop, int unit)
 {
-    private readonly List<UnitSigned> _units = [];
+    private readonly List<SignedReceipt> _units = [];
+    private readonly SortedSet<int> _wanted = []; // the first positions of units that are to be checked and are not
+    private readonly HashSet<int> _checked = []; // the first positions of those that are
+    private Digest _previous;
 
     /// <summary>The hop.</summary>
     public Hop Hop => hop;
@@ -23,11 +27,17 @@ internal sealed class HopAudit(Hop hop, int unit)
     /// <summary>One past the last position that it signed.</summary>
     public int SignedTo { get; private set; }
 
-    /// <summary>One past the last position that is checked.</summary>
+    /// <summary>One past the last position up to which everything is checked: a unit that nobody chose ends it.</summary>
     public int CheckedTo { get; private set; }
 
-    /// <summary>One past the last position that is to be checked.</summary>
+    /// <summary>One past the last position that was ever to be checked.</summary>
     public int WantedTo { get; private set; }
+
+    /// <summary>The first position of the unit that is next to be checked; none while all are that are to be.</summary>
+    public int? Next => _wanted.Count > 0 ? _wanted.Min : null;
+
+    /// <summary>Whether what it opened was of no use, so that it is recomputed from what came in alone.</summary>
+    public bool OpensInVain { get; set; }
 
     /// <summary>Checks that passed and are not reported yet: by whom, the first position, and how many.</summary>
     public (DeviceId Verifier, int From, int Rows) Unreported { get; set; }
@@ -54,7 +64,7 @@ internal sealed class HopAudit(Hop hop, int unit)
     public HashSet<DeviceId> Spent { get; } = [];
 
     /// <summary>Whether all that is to be checked is, or cannot be.</summary>
-    public bool IsSettled => Problem is not null || CheckedTo >= WantedTo;
+    public bool IsSettled => Problem is not null || _wanted.Count == 0;
 
     /// <summary>The hop goes on in a route: what it signed from there on is void.</summary>
     /// <param name="index">Its place in the route.</param>
@@ -63,30 +73,36 @@ internal sealed class HopAudit(Hop hop, int unit)
     {
         Index = index;
         _units.RemoveAll(signed => signed.Receipt.Position >= start);
+        _wanted.RemoveWhere(position => position >= start);
+        _checked.RemoveWhere(position => position >= start);
         if (_units.Count == 0 || _units[^1].Receipt.Position + _units[^1].Receipt.Rows < start)
         {
             // What lacks between was told already, or nothing of it had to be checked.
             _units.Clear();
+            _wanted.Clear();
+            _checked.Clear();
             From = start;
         }
 
         (From, SignedTo) = (Math.Min(From, start), start);
         (CheckedTo, WantedTo, IsSealed) = (Math.Max(From, Math.Min(CheckedTo, start)), Math.Min(WantedTo, start), false);
-        (Run, Dispute) = (null, null);
+        (Run, Dispute, _previous) = (null, null, default);
     }
 
-    /// <summary>Takes a receipt. False when it does not follow what is there.</summary>
-    public bool Add(UnitSigned signed)
-    {
-        var (position, rows) = (signed.Receipt.Position, signed.Receipt.Rows);
-        if (position != SignedTo || rows < 1 || position % unit != 0 || rows > unit)
-        {
-            return false;
-        }
+    /// <summary>The receipt that a message carries, or null where it does not follow what is there: what came before it in the epoch is signed with it.</summary>
+    /// <param name="message">The message.</param>
+    /// <param name="session">The session.</param>
+    /// <param name="model">Its model.</param>
+    public SignedReceipt? Follow(UnitSigned message, SessionId session, ModelId model)
+        => message.Position == SignedTo && message.Position % unit == 0 && message.Rows >= 1 && message.Rows <= unit
+            ? (message with { Session = session, HopIndex = Index }).ReceiptOf(hop.Device, model, hop.Range, _previous)
+            : null;
 
+    /// <summary>Takes a receipt that follows what is there.</summary>
+    public void Add(SignedReceipt signed)
+    {
         _units.Add(signed);
-        SignedTo = position + rows;
-        return true;
+        (SignedTo, _previous) = (signed.Receipt.Position + signed.Receipt.Rows, signed.Receipt.Hash);
     }
 
     /// <summary>The receipt of the unit at a position, or null.</summary>
@@ -97,21 +113,49 @@ internal sealed class HopAudit(Hop hop, int unit)
     }
 
     /// <summary>A unit is to be checked.</summary>
-    public void Want(int end) => WantedTo = Math.Max(WantedTo, end);
+    public void Want(Receipt receipt)
+    {
+        WantedTo = Math.Max(WantedTo, receipt.Position + receipt.Rows);
+        if (!_checked.Contains(receipt.Position))
+        {
+            _wanted.Add(receipt.Position);
+        }
+    }
+
+    /// <summary>Every unit that it signed is to be checked.</summary>
+    public void WantAll()
+    {
+        foreach (var signed in _units)
+        {
+            Want(signed.Receipt);
+        }
+    }
+
+    /// <summary>Whether the unit at a position is checked.</summary>
+    public bool IsChecked(int position) => _checked.Contains(position);
 
     /// <summary>A unit is checked.</summary>
     /// <param name="receipt">Its receipt.</param>
     /// <param name="verifier">Who recomputed it.</param>
     public void Pass(Receipt receipt, DeviceId verifier)
     {
-        CheckedTo = Math.Max(CheckedTo, receipt.Position + receipt.Rows);
+        _wanted.Remove(receipt.Position);
+        if (!_checked.Add(receipt.Position))
+        {
+            return;
+        }
+
         Unreported = (verifier, Unreported.Rows == 0 ? receipt.Position : Unreported.From, Unreported.Rows + receipt.Rows);
+        while (_checked.Contains(CheckedTo) && Find(CheckedTo) is { } next)
+        {
+            CheckedTo += next.Rows;
+        }
     }
 }
 
 /// <summary>A hop and a verifier found different things for a unit.</summary>
 /// <param name="Position">The unit.</param>
-/// <param name="Verifier">The verifier.</param>
+/// <param name="Verifier">The verifier; null for the gateway's own judge, which had not recomputed everything before the unit.</param>
 /// <param name="Key">The key of its check.</param>
 /// <param name="Answer">What it answered.</param>
-internal sealed record Dispute(int Position, Hop Verifier, Digest Key, Digest Answer);
+internal sealed record Dispute(int Position, Hop? Verifier, Digest Key, Digest Answer);

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Akka.Actor;
 using EFedLLM.Actors.Pipeline;
 using EFedLLM.Actors.Protocol;
@@ -18,12 +19,19 @@ internal sealed partial class SessionAudit
 
         if (hop.Run is { } run)
         {
-            if (run.IsOpen && run.UnitEnd == run.Answered)
+            if (!run.IsOpen || run.UnitEnd != run.Answered)
             {
-                Feed(hop, now);
+                return;
             }
 
-            return;
+            if (hop.Next >= run.Answered)
+            {
+                Feed(hop, now);
+                return;
+            }
+
+            // It went past a unit that is to be checked after all.
+            End(hop);
         }
 
         // Whoever wants an answer verified wants to believe nobody, if that can be had.
@@ -45,8 +53,12 @@ internal sealed partial class SessionAudit
         else if (hop.Dispute is { } dispute)
         {
             // One word against another, and nobody to ask: neither is believed here, and the ledger hears of both.
-            Report(dispute.Verifier.Device, hop, CheckOutcome.Soft, TrustRole.Verifier, dispute, "it found something else than the hop signed, and nobody could decide.");
-            Convict(hop, dispute.Position, CheckOutcome.Soft, dispute.Answer, PositionDigest.OfAnswer(dispute.Key, hop.Find(dispute.Position)!.OutRoot), "a verifier found something else, and nobody could decide.", dispute.Verifier.Device);
+            if (dispute.Verifier is { } verifies)
+            {
+                Report(verifies.Device, hop, CheckOutcome.Soft, TrustRole.Verifier, dispute, "it found something else than the hop signed, and nobody could decide.");
+            }
+
+            Convict(hop, dispute.Position, CheckOutcome.Soft, dispute.Answer, Signed(hop.Find(dispute.Position)!, dispute.Key), "a verifier found something else, and nobody could decide.", dispute.Verifier?.Device);
         }
         else
         {
@@ -64,7 +76,7 @@ internal sealed partial class SessionAudit
             where loaded.Model == _plan.Model.Model && loaded.Range == hop.Hop.Range
             select new Hop(device.Device, loaded.Range, loaded.Shard)).ToArray();
         var drawn = VerifierDraw.Choose(
-            _audit.Seed(hop.Find(Math.Max(hop.CheckedTo, hop.From))?.Hash ?? default),
+            _audit.Seed(hop.Find(hop.Next ?? hop.From)?.Hash ?? default),
             new CheckedDevice(hop.Hop.Device, null, hop.Hop.Range),
             able.Select(each => new VerifierCandidate(each.Device, null, each.Range, _view.Standings.TryGetValue(each.Device, out var standing) ? standing.Verifier : TrustTier.Probation)),
             hop.Verifiers,
@@ -74,6 +86,12 @@ internal sealed partial class SessionAudit
 
     private void Open(HopAudit hop, Hop verifier, bool isJudge, TimeSpan now)
     {
+        if (_refed.Count > ProtocolLimits.RefedSpans)
+        {
+            hop.Problem = $"the session's route was repaired more than {ProtocolLimits.RefedSpans} times.";
+            return;
+        }
+
         // A judge's answers are under no secret: everybody can compute what they are compared with.
         var session = SessionId.New();
         var run = new AuditRun(session, verifier, isJudge, isJudge ? default : _audit.Key(session)) { Deadline = now + StepPatience };
@@ -84,7 +102,7 @@ internal sealed partial class SessionAudit
 
         hop.Run = run;
         _runs.Add(run.Session, hop);
-        _do(new OpenCheck(run, _route with { Hops = _route.Hops.SetItem(hop.Index, verifier) }, hop.Index, _drawFrom));
+        _do(new OpenCheck(run, _route with { Hops = _route.Hops.SetItem(hop.Index, verifier) }, hop.Index, [.. _refed]));
     }
 
     /// <summary>Gives a verifier the rest of the unit that it works on, or the next one that it needs.</summary>
@@ -103,51 +121,180 @@ internal sealed partial class SessionAudit
                 return;
             }
 
-            // Where the hop before was replaced it may be behind: what it has signed it has to give.
-            var end = Math.Min((run.Answered / _unit * _unit) + _unit, hop.SignedTo);
-            var isThere = hop.Index == 0 || _hops[_route.Hops[hop.Index - 1].Shard].SignedTo >= end;
-            if (hop.IsSettled || !isThere || end <= run.Answered || (end % _unit != 0 && !hop.IsSealed))
+            if (!Begin(hop, run))
             {
                 run.Deadline = TimeSpan.MaxValue;
                 return;
             }
-
-            run.UnitEnd = end;
-            run.Inputs.Clear();
         }
 
         run.Deadline = now + StepPatience;
-        if (hop.Index == 0)
+        if (run.IsOpening && !HasLayers(hop))
+        {
+            run.Opened.Enqueue(new FeedCache(run.Session, GenerationState.FirstEpoch, run.Fed, 0, run.UnitEnd - run.Fed, default));
+            run.Fed = run.UnitEnd;
+            GiveCache(hop, run, now);
+        }
+        else if (hop.Index > 0 || run.IsOpening)
+        {
+            run.OpenUntil = now + _audit.Settings.OpeningDeadline;
+            Fetch(hop, run, now);
+        }
+        else
         {
             var rows = run.UnitEnd - run.Fed;
             _do(new TellShard(run.Verifier.Shard, new FeedTokens(run.Session, GenerationState.FirstEpoch, run.Fed, _tokens(run.Fed, rows), false)));
             run.Fed += rows;
             Feed(hop, now);
         }
-        else
-        {
-            run.OpenUntil = now + _audit.Settings.OpeningDeadline;
-            Fetch(hop, run, now);
-        }
     }
 
-    /// <summary>Asks the hop before for what it gave next; again after a while, as messages are lost.</summary>
+    /// <summary>Begins the next unit that a verifier needs: one that is to be checked, or what lies before it. False when there is none, or it is not there yet.</summary>
+    private bool Begin(HopAudit hop, AuditRun run)
+    {
+        if (hop.IsSettled || hop.Next is not { } next || next < run.Answered)
+        {
+            return false;
+        }
+
+        var end = Math.Min(UnitCut.EndOf(run.Answered), hop.SignedTo);
+        run.IsOpening = run.Answered < next && MayOpen(hop) && hop.Find(run.Answered) is not null;
+        if (run.IsOpening)
+        {
+            end = HasLayers(hop) ? end : next;
+        }
+        else if (end <= run.Answered || (end % _unit != 0 && !hop.IsSealed) || !IsGiven(hop, end))
+        {
+            return false;
+        }
+
+        run.UnitEnd = end;
+        run.HasOpened |= run.IsOpening;
+        run.Inputs.Clear();
+        run.Part.Clear();
+        return true;
+    }
+
+    /// <summary>
+    /// Whether the keys and values of a hop may stand in the place of what came in: not where everything is checked anyway, nor where it is
+    /// decided who is right. What is decided there anybody must be able to recompute without believing the hop.
+    /// </summary>
+    private bool MayOpen(HopAudit hop) => !Must(hop) && hop is { Dispute: null, OpensInVain: false };
+
+    /// <summary>Whether what came into a hop up to a position can be had: where the hop before was replaced it may be behind, and what it has signed it has to give.</summary>
+    private bool IsGiven(HopAudit hop, int end) => hop.Index == 0 || _hops[_route.Hops[hop.Index - 1].Shard].SignedTo >= end;
+
+    private bool HasLayers(HopAudit hop) => hop.Hop.Range.EndLayer(_plan.Model.Layers) > hop.Hop.Range.FirstLayer;
+
+    /// <summary>Asks the hop before for what it gave next, or the hop itself for what it keeps; again after a while, as messages are lost.</summary>
     private void Fetch(HopAudit hop, AuditRun run, TimeSpan now)
     {
         run.Deadline = now + AskAgain < run.OpenUntil ? now + AskAgain : run.OpenUntil;
-        _do(new TellShard(_route.Hops[hop.Index - 1].Shard, new FetchKept(_plan.Session, _epoch, run.Fed, Math.Min(run.UnitEnd - run.Fed, _rowsPerMessage))));
+        _do(run.IsOpening
+            ? new TellShard(hop.Hop.Shard, new FetchCache(_plan.Session, _epoch, run.Fed, run.Part.Count, run.UnitEnd - run.Fed))
+            : new TellShard(_route.Hops[hop.Index - 1].Shard, new FetchKept(_plan.Session, _epoch, run.Fed, Math.Min(run.UnitEnd - run.Fed, _rowsPerMessage))));
+    }
+
+    /// <summary>A hop opens what it keeps. Nothing of a unit goes on to a verifier before all of it is what the hop has signed.</summary>
+    private void Opened(HopAudit hop, AuditRun run, CacheOpened message, TimeSpan now)
+    {
+        if (message.Position != run.Fed || message.Offset != run.Part.Count)
+        {
+            return;
+        }
+
+        if (message.Rows == 0)
+        {
+            Convict(hop, run.Answered, CheckOutcome.Soft, default, default, "it does not open what it signed.");
+            return;
+        }
+
+        var isWhole = message.Offset == 0 && message.Values.Length == (long)message.Rows * message.Width;
+        var isPart = message.Rows == 1 && !message.Values.IsEmpty && message.Values.Length <= message.Width - message.Offset;
+        if (message.Rows > run.UnitEnd - run.Fed || message.Values.IsEmpty || !(isWhole || isPart))
+        {
+            Convict(hop, run.Answered, CheckOutcome.Soft, default, default, "it opens something else than it was asked for.");
+            return;
+        }
+
+        run.Opened.Enqueue(new FeedCache(run.Session, GenerationState.FirstEpoch, message.Position, message.Offset, message.Rows, message.Values));
+        Take(run, message);
+        if (run.Fed < run.UnitEnd)
+        {
+            Fetch(hop, run, now);
+            return;
+        }
+
+        var receipt = hop.Find(run.Answered)!;
+        if (Merkle.Root(CollectionsMarshal.AsSpan(run.Inputs)) is var root && root != receipt.KvRoot)
+        {
+            Convict(hop, run.Answered, CheckOutcome.Hard, receipt.KvRoot, root, "it opens other keys and values than it signed.");
+            return;
+        }
+
+        GiveCache(hop, run, now);
+    }
+
+    private static void Take(AuditRun run, CacheOpened message)
+    {
+        var values = message.Values.Span;
+        if (values.Length < message.Width)
+        {
+            run.Part.AddRange(values);
+            if (run.Part.Count < message.Width)
+            {
+                return;
+            }
+
+            run.Inputs.Add(PositionDigest.OfRow(CollectionsMarshal.AsSpan(run.Part)));
+            run.Part.Clear();
+        }
+
+        for (; !values.IsEmpty && values.Length >= message.Width; values = values[message.Width..])
+        {
+            run.Inputs.Add(PositionDigest.OfRow(values[..message.Width]));
+        }
+
+        run.Fed += message.Rows;
+    }
+
+    /// <summary>Gives a verifier what was opened, as much as it has given credit for; then what comes next.</summary>
+    private void GiveCache(HopAudit hop, AuditRun run, TimeSpan now)
+    {
+        run.Deadline = now + StepPatience;
+        while (run.UnderWay.Count < ProtocolLimits.HiddenCredit && run.Opened.TryDequeue(out var next))
+        {
+            run.UnderWay.Enqueue(next.Position);
+            _do(new TellShard(run.Verifier.Shard, next));
+        }
+
+        if (run.UnderWay.Count == 0)
+        {
+            run.Answered = run.UnitEnd;
+            Feed(hop, now);
+        }
+    }
+
+    /// <summary>A verifier has taken a message with keys and values.</summary>
+    private void Taken(HopAudit hop, AuditRun run, int position, TimeSpan now)
+    {
+        if (run is { IsOpening: true } && run.UnderWay.TryPeek(out var oldest) && oldest == position)
+        {
+            run.UnderWay.Dequeue();
+            GiveCache(hop, run, now);
+        }
     }
 
     private void Answered(HopAudit hop, AuditRun run, UnitRecomputed answer, TimeSpan now)
     {
-        if (answer.Position != run.Answered || answer.Position + answer.Rows != run.UnitEnd)
+        if (run.IsOpening || answer.Position != run.Answered || answer.Position + answer.Rows != run.UnitEnd)
         {
             GiveUp(hop, now);
             return;
         }
 
         run.Answered = run.UnitEnd;
-        if (hop.Find(answer.Position) is { } receipt && receipt.Rows == answer.Rows && answer.Position >= hop.CheckedTo && !Compare(hop, run, receipt, answer, now))
+        if (hop.Find(answer.Position) is { } receipt && receipt.Rows == answer.Rows && IsNews(hop, run, receipt) && !Compare(hop, run, receipt, answer, now))
         {
             return;
         }
@@ -156,10 +303,28 @@ internal sealed partial class SessionAudit
         Go(hop, now);
     }
 
-    private void GiveUp(HopAudit hop, TimeSpan now)
+    /// <summary>Whether an answer tells something: not about a unit that is checked, unless the judge decides and a verifier may have lied there.</summary>
+    private static bool IsNews(HopAudit hop, AuditRun run, Receipt receipt)
+        => !hop.IsChecked(receipt.Position) || (run.IsJudge && hop.Dispute is not null);
+
+    /// <summary>A verifier does not go on: another one begins anew.</summary>
+    /// <param name="hop">What it checks.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="isRefused">Whether it says so itself: perhaps for what the hop opened.</param>
+    private void GiveUp(HopAudit hop, TimeSpan now, bool isRefused = false)
     {
         var run = hop.Run!;
-        if (run.IsJudge)
+        if (isRefused && run.IsOpen && run.UnitEnd == run.Answered)
+        {
+            // It had nothing to do, and forgot it after a while.
+            End(hop);
+            Go(hop, now);
+            return;
+        }
+
+        var isInVain = isRefused && run.HasOpened && !hop.OpensInVain;
+        hop.OpensInVain |= isInVain;
+        if (run.IsJudge && !isInVain)
         {
             hop.Problem = "this gateway could not recompute it.";
         }

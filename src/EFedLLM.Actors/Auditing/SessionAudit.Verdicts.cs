@@ -10,8 +10,9 @@ internal sealed partial class SessionAudit
     /// <summary>What an answer says of a receipt. Whether the check goes on.</summary>
     private bool Compare(HopAudit hop, AuditRun run, Receipt receipt, UnitRecomputed answer, TimeSpan now)
     {
-        var isEqual = answer.Answer == PositionDigest.OfAnswer(run.Key, receipt.OutRoot);
-        if (hop.Dispute is not { } dispute || dispute.Position != receipt.Position)
+        var signed = Signed(receipt, run.Key);
+        var isEqual = answer.Answer == signed;
+        if (hop.Dispute is not { } dispute)
         {
             if (isEqual)
             {
@@ -19,17 +20,24 @@ internal sealed partial class SessionAudit
                 return true;
             }
 
-            if (!run.IsJudge)
+            if (!run.IsJudge || run.HasOpened)
             {
-                hop.Dispute = new Dispute(receipt.Position, run.Verifier, run.Key, answer.Answer);
+                // The judge itself has to come to it again from what came in: of what the hop opened nobody but the hop knows.
+                hop.Dispute = new Dispute(receipt.Position, run.IsJudge ? null : run.Verifier, run.Key, answer.Answer);
                 hop.Spent.Add(run.Verifier.Device);
                 End(hop);
                 Go(hop, now);
                 return false;
             }
 
-            Convict(hop, receipt.Position, CheckOutcome.Hard, answer.Answer, PositionDigest.OfAnswer(run.Key, receipt.OutRoot), "it signed another result than the right one.");
+            Convict(hop, receipt.Position, CheckOutcome.Hard, answer.Answer, signed, "it signed another result than the right one.");
             return false;
+        }
+
+        if (isEqual && receipt.Position < dispute.Position)
+        {
+            Pass(hop, receipt, run);
+            return true;
         }
 
         // Who decides has decided: for the hop, or for the verifier that differs from it. Another verifier's word is no proof: two may lie.
@@ -37,14 +45,23 @@ internal sealed partial class SessionAudit
         var outcome = run.IsJudge ? CheckOutcome.Hard : CheckOutcome.Soft;
         if (isEqual)
         {
-            Report(dispute.Verifier.Device, hop, outcome, TrustRole.Verifier, dispute, "it found something else than the right result.");
+            if (dispute.Verifier is { } verifier)
+            {
+                Report(verifier.Device, hop, outcome, TrustRole.Verifier, dispute, "it found something else than the right result.");
+            }
+
             Pass(hop, receipt, run);
             return true;
         }
 
-        Convict(hop, receipt.Position, outcome, answer.Answer, PositionDigest.OfAnswer(run.Key, receipt.OutRoot), "it signed another result than the right one.", run.IsJudge ? dispute.Verifier.Device : run.Verifier.Device);
+        // A unit before the one in dispute that is wrong makes what the hop opened of it wrong too: the verifier had to differ.
+        var finder = run.IsJudge ? dispute.Verifier?.Device : run.Verifier.Device;
+        Convict(hop, receipt.Position, outcome, answer.Answer, signed, "it signed another result than the right one.", finder);
         return false;
     }
+
+    /// <summary>What is answered under a key about a unit whose receipt is right.</summary>
+    private static Digest Signed(Receipt receipt, Digest key) => PositionDigest.OfAnswer(key, receipt.OutRoot, receipt.KvRoot);
 
     private void Contradict(HopAudit before, HopAudit after, Receipt given, Receipt taken)
     {
@@ -85,7 +102,7 @@ internal sealed partial class SessionAudit
     }
 
     private void Report(DeviceId device, HopAudit hop, CheckOutcome outcome, TrustRole role, Dispute dispute, string reason)
-        => Report(device, hop, outcome, role, dispute.Position, hop.Hop.Device, PositionDigest.OfAnswer(dispute.Key, hop.Find(dispute.Position)!.OutRoot), dispute.Answer, reason);
+        => Report(device, hop, outcome, role, dispute.Position, hop.Hop.Device, Signed(hop.Find(dispute.Position)!, dispute.Key), dispute.Answer, reason);
 
     private void Report(DeviceId device, HopAudit hop, CheckOutcome outcome, TrustRole role, int position, DeviceId verifier, Digest expected, Digest found, string reason)
         => _do(new ReportCheck(device, hop.Hop.Range, hop.Find(position)?.Rows ?? 1, new CheckFacts(role, outcome, position, verifier, expected, found, default, reason)));

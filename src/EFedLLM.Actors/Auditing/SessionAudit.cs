@@ -11,9 +11,10 @@ namespace EFedLLM.Actors.Auditing;
 
 /// <summary>
 /// The checks of one session, without actors: receipts and answers in, commands out. Each hop is checked on its own, in the order of its
-/// positions: a verifier gets what came into the hop, from whoever gave it, and answers what should have come out. Who differs from a
-/// receipt is not believed yet: the gateway's own judge decides, or where it has no files a second verifier. Of an answer that is to be
-/// verified the judge checks everything itself, if it can: verifiers might lie together.
+/// positions: a verifier gets what came into the hop, from whoever gave it, and answers what should have come out. Units that nobody chose
+/// are not recomputed: the verifier gets the keys and values that the hop opens of them, which must be those it signed. Who differs from a
+/// receipt is not believed yet: the gateway's own judge decides, or where it has no files a second verifier, from what came in alone. Of an
+/// answer that is to be verified the judge checks everything itself, if it can: verifiers might lie together.
 /// </summary>
 internal sealed partial class SessionAudit
 {
@@ -33,6 +34,7 @@ internal sealed partial class SessionAudit
     private ClusterView _view = ClusterView.Empty(Address.AllSystems);
     private Route _route;
     private int _epoch;
+    private readonly List<Refed> _refed = [];
     private int _drawFrom;
     private bool _isPaused;
 
@@ -93,6 +95,8 @@ internal sealed partial class SessionAudit
             _drawn.Remove(row);
         }
 
+        Refeed(starts[^1], drawFrom);
+
         foreach (var gone in _hops.Values.Where(hop => route.Hops.All(stays => !stays.Shard.Equals(hop.Hop.Shard))).ToArray())
         {
             End(gone);
@@ -131,6 +135,13 @@ internal sealed partial class SessionAudit
     public void Look(ClusterView view, TimeSpan now)
     {
         _view = view;
+        foreach (var hop in _hops.Values.Where(Must).ToArray())
+        {
+            // Where a device lost its standing what nobody chose until now is checked too, before more of it is told.
+            hop.WantAll();
+            Go(hop, now);
+        }
+
         foreach (var hop in _runs.Values.ToArray())
         {
             if (hop.Run is { IsJudge: false } run && view.Devices.FirstOrDefault(device => device.Device == run.Verifier.Device) is { } device && !view.IsReachable(device.Node))
@@ -148,20 +159,26 @@ internal sealed partial class SessionAudit
             return;
         }
 
-        if (ProblemOf(message, hop) is { } problem)
+        if (hop.Follow(message, _plan.Session, _plan.Model.Model) is not { } signed)
         {
-            Convict(hop, hop.SignedTo, CheckOutcome.Soft, default, default, problem);
+            // It repeats itself, or something was lost: nobody is blamed for that.
             return;
         }
 
-        var receipt = message.Receipt;
-        if (_tokens(receipt.Position, receipt.Rows).IsDefaultOrEmpty || !IsToldOf(receipt, hop) || !hop.Add(message))
+        if (!IsSigned(signed, hop))
         {
-            // It repeats itself, or something was lost or taken back meanwhile: nobody is blamed for that.
+            Convict(hop, hop.SignedTo, CheckOutcome.Soft, default, default, "it signed something else than this session's work, or its signature is not its own.");
             return;
         }
 
-        var end = receipt.Position + receipt.Rows;
+        var receipt = signed.Receipt;
+        if (_tokens(receipt.Position, receipt.Rows).IsDefaultOrEmpty || !IsToldOf(receipt, hop))
+        {
+            // Something was lost or taken back meanwhile.
+            return;
+        }
+
+        hop.Add(signed);
         if (hop.Index == 0 && receipt.InRoot != RootOfTokens(receipt.Position, receipt.Rows))
         {
             Convict(hop, receipt.Position, CheckOutcome.Hard, RootOfTokens(receipt.Position, receipt.Rows), receipt.InRoot, "it signed that it got other tokens than it was sent.");
@@ -176,7 +193,7 @@ internal sealed partial class SessionAudit
 
         if (_audit.Chooses(receipt.Hash, Rate(hop.Hop.Device)))
         {
-            hop.Want(end);
+            hop.Want(receipt);
         }
 
         foreach (var (index, other) in _route.Hops.Index())
@@ -215,7 +232,7 @@ internal sealed partial class SessionAudit
         foreach (var hop in _runs.Values.Where(hop => hop.Index > 0 && _route.Hops[hop.Index - 1].Shard.Equals(sender)).ToArray())
         {
             var run = hop.Run!;
-            if (message.Position != run.Fed || run.Fed >= run.UnitEnd)
+            if (run.IsOpening || message.Position != run.Fed || run.Fed >= run.UnitEnd)
             {
                 continue;
             }
@@ -255,6 +272,15 @@ internal sealed partial class SessionAudit
         }
     }
 
+    /// <summary>A hop opens what it keeps.</summary>
+    public void Opened(CacheOpened message, IActorRef sender, TimeSpan now)
+    {
+        if (_hops.TryGetValue(sender, out var hop) && message.Epoch == _epoch && hop.Run is { IsOpen: true, IsOpening: true } run && run.Fed < run.UnitEnd)
+        {
+            Opened(hop, run, message, now);
+        }
+    }
+
     /// <summary>A message of a check.</summary>
     public void Hear(ISessionMessage message, IActorRef sender, TimeSpan now)
     {
@@ -272,8 +298,11 @@ internal sealed partial class SessionAudit
             case UnitRecomputed answer:
                 Answered(hop, run, answer, now);
                 break;
+            case HiddenReceived credit:
+                Taken(hop, run, credit.Position, now);
+                break;
             case SessionRefused or StepFailed or StepRejected:
-                GiveUp(hop, now);
+                GiveUp(hop, now, isRefused: true);
                 break;
             default:
                 break;
@@ -316,7 +345,7 @@ internal sealed partial class SessionAudit
     {
         foreach (var hop in _runs.Values.Where(hop => hop.Run!.Deadline <= now).ToArray())
         {
-            if (hop.Index > 0 && hop.Run is { IsOpen: true } run && run.Fed < run.UnitEnd && _hops.TryGetValue(_route.Hops[hop.Index - 1].Shard, out var giver))
+            if (hop.Run is { IsOpen: true } run && run.Fed < run.UnitEnd && (run.IsOpening || hop.Index > 0) && _hops.TryGetValue(run.IsOpening ? hop.Hop.Shard : _route.Hops[hop.Index - 1].Shard, out var giver))
             {
                 if (now < run.OpenUntil)
                 {
@@ -325,7 +354,7 @@ internal sealed partial class SessionAudit
                 }
 
                 End(hop);
-                Convict(giver, hop.CheckedTo, CheckOutcome.Soft, default, default, "it does not open what it signed.");
+                Convict(giver, Math.Max(run.Answered, hop.CheckedTo), CheckOutcome.Soft, default, default, "it does not open what it signed.");
             }
             else
             {
@@ -347,6 +376,21 @@ internal sealed partial class SessionAudit
         }
     }
 
+    /// <summary>The head goes on at a position whose token, as those behind it, is known: what it draws anew is drawn behind them.</summary>
+    private void Refeed(int start, int drawFrom)
+    {
+        _refed.RemoveAll(each => each.First >= start);
+        if (_refed.Count > 0 && _refed[^1].End > start)
+        {
+            _refed[^1] = _refed[^1] with { End = start };
+        }
+
+        if (drawFrom > start)
+        {
+            _refed.Add(new Refed(start, drawFrom));
+        }
+    }
+
     /// <summary>Whether what a hop gives is told only when it is checked.</summary>
     private bool Must(HopAudit hop) => _audit.IsStrict || Rate(hop.Hop.Device) >= 1;
 
@@ -356,16 +400,9 @@ internal sealed partial class SessionAudit
     private bool IsToldOf(Receipt receipt, HopAudit hop)
         => hop.Index < _route.Hops.Length - 1 || Enumerable.Range(receipt.Position, receipt.Rows).All(row => row < _drawFrom || _drawn.ContainsKey(row));
 
-    private string? ProblemOf(UnitSigned message, HopAudit hop)
+    private bool IsSigned(SignedReceipt signed, HopAudit hop)
     {
-        var receipt = message.Receipt;
-        if (receipt.Session != _plan.Session || receipt.Epoch != message.Epoch || receipt.HopIndex != hop.Index || receipt.Device != hop.Hop.Device
-            || receipt.Model != _plan.Model.Model || receipt.Range != hop.Hop.Range || receipt.Rows < 1 || receipt.Rows > _unit)
-        {
-            return "it signed something else than this session's work.";
-        }
-
         var key = _view.Devices.FirstOrDefault(device => device.Device == hop.Hop.Device)?.PublicKey ?? default;
-        return DeviceKey.Verify(key.Span, receipt.ToBytes(), message.Signature.AsSpan()) ? null : "its signature is not its own.";
+        return DeviceKey.Verify(key.Span, signed.Receipt.ToBytes(), signed.Signature.AsSpan());
     }
 }

@@ -5,14 +5,15 @@ using EFedLLM.Transformer.Sampling;
 namespace EFedLLM.Actors.Layers;
 
 /// <summary>
-/// What one session that recomputes another one's work answers: it collects the digests of what comes out, and at every multiple of
-/// <see cref="UnitCut.Rows"/>, or where it is told to, hides their root under the key of whoever asks. The compute thread writes it, as
+/// What one session that recomputes another one's work answers: it collects the digests of what comes out and of what is
+/// kept, and at every multiple of <see cref="UnitCut.Rows"/>, or where it is told to, hides their roots under the key of whoever asks. The compute thread writes it, as
 /// it writes the session's cache.
 /// </summary>
 /// <param name="open">The session's opening, with an <see cref="AuditOrder"/>.</param>
 internal sealed class CheckBook(OpenSession open)
 {
     private readonly Digest[] _out = new Digest[UnitCut.Rows];
+    private readonly Digest[] _kept = new Digest[UnitCut.Rows];
     private int _position;
     private int _rows;
 
@@ -22,15 +23,17 @@ internal sealed class CheckBook(OpenSession open)
     /// <summary>Takes a position, and gives the answer about the unit that it completes. Where it does not follow the last one, a unit begins.</summary>
     /// <param name="position">The position.</param>
     /// <param name="output">The digest of what came out.</param>
+    /// <param name="kept">The digest of what it added to the cache.</param>
     /// <param name="answers">Takes answers.</param>
-    public void Add(int position, Digest output, List<ISessionMessage> answers)
+    public void Add(int position, Digest output, Digest kept, List<ISessionMessage> answers)
     {
         if (position != _position + _rows)
         {
             (_position, _rows) = (position, 0);
         }
 
-        _out[_rows++] = output;
+        (_out[_rows], _kept[_rows]) = (output, kept);
+        _rows++;
         if (position + 1 == UnitCut.EndOf(position))
         {
             Seal(answers);
@@ -42,7 +45,8 @@ internal sealed class CheckBook(OpenSession open)
     {
         if (_rows > 0)
         {
-            answers.Add(new UnitRecomputed(open.Session, open.Epoch, open.HopIndex, _position, _rows, PositionDigest.OfAnswer(open.Audit!.Key, Merkle.Root(_out.AsSpan(0, _rows)))));
+            var answer = PositionDigest.OfAnswer(open.Audit!.Key, Merkle.Root(_out.AsSpan(0, _rows)), Merkle.Root(_kept.AsSpan(0, _rows)));
+            answers.Add(new UnitRecomputed(open.Session, open.Epoch, open.HopIndex, _position, _rows, answer));
             (_position, _rows) = (_position + _rows, 0);
         }
     }

@@ -27,8 +27,9 @@ internal sealed class LayerShard : ReceiveActor, IWithTimers, IShardOutlet
         _start = parts.Time.GetTimestamp();
         var (shape, self) = (parts.Shard.Shape, Self);
         _sessions = new SessionTable(parts.Model, shape, parts.Shard.Range, parts.MaxSessions, parts.Budget, parts.Key);
-        var batch = new ShardBatch(parts.Shard, Math.Clamp(MostBatchValues / shape.HiddenSize, 1, parts.BatchRows), () => self.Tell(BatchComputed.Instance, ActorRefs.NoSender), parts.Saboteur);
-        _core = new ShardCore(parts.Shard, _sessions, batch, ProtocolLimits.ActivationBytes, this);
+        var sabotage = Sabotage.Of(parts.Saboteur, parts.Shard);
+        var batch = new ShardBatch(parts.Shard, Math.Clamp(MostBatchValues / shape.HiddenSize, 1, parts.BatchRows), () => self.Tell(BatchComputed.Instance, ActorRefs.NoSender), sabotage);
+        _core = new ShardCore(parts.Shard, _sessions, batch, ProtocolLimits.ActivationBytes, this, sabotage);
 
         Receive<FeedHidden>(message => _core.Feed(message, Sender));
         Receive<FeedTokens>(message => _core.Feed(message, Sender));
@@ -37,8 +38,10 @@ internal sealed class LayerShard : ReceiveActor, IWithTimers, IShardOutlet
         Receive<OpenSession>(_core.Open);
         Receive<ResumeSession>(message => _core.Resume(message, Sender));
         Receive<SealReceipts>(message => _core.Seal(message, Sender));
-        Receive<FetchKept>(Fetch);
-        Receive<OpenLate>(late => _core.Fetch(late.Message, late.Sender));
+        Receive<FeedCache>(message => _core.Feed(message, Sender));
+        Receive<FetchKept>(message => Open(message, Sender));
+        Receive<FetchCache>(message => Open(message, Sender));
+        Receive<OpenLate>(late => _core.Open(late.Message, late.Sender));
         Receive<CloseSession>(message => _core.Close(message, Sender));
         Receive<Terminated>(message => _core.PipelineGone(message.ActorRef));
         Receive<DisassociatedEvent>(news => _core.Disconnected(news.RemoteAddress));
@@ -91,20 +94,20 @@ internal sealed class LayerShard : ReceiveActor, IWithTimers, IShardOutlet
         }
     }
 
-    private void Fetch(FetchKept message)
+    private void Open(ISessionMessage message, IActorRef sender)
     {
         var delay = _parts.Saboteur is { } saboteur && saboteur.Shows() ? saboteur.Behavior.OpeningDelay : TimeSpan.Zero;
         if (delay == Timeout.InfiniteTimeSpan)
         {
-            _core.Refuse(message, Sender);
+            _core.Refuse(message, sender);
         }
         else if (delay > TimeSpan.Zero)
         {
-            Timers.StartSingleTimer(new object(), new OpenLate(message, Sender), delay);
+            Timers.StartSingleTimer(new object(), new OpenLate(message, sender), delay);
         }
         else
         {
-            _core.Fetch(message, Sender);
+            _core.Open(message, sender);
         }
     }
 

@@ -63,7 +63,7 @@ internal sealed record LayerShardParts(
     DeviceKey? Key = null,
     Saboteur? Saboteur = null);
 
-/// <summary>A saboteur's shard to itself, later: give what was kept, as it was asked to.</summary>
-/// <param name="Message">What was asked.</param>
+/// <summary>A saboteur's shard to itself, later: open what it was asked for.</summary>
+/// <param name="Message">What was asked: <see cref="FetchKept"/> or <see cref="FetchCache"/>.</param>
 /// <param name="Sender">Who asked.</param>
-internal sealed record OpenLate(FetchKept Message, IActorRef Sender) : INoSerializationVerificationNeeded;
+internal sealed record OpenLate(ISessionMessage Message, IActorRef Sender) : INoSerializationVerificationNeeded;

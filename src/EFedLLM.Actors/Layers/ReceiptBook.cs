@@ -20,6 +20,7 @@ internal sealed class ReceiptBook
     private readonly SessionId _session;
     private readonly Digest[] _in = new Digest[UnitCut.Rows];
     private readonly Digest[] _out = new Digest[UnitCut.Rows];
+    private readonly Digest[] _kept = new Digest[UnitCut.Rows];
     private int _epoch;
     private int _hop;
     private int _position;
@@ -46,8 +47,9 @@ internal sealed class ReceiptBook
     /// <param name="position">The position: one behind the last.</param>
     /// <param name="input">The digest of what came in.</param>
     /// <param name="output">The digest of what went out.</param>
+    /// <param name="kept">The digest of what it added to the cache.</param>
     /// <param name="signed">Takes receipts.</param>
-    public void Add(int position, Digest input, Digest output, List<ISessionMessage> signed)
+    public void Add(int position, Digest input, Digest output, Digest kept, List<ISessionMessage> signed)
     {
         Follow(signed);
         if (position != _position + _rows)
@@ -55,7 +57,7 @@ internal sealed class ReceiptBook
             throw new InvalidOperationException($"Position {position} does not follow {_position + _rows}, up to where the receipts go.");
         }
 
-        (_in[_rows], _out[_rows]) = (input, output);
+        (_in[_rows], _out[_rows], _kept[_rows]) = (input, output, kept);
         _rows++;
         if (position + 1 == UnitCut.EndOf(position))
         {
@@ -88,9 +90,10 @@ internal sealed class ReceiptBook
         }
 
         var receipt = new Receipt(
-            _session, _epoch, _hop, _key.Device, _model, _range, _position, _rows, Merkle.Root(_in.AsSpan(0, _rows)), Merkle.Root(_out.AsSpan(0, _rows)), _previous);
+            _session, _epoch, _hop, _key.Device, _model, _range, _position, _rows,
+            Merkle.Root(_in.AsSpan(0, _rows)), Merkle.Root(_out.AsSpan(0, _rows)), Merkle.Root(_kept.AsSpan(0, _rows)), _previous);
         var bytes = receipt.ToBytes();
-        signed.Add(new UnitSigned(_session, _epoch, _hop, receipt, ImmutableCollectionsMarshal.AsImmutableArray(_key.Sign(bytes))));
+        signed.Add(UnitSigned.Of(new SignedReceipt(receipt, ImmutableCollectionsMarshal.AsImmutableArray(_key.Sign(bytes)))));
         (_previous, _position, _rows) = (Digest.Of(bytes), _position + _rows, 0);
     }
 }

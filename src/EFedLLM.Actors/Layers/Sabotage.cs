@@ -13,6 +13,11 @@ internal sealed class Sabotage(Saboteur saboteur, TransformerShard shard)
 
     private bool HasHead => shard.Range.HasHead(shard.Shape.Layers);
 
+    /// <summary>What a saboteur does on a shard; null for an honest device.</summary>
+    /// <param name="saboteur">What it does, or null.</param>
+    /// <param name="shard">What computes.</param>
+    public static Sabotage? Of(Saboteur? saboteur, TransformerShard shard) => saboteur is null ? null : new Sabotage(saboteur, shard);
+
     /// <summary>A batch is computed, and nothing is drawn or signed yet.</summary>
     public void Computed(ReadOnlySpan<BatchSlot> slots)
     {
@@ -49,6 +54,22 @@ internal sealed class Sabotage(Saboteur saboteur, TransformerShard shard)
                 {
                     slot.Statements[i] = right with { Answer = saboteur.Behavior.Answer(right.Answer, saboteur.Random) };
                 }
+            }
+        }
+    }
+
+    /// <summary>What a step left in the cache is signed or opened; on the compute thread, or on the shard's.</summary>
+    /// <param name="position">The first position.</param>
+    /// <param name="offset">Which of its values is the first.</param>
+    /// <param name="values">Keys and values: of whole positions, [positions, width], or of a part of one.</param>
+    /// <param name="width">Values of a position.</param>
+    public void Kept(int position, int offset, Span<float> values, int width)
+    {
+        for (; !values.IsEmpty; values = values[Math.Min(width, values.Length)..], position++)
+        {
+            if (saboteur.Shows())
+            {
+                saboteur.Behavior.Kept(position, offset, values[..Math.Min(width, values.Length)]);
             }
         }
     }

@@ -1,5 +1,6 @@
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Transformer.Blocks;
+using EFedLLM.Transformer.Caching;
 
 namespace EFedLLM.Actors.Layers;
 
@@ -64,6 +65,20 @@ internal sealed partial class SessionTable
             : null;
     }
 
+    /// <summary>Whole positions from their first value on, or a part of one that cuts no key and no value.</summary>
+    private string? Problem(FeedCache message, ShardSession session)
+    {
+        if (message.Rows < 1 || message.Rows > session.Open.TokenLimit - message.Position)
+        {
+            return $"the session was opened for {session.Open.TokenLimit} positions.";
+        }
+
+        var (width, row, length) = (KvCache.ValuesFor(shape, range), shape.KeyValueHeads * shape.HeadSize, message.Values.Length);
+        var isWhole = message.Offset == 0 && length == (long)message.Rows * width;
+        var isPart = message.Rows == 1 && length > 0 && length <= width - message.Offset && message.Offset % row == 0 && length % row == 0;
+        return isWhole || isPart ? null : $"{length} keys and values from value {message.Offset} on are not those of {message.Rows} positions of {width}.";
+    }
+
     /// <summary>The last token may be there only to be scored, at a position that is never computed.</summary>
     private string? ScoredProblem(OpenSession message)
         => message.Scored.IsDefaultOrEmpty ? null
@@ -77,6 +92,7 @@ internal sealed partial class SessionTable
         { Signed: true, Audit: not null } => "a session that checks another one signs no receipts.",
         { Signed: true } when key is null => "this device has no key to sign receipts with.",
         { Audit.DrawFrom: < 0 } => $"nothing is drawn at position {message.Audit.DrawFrom}.",
+        { Audit.Refed: { IsDefault: false, Length: > ProtocolLimits.RefedSpans } } => $"more than {ProtocolLimits.RefedSpans} spans were fed again.",
         { Audit: not null } when !message.Scored.IsDefaultOrEmpty => "a session that checks another one scores no prompt.",
         _ => null,
     };

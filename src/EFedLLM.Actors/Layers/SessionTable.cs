@@ -154,6 +154,35 @@ internal sealed partial class SessionTable(ModelId model, ModelShape shape, Laye
             : Accept(session, StepPiece.Of(message));
     }
 
+    /// <summary>Decides about keys and values that a session which checks another one is given.</summary>
+    /// <param name="message">What is given.</param>
+    /// <param name="sender">Who sent it.</param>
+    public FeedDecision Feed(FeedCache message, IActorRef sender)
+    {
+        if (!TryFind(message, out var session))
+        {
+            return new FeedDecision(FeedOutcome.Unknown, null);
+        }
+
+        if (message.Epoch != session.Epoch || session is not { IsCheck: true, IsWhole: false } || !sender.Equals(session.Open.Pipeline))
+        {
+            return new FeedDecision(FeedOutcome.Ignored, session);
+        }
+
+        var (next, offset) = (session.NextPosition, session.Cache?.Imported ?? 0);
+        if (message.Position < next || (message.Position == next && message.Offset < offset))
+        {
+            return new FeedDecision(FeedOutcome.Ignored, session);
+        }
+
+        if (message.Position != next || message.Offset != offset || session.IsComputing || session.Steps.Rows > 0)
+        {
+            return new FeedDecision(FeedOutcome.Rejected, session);
+        }
+
+        return Problem(message, session) is { } problem ? Fail(session, problem) : new FeedDecision(FeedOutcome.Accepted, session);
+    }
+
     /// <summary>Decides about going on in the epoch of a repaired route, and brings the session to where it goes on.</summary>
     /// <param name="message">Where each hop goes on.</param>
     /// <param name="sender">Who sent it.</param>

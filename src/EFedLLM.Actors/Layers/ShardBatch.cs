@@ -16,8 +16,8 @@ namespace EFedLLM.Actors.Layers;
 /// <param name="shard">The weights.</param>
 /// <param name="mostRows">Most rows of a batch.</param>
 /// <param name="done">Called on the compute thread when the results are there.</param>
-/// <param name="saboteur">What changes them; null for an honest device.</param>
-internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action done, Saboteur? saboteur = null) : IComputeJob
+/// <param name="sabotage">What changes them; null for an honest device.</param>
+internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action done, Sabotage? sabotage = null) : IComputeJob
 {
     // Rows whose logits are all looked at make a buffer of that many values at most.
     private const int MostScoredLogits = 1 << 22;
@@ -25,8 +25,7 @@ internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action do
     private readonly int _mostRows = mostRows;
     private readonly List<BatchSlot> _slots = [];
     private readonly Sampler _sampler = new();
-    private readonly WorkWitness _witness = new(shard);
-    private readonly Sabotage? _sabotage = saboteur is null ? null : new Sabotage(saboteur, shard);
+    private readonly WorkWitness _witness = new(shard, sabotage);
     private ShardStep[] _steps = [];
     private float[] _hidden = [];
     private float[] _logits = [];
@@ -87,10 +86,10 @@ internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action do
         {
             Prepare();
             Compute(team);
-            _sabotage?.Computed(Slots);
+            sabotage?.Computed(Slots);
             Draw();
             State();
-            _sabotage?.Signed(Slots);
+            sabotage?.Signed(Slots);
         }
         catch (Exception e)
         {

@@ -20,8 +20,8 @@ internal sealed partial class ShardCore
         Compute();
     }
 
-    /// <summary>A pipeline wants what was given.</summary>
-    public void Fetch(FetchKept message, IActorRef sender)
+    /// <summary>A pipeline wants what was given or kept: <see cref="FetchKept"/>, or <see cref="FetchCache"/>, which waits for a batch that computes now.</summary>
+    public void Open(ISessionMessage message, IActorRef sender)
     {
         if (_sessions.Asked(message, sender) is not { } session)
         {
@@ -29,6 +29,88 @@ internal sealed partial class ShardCore
         }
 
         session.LastActive = _outlet.Now;
+        switch (message)
+        {
+            case FetchKept kept:
+                Open(kept, session);
+                break;
+            case FetchCache cache:
+                session.CacheAsked = cache;
+                OpenCache(session);
+                break;
+            default:
+                throw new InvalidOperationException($"{message.GetType().Name} asks for no opening.");
+        }
+    }
+
+    /// <summary>A pipeline wants what was given or kept, and gets nothing.</summary>
+    public void Refuse(ISessionMessage message, IActorRef sender)
+    {
+        if (_sessions.Asked(message, sender) is not { } session)
+        {
+            return;
+        }
+
+        switch (message)
+        {
+            case FetchKept kept:
+                Give(session, kept.Position, 0, default);
+                break;
+            case FetchCache cache:
+                Give(session, cache, 0, default);
+                break;
+            default:
+                throw new InvalidOperationException($"{message.GetType().Name} asks for no opening.");
+        }
+    }
+
+    /// <summary>A pipeline gives a session that checks another one what that one's hop keeps, so that it need not be computed again.</summary>
+    public void Feed(FeedCache message, IActorRef sender)
+    {
+        var decision = _sessions.Feed(message, sender);
+        switch (decision.Outcome)
+        {
+            case FeedOutcome.Accepted:
+                Import(message, decision.Session!);
+                break;
+            case FeedOutcome.Rejected:
+                _outlet.Send(sender, new StepRejected(message.Session, message.Epoch, decision.Session!.Open.HopIndex, message.Position, decision.Session.NextPosition));
+                break;
+            case FeedOutcome.Failed:
+                Fail(decision.Session!, decision.Problem);
+                break;
+            default:
+                break;
+        }
+    }
+
+    private void Import(FeedCache message, ShardSession session)
+    {
+        session.LastActive = _outlet.Now;
+        var cache = session.Cache!;
+        try
+        {
+            if (message.Values.IsEmpty)
+            {
+                cache.Skip(message.Rows);
+            }
+            else
+            {
+                cache.Import(message.Offset, message.Values.Span);
+            }
+        }
+        catch (InvalidDataException e)
+        {
+            Fail(session, e.Message);
+            return;
+        }
+
+        session.NextPosition = cache.Length;
+        _outlet.Send(session.Open.Pipeline, new HiddenReceived(session.Open.Session, session.Epoch, message.Position));
+    }
+
+    private void Open(FetchKept message, ShardSession session)
+    {
         if (session.Kept is not { } kept || message.Rows < 1 || message.Rows > _rowsPerMessage || message.Position < kept.From || message.Rows > kept.End - message.Position)
         {
             Give(session, message.Position, 0, default);
@@ -40,14 +122,42 @@ internal sealed partial class ShardCore
         Give(session, message.Position, message.Rows, hidden);
     }
 
-    /// <summary>A pipeline wants what was given, and gets nothing.</summary>
-    public void Refuse(FetchKept message, IActorRef sender)
+    /// <summary>Gives what was asked for of the cache, as much of it as one message carries, unless a batch computes with it now.</summary>
+    private void OpenCache(ShardSession session)
     {
-        if (_sessions.Asked(message, sender) is { } session)
+        if (session.CacheAsked is not { } asked || session.IsComputing)
         {
-            Give(session, message.Position, 0, default);
+            return;
         }
+
+        session.CacheAsked = null;
+        if (asked.Epoch != session.Epoch)
+        {
+            return;
+        }
+
+        var (cache, width) = (session.Cache!, session.Cache!.PositionValues);
+        if (session.IsCheck || width == 0 || asked.Position < 0 || asked.Rows < 1 || asked.Rows > session.Computed - asked.Position
+            || asked.Offset < 0 || asked.Offset >= width || asked.Offset % cache.RowValues != 0)
+        {
+            Give(session, asked, 0, default);
+            return;
+        }
+
+        // A position that is too large for a message travels in parts, none of which cuts a key or a value.
+        var most = _messageBytes / sizeof(float);
+        var isWhole = asked.Offset == 0 && width <= most;
+        var rows = isWhole ? Math.Min(asked.Rows, most / width) : 1;
+        var values = isWhole ? rows * width : Math.Min(width - asked.Offset, Math.Max(1, most / cache.RowValues) * cache.RowValues);
+        var block = GC.AllocateUninitializedArray<float>(values);
+        cache.Export(asked.Position, asked.Offset, block);
+        _sabotage?.Kept(asked.Position, asked.Offset, block, width);
+        Give(session, asked, rows, block);
     }
+
+    private void Give(ShardSession session, FetchCache asked, int rows, ReadOnlyMemory<float> values)
+        => _outlet.Send(session.Open.Pipeline, new CacheOpened(
+            session.Open.Session, session.Epoch, session.Open.HopIndex, asked.Position, asked.Offset, rows, session.Cache!.PositionValues, values));
 
     private void Give(ShardSession session, int position, int rows, ReadOnlyMemory<float> hidden)
         => _outlet.Send(session.Open.Pipeline, new KeptRows(session.Open.Session, session.Epoch, session.Open.HopIndex, position, rows, hidden));

@@ -19,8 +19,10 @@ internal sealed partial class ShardCore
     private readonly BatchLine _line = new();
     private readonly Func<ShardSession, int, int> _add;
     private readonly int _width;
+    private readonly int _messageBytes;
     private readonly int _rowsPerMessage;
     private readonly bool _hasHead;
+    private readonly Sabotage? _sabotage;
 
     /// <summary>A shard without sessions.</summary>
     /// <param name="shard">The weights.</param>
@@ -28,9 +30,10 @@ internal sealed partial class ShardCore
     /// <param name="batch">What it computes with.</param>
     /// <param name="messageBytes">Most bytes of activations in a message of more than one row.</param>
     /// <param name="outlet">The world.</param>
-    public ShardCore(TransformerShard shard, SessionTable sessions, ShardBatch batch, int messageBytes, IShardOutlet outlet)
+    /// <param name="sabotage">What changes what it opens; null for an honest device.</param>
+    public ShardCore(TransformerShard shard, SessionTable sessions, ShardBatch batch, int messageBytes, IShardOutlet outlet, Sabotage? sabotage = null)
     {
-        (_shard, _sessions, _batch, _outlet) = (shard, sessions, batch, outlet);
+        (_shard, _sessions, _batch, _outlet, _messageBytes, _sabotage) = (shard, sessions, batch, outlet, messageBytes, sabotage);
         _add = batch.Add;
         _width = shard.Shape.HiddenSize;
         _rowsPerMessage = Activations.RowsPerMessage(_width, messageBytes);
@@ -201,6 +204,7 @@ internal sealed partial class ShardCore
                 }
 
                 Vouch(slot, session);
+                OpenCache(session);
                 _line.Join(session);
             }
         }

@@ -71,6 +71,9 @@ internal sealed class ShardSession
     /// <summary>The first position that the next hop lacks: rows before it are computed and not sent.</summary>
     public int ForwardFrom { get; private set; }
 
+    /// <summary>What its pipeline wants of its cache once no batch computes with it; null for nothing.</summary>
+    public FetchCache? CacheAsked { get; set; }
+
     /// <summary>Whether it takes steps: in the epoch of a repaired route not before every hop is told where to go on.</summary>
     public bool IsResumed { get; private set; }
 

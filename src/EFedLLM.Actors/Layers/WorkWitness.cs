@@ -1,14 +1,17 @@
 using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Blocks;
+using EFedLLM.Transformer.Caching;
 using EFedLLM.Transformer.Sampling;
 
 namespace EFedLLM.Actors.Layers;
 
 /// <summary>Says, on the compute thread, what a shard computed: for receipts where a session is signed, for answers where it checks another one.</summary>
 /// <param name="shard">What computed.</param>
-internal sealed class WorkWitness(TransformerShard shard)
+/// <param name="sabotage">What a dishonest device says instead; null for an honest one.</param>
+internal sealed class WorkWitness(TransformerShard shard, Sabotage? sabotage)
 {
     private readonly Sampler _sampler = new();
+    private readonly float[] _kept = new float[KvCache.ValuesFor(shard.Shape, shard.Range)];
 
     private int Width => shard.Shape.HiddenSize;
 
@@ -43,15 +46,30 @@ internal sealed class WorkWitness(TransformerShard shard)
         {
             for (var i = part.From; i < part.From + part.Rows; i++, row++)
             {
-                var (position, output) = (slot.Position + row, Output(slot, row));
-                receipts?.Add(position, Input(part.Piece, i), output, slot.Statements);
-                checks?.Add(position, output, slot.Statements);
+                var (position, output, kept) = (slot.Position + row, Output(slot, row), Kept(slot, slot.Position + row));
+                receipts?.Add(position, Input(part.Piece, i), output, kept, slot.Statements);
+                checks?.Add(position, output, kept, slot.Statements);
             }
         }
     }
 
     private Digest Input(StepPiece piece, int row)
         => shard.Range.HasEmbedding ? PositionDigest.OfToken(piece.Tokens.Span[row]) : PositionDigest.OfRow(piece.Hidden.Span.Slice(row * Width, Width));
+
+    /// <summary>What a position added to the cache: nothing where nothing is kept.</summary>
+    private Digest Kept(BatchSlot slot, int position)
+    {
+        if (_kept.Length > 0)
+        {
+            slot.Step.Cache.Export(position, 0, _kept);
+            if (!slot.Session.IsCheck)
+            {
+                sabotage?.Kept(position, 0, _kept, _kept.Length);
+            }
+        }
+
+        return PositionDigest.OfRow(_kept);
+    }
 
     /// <summary>What goes out at a position: the row; at the head what is drawn after it; at the head of an encoder, at the last one, what is made of all.</summary>
     private Digest Output(BatchSlot slot, int row)
@@ -79,7 +97,7 @@ internal sealed class WorkWitness(TransformerShard shard)
     private Digest Drawn(BatchSlot slot, CheckBook checks, int row)
     {
         var (vocabulary, logits) = (shard.Shape.VocabularySize, row - (slot.Rows - slot.Step.LogitRows));
-        if (logits < 0)
+        if (logits < 0 || !slot.Session.Open.Audit!.IsDrawn(slot.Position + row))
         {
             return default;
         }

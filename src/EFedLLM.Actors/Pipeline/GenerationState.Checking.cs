@@ -40,6 +40,9 @@ internal sealed partial class GenerationState
                 case KeptRows kept:
                     audit.Kept(kept, sender, now);
                     break;
+                case CacheOpened opened:
+                    audit.Opened(opened, sender, now);
+                    break;
                 default:
                     audit.Hear(message, sender, now);
                     break;

@@ -82,7 +82,7 @@ internal sealed partial class GenerationState
     /// <param name="now">The time.</param>
     public IReadOnlyList<PipelineCommand> Hear(ISessionMessage message, IActorRef sender, TimeSpan now)
     {
-        if (message.Session != _plan.Session || message is UnitSigned or ReceiptsSealed or KeptRows)
+        if (message.Session != _plan.Session || message is UnitSigned or ReceiptsSealed or KeptRows or CacheOpened)
         {
             return HearCheck(message, sender, now);
         }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using EFedLLM.Actors.Trust;
+using EFedLLM.Transformer.Checkpoints;
 
 namespace EFedLLM.Actors.Protocol;
 
@@ -12,22 +13,75 @@ namespace EFedLLM.Actors.Protocol;
 /// </summary>
 /// <param name="Key">A secret of whoever checks: without it the right root says nothing of the answer that is waited for.</param>
 /// <param name="DrawFrom">At the head: the first position after which a token was drawn; nothing was drawn after those before it.</param>
-public sealed record AuditOrder(Digest Key, int DrawFrom);
+/// <param name="Refed">Behind that position, in their order: where nothing was drawn, because the route was repaired and what was known already was fed again.</param>
+public sealed record AuditOrder(Digest Key, int DrawFrom, ImmutableArray<Refed> Refed = default)
+{
+    /// <inheritdoc/>
+    public bool Equals(AuditOrder? other) => other is not null && Key == other.Key && DrawFrom == other.DrawFrom && Refed.AsSpan().SequenceEqual(other.Refed.AsSpan());
 
-/// <summary>Hop to pipeline, where <see cref="OpenSession.Signed"/> asks for it: what it signs about a unit.</summary>
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Key, DrawFrom);
+
+    /// <summary>Whether a token was drawn after a position.</summary>
+    public bool IsDrawn(int position)
+    {
+        foreach (var (first, end) in Refed.AsSpan())
+        {
+            if (position >= first && position < end)
+            {
+                return false;
+            }
+        }
+
+        return position >= DrawFrom;
+    }
+}
+
+/// <summary>Positions of a session whose tokens were known when they were computed: nothing was drawn after them.</summary>
+/// <param name="First">The first.</param>
+/// <param name="End">One past the last.</param>
+public readonly record struct Refed(int First, int End);
+
+/// <summary>
+/// Hop to pipeline, where <see cref="OpenSession.Signed"/> asks for it: what it signs about a unit. What the pipeline knows itself does not
+/// travel: it makes the receipt again of that (<see cref="ReceiptOf"/>), and whoever signed another one has not signed it.
+/// </summary>
 /// <param name="Session">The session.</param>
 /// <param name="Epoch">The epoch of the route in which it was computed.</param>
 /// <param name="HopIndex">The hop.</param>
-/// <param name="Receipt">The receipt.</param>
-/// <param name="Signature">The device's signature of <see cref="Trust.Receipt.ToBytes"/>.</param>
-public sealed record UnitSigned(SessionId Session, int Epoch, int HopIndex, Receipt Receipt, ImmutableArray<byte> Signature) : ISessionMessage, IEvent
+/// <param name="Position">The first position.</param>
+/// <param name="Rows">Number of positions.</param>
+/// <param name="InRoot">The root of what came in (<see cref="Receipt.InRoot"/>).</param>
+/// <param name="OutRoot">The root of what went out (<see cref="Receipt.OutRoot"/>).</param>
+/// <param name="KvRoot">The root of what is kept (<see cref="Receipt.KvRoot"/>).</param>
+/// <param name="Signature">The device's signature of <see cref="Receipt.ToBytes"/>.</param>
+public sealed record UnitSigned(
+    SessionId Session, int Epoch, int HopIndex, int Position, int Rows, Digest InRoot, Digest OutRoot, Digest KvRoot, ImmutableArray<byte> Signature) : ISessionMessage, IEvent
 {
-    /// <inheritdoc/>
-    public bool Equals(UnitSigned? other) => other is not null && Session == other.Session && Epoch == other.Epoch && HopIndex == other.HopIndex
-        && Receipt == other.Receipt && Signature.AsSpan().SequenceEqual(other.Signature.AsSpan());
+    /// <summary>The message that carries a receipt.</summary>
+    /// <param name="signed">The receipt.</param>
+    public static UnitSigned Of(SignedReceipt signed)
+    {
+        ArgumentNullException.ThrowIfNull(signed);
+        var receipt = signed.Receipt;
+        return new UnitSigned(receipt.Session, receipt.Epoch, receipt.HopIndex, receipt.Position, receipt.Rows, receipt.InRoot, receipt.OutRoot, receipt.KvRoot, signed.Signature);
+    }
+
+    /// <summary>The receipt, made of what the message says and of what whoever gets it knows. Whether the signature stands for it is not looked at.</summary>
+    /// <param name="device">The device that sent it.</param>
+    /// <param name="model">The session's model.</param>
+    /// <param name="range">The units that the hop computes.</param>
+    /// <param name="previous">The hash of the hop's receipt before it in this epoch; all zero for the first.</param>
+    public SignedReceipt ReceiptOf(DeviceId device, ModelId model, LayerRange range, Digest previous)
+        => new(new Receipt(Session, Epoch, HopIndex, device, model, range, Position, Rows, InRoot, OutRoot, KvRoot, previous), Signature);
 
     /// <inheritdoc/>
-    public override int GetHashCode() => HashCode.Combine(Session, Epoch, HopIndex, Receipt);
+    public bool Equals(UnitSigned? other) => other is not null && Session == other.Session && Epoch == other.Epoch && HopIndex == other.HopIndex
+        && Position == other.Position && Rows == other.Rows && InRoot == other.InRoot && OutRoot == other.OutRoot && KvRoot == other.KvRoot
+        && Signature.AsSpan().SequenceEqual(other.Signature.AsSpan());
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Session, Epoch, HopIndex, Position, OutRoot);
 }
 
 /// <summary>
@@ -70,7 +124,58 @@ public sealed record KeptRows(SessionId Session, int Epoch, int HopIndex, int Po
 }
 
 /// <summary>
-/// Verifier to pipeline, for each unit of a session with an <see cref="AuditOrder"/>: what the right output is. Units are cut as receipts
+/// Pipeline to a hop: open what you keep of these positions, so that nobody has to compute them again. Answered by <see cref="CacheOpened"/>
+/// with as much of it as one message carries.
+/// </summary>
+/// <param name="Session">The session.</param>
+/// <param name="Epoch">The epoch of the route.</param>
+/// <param name="Position">The first position.</param>
+/// <param name="Offset">From which of its values on: 0, but where a position does not fit one message.</param>
+/// <param name="Rows">Number of positions that are wanted.</param>
+public sealed record FetchCache(SessionId Session, int Epoch, int Position, int Offset, int Rows) : ISessionMessage, ICommand;
+
+/// <summary>Hop to pipeline: keys and values as they lie in its cache.</summary>
+/// <param name="Session">The session.</param>
+/// <param name="Epoch">The epoch of the route.</param>
+/// <param name="HopIndex">The hop.</param>
+/// <param name="Position">The first position.</param>
+/// <param name="Offset">Which of its values is the first.</param>
+/// <param name="Rows">Number of positions; 0 when it opens nothing.</param>
+/// <param name="Width">Values of a position.</param>
+/// <param name="Values">[Rows, layers of the hop, 2 (key, value), key/value heads, head size]; of a position that does not fit one message a part, from <paramref name="Offset"/> on.</param>
+public sealed record CacheOpened(SessionId Session, int Epoch, int HopIndex, int Position, int Offset, int Rows, int Width, ReadOnlyMemory<float> Values) : ISessionMessage, IEvent
+{
+    /// <inheritdoc/>
+    public bool Equals(CacheOpened? other) => other is not null && Session == other.Session && Epoch == other.Epoch && HopIndex == other.HopIndex
+        && Position == other.Position && Offset == other.Offset && Rows == other.Rows && Width == other.Width && Values.Span.SequenceEqual(other.Values.Span);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Session, Epoch, HopIndex, Position, Offset, Rows);
+}
+
+/// <summary>
+/// Pipeline to verifier, in a session with an <see cref="AuditOrder"/>: what the hop that is checked keeps of these positions, in the place of
+/// what came in there. They begin where the verifier's cache ends. Each is answered by <see cref="HiddenReceived"/>, at most
+/// <see cref="ProtocolLimits.HiddenCredit"/> of them are under way.
+/// </summary>
+/// <param name="Session">The session of the check.</param>
+/// <param name="Epoch">Its epoch.</param>
+/// <param name="Position">The first position.</param>
+/// <param name="Offset">Which of its values is the first.</param>
+/// <param name="Rows">Number of positions.</param>
+/// <param name="Values">As in <see cref="CacheOpened"/>; nothing where the range has no layers.</param>
+public sealed record FeedCache(SessionId Session, int Epoch, int Position, int Offset, int Rows, ReadOnlyMemory<float> Values) : ISessionMessage, ICommand
+{
+    /// <inheritdoc/>
+    public bool Equals(FeedCache? other) => other is not null && Session == other.Session && Epoch == other.Epoch && Position == other.Position
+        && Offset == other.Offset && Rows == other.Rows && Values.Span.SequenceEqual(other.Values.Span);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Session, Epoch, Position, Offset, Rows);
+}
+
+/// <summary>
+/// Verifier to pipeline, for each unit of a session with an <see cref="AuditOrder"/>: what is right. Units are cut as receipts
 /// cut them, at every multiple of 16 positions, however the steps came; <see cref="SealReceipts"/> asks for what is not full yet.
 /// </summary>
 /// <param name="Session">The session of the check.</param>
@@ -78,5 +183,5 @@ public sealed record KeptRows(SessionId Session, int Epoch, int HopIndex, int Po
 /// <param name="HopIndex">The hop that is checked.</param>
 /// <param name="Position">The first position of the unit.</param>
 /// <param name="Rows">Number of positions.</param>
-/// <param name="Answer">SHA-256 of <see cref="AuditOrder.Key"/> and, behind it, the Merkle root of the unit's output.</param>
+/// <param name="Answer">SHA-256 of <see cref="AuditOrder.Key"/> and, behind it, the Merkle roots of the unit's output and of what it adds to the cache (<see cref="PositionDigest.OfAnswer"/>).</param>
 public sealed record UnitRecomputed(SessionId Session, int Epoch, int HopIndex, int Position, int Rows, Digest Answer) : ISessionMessage, IEvent;

@@ -12,6 +12,12 @@ public static class ProtocolLimits
     /// <summary>Most values that an encoder gives for a sequence.</summary>
     public const int EncodedValues = RowBytes / sizeof(float);
 
+    /// <summary>Most spans of positions of one session after which nothing was drawn.</summary>
+    public const int RefedSpans = 256;
+
+    /// <summary>Most keys and values that one position has in all layers of a hop.</summary>
+    public const int CacheValues = 1 << 22;
+
     /// <summary>Unacknowledged <see cref="FeedHidden"/> messages a hop may have towards the next.</summary>
     public const int HiddenCredit = 4;
 

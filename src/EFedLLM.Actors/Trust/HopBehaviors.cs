@@ -14,6 +14,7 @@ internal static class HopBehaviors
         ["bf16"] = () => new Spoils(RoundToBFloat16),
         ["bit-flip"] = () => new Spoils(FlipBit),
         ["echo-input"] = () => new Spoils(EchoInput),
+        ["forged-kv"] = () => new Forges(),
         ["huge"] = () => new Spoils(output => At(output) = 1e38f),
         ["int4"] = () => new Spoils(RoundToFourBits),
         ["lazy-verifier"] = () => new Answers((_, _) => default),
@@ -140,6 +141,18 @@ internal static class HopBehaviors
             }
 
             _before = now;
+        }
+    }
+
+    /// <summary>Computes rightly, and signs and opens other keys and values than it computed with: always the same ones.</summary>
+    private sealed class Forges : IHopBehavior
+    {
+        public void Kept(int position, int offset, Span<float> values)
+        {
+            foreach (ref var value in values)
+            {
+                value = -value;
+            }
         }
     }
 

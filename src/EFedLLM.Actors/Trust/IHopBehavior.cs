@@ -2,7 +2,8 @@ namespace EFedLLM.Actors.Trust;
 
 /// <summary>
 /// How a dishonest device departs from what it is asked: for demonstrations and for tests, so that everybody can see what becomes of one.
-/// Each member does what is honest unless it is written anew. All but <see cref="OpeningDelay"/> run on the device's compute thread.
+/// Each member does what is honest unless it is written anew. All run on the device's compute thread, but <see cref="OpeningDelay"/> and, where
+/// it is about an opening, <see cref="Kept"/>.
 /// </summary>
 public interface IHopBehavior
 {
@@ -26,6 +27,14 @@ public interface IHopBehavior
 
     /// <summary>A step is signed and not sent.</summary>
     void Signed(HopOutput output)
+    {
+    }
+
+    /// <summary>What a step left in the cache is signed or opened: what is signed and opened instead. The cache itself stays as it is.</summary>
+    /// <param name="position">The position.</param>
+    /// <param name="offset">Which of its values is the first: 0, but where it does not fit one message.</param>
+    /// <param name="values">Its keys and values, or a part of them: of [layers, 2 (key, value), key/value heads, head size].</param>
+    void Kept(int position, int offset, Span<float> values)
     {
     }
 

@@ -16,8 +16,8 @@ public static class PositionDigest
         return Digest.Of(bytes);
     }
 
-    /// <summary>A row of activations: SHA-256 of its values as float32, little-endian.</summary>
-    /// <param name="row">[hidden].</param>
+    /// <summary>A row of activations, or the keys and values that a position adds to a cache: SHA-256 of its values as float32, little-endian.</summary>
+    /// <param name="row">[hidden], or [layers, 2 (key, value), key/value heads, head size]; nothing where a range has no layers.</param>
     public static Digest OfRow(ReadOnlySpan<float> row)
     {
         if (BitConverter.IsLittleEndian)
@@ -43,12 +43,16 @@ public static class PositionDigest
         return Digest.Of(bytes);
     }
 
-    /// <summary>What whoever recomputes a unit answers: SHA-256 of the key of whoever asks and, behind it, the root.</summary>
-    public static Digest OfAnswer(Digest key, Digest root)
+    /// <summary>What whoever recomputes a unit answers: SHA-256 of the key of whoever asks and, behind it, the roots of what goes out and of what is kept.</summary>
+    /// <param name="key">The key of whoever asks.</param>
+    /// <param name="outRoot">The root of what goes out (<see cref="Receipt.OutRoot"/>).</param>
+    /// <param name="kvRoot">The root of what is kept (<see cref="Receipt.KvRoot"/>).</param>
+    public static Digest OfAnswer(Digest key, Digest outRoot, Digest kvRoot)
     {
-        Span<byte> bytes = stackalloc byte[2 * Digest.Bytes];
+        Span<byte> bytes = stackalloc byte[3 * Digest.Bytes];
         key.Write(bytes);
-        root.Write(bytes[Digest.Bytes..]);
+        outRoot.Write(bytes[Digest.Bytes..]);
+        kvRoot.Write(bytes[(2 * Digest.Bytes)..]);
         return Digest.Of(bytes);
     }
 }

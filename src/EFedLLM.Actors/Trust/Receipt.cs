@@ -5,7 +5,7 @@ using EFedLLM.Transformer.Checkpoints;
 
 namespace EFedLLM.Actors.Trust;
 
-/// <summary>What a device signs about one unit of a session on one hop: what came in, and what it made of it.</summary>
+/// <summary>What a device signs about one unit of a session on one hop: what came in, what it made of it, and what it keeps of it.</summary>
 /// <param name="Session">The session.</param>
 /// <param name="Epoch">The epoch of the route.</param>
 /// <param name="HopIndex">The hop's place in the route.</param>
@@ -16,12 +16,13 @@ namespace EFedLLM.Actors.Trust;
 /// <param name="Rows">Number of positions.</param>
 /// <param name="InRoot">Merkle root over the digests of what came in, one a position.</param>
 /// <param name="OutRoot">Merkle root over the digests of what went out, one a position.</param>
+/// <param name="KvRoot">Merkle root over the digests of what each position added to the cache, of all the range's layers, as later positions attend to it; of nothing for each where the range has no layers.</param>
 /// <param name="Previous">The hash of the receipt before it in this session on this hop; all zero for the first of an epoch.</param>
 public sealed record Receipt(
-    SessionId Session, int Epoch, int HopIndex, DeviceId Device, ModelId Model, LayerRange Range, int Position, int Rows, Digest InRoot, Digest OutRoot, Digest Previous)
+    SessionId Session, int Epoch, int HopIndex, DeviceId Device, ModelId Model, LayerRange Range, int Position, int Rows, Digest InRoot, Digest OutRoot, Digest KvRoot, Digest Previous)
 {
     // What is signed here is never mistaken for something else that the same key signs.
-    private static readonly byte[] Purpose = Encoding.ASCII.GetBytes("efedllm receipt 1\n");
+    private static readonly byte[] Purpose = Encoding.ASCII.GetBytes("efedllm receipt 2\n");
 
     /// <summary>The hash of <see cref="ToBytes"/>: the next receipt names it.</summary>
     public Digest Hash => Digest.Of(ToBytes());
@@ -29,7 +30,7 @@ public sealed record Receipt(
     /// <summary>What is signed: the purpose and then every member, integers big-endian, always in the same length.</summary>
     public byte[] ToBytes()
     {
-        var bytes = new byte[Purpose.Length + 16 + 4 + 4 + 16 + 32 + 4 + 4 + 4 + 4 + (3 * Digest.Bytes)];
+        var bytes = new byte[Purpose.Length + 16 + 4 + 4 + 16 + 32 + 4 + 4 + 4 + 4 + (4 * Digest.Bytes)];
         var rest = bytes.AsSpan();
         Purpose.CopyTo(rest);
         rest = rest[Purpose.Length..];
@@ -47,7 +48,8 @@ public sealed record Receipt(
         Integer(ref rest, Rows);
         InRoot.Write(rest);
         OutRoot.Write(rest[Digest.Bytes..]);
-        Previous.Write(rest[(2 * Digest.Bytes)..]);
+        KvRoot.Write(rest[(2 * Digest.Bytes)..]);
+        Previous.Write(rest[(3 * Digest.Bytes)..]);
         return bytes;
     }
 

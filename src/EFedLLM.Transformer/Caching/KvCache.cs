@@ -17,6 +17,7 @@ public sealed class KvCache : IDisposable
     private readonly List<float[]> _pages = []; // [page, layer of the range]
     private readonly int _layers;
     private readonly int _rowValues;
+    private int _length;
     private bool _disposed;
 
     internal KvCache(ModelShape shape, LayerRange range, int limit)
@@ -36,7 +37,20 @@ public sealed class KvCache : IDisposable
     public int Limit { get; }
 
     /// <summary>Positions held: the position the next step must begin at.</summary>
-    public int Length { get; internal set; }
+    public int Length
+    {
+        get => _length;
+        internal set => (_length, Imported) = (value, 0);
+    }
+
+    /// <summary>Values that the keys of one layer have at one position, and as many its values: [key/value heads, head size].</summary>
+    public int RowValues => _rowValues;
+
+    /// <summary>Values that a position has: [layers of the range, 2 (key, value), key/value heads, head size]. None where the range has no layers, and of an encoder.</summary>
+    public int PositionValues => 2 * _layers * _rowValues;
+
+    /// <summary>Values of the next position that were imported: less than <see cref="PositionValues"/>. They are forgotten when that position comes otherwise.</summary>
+    public int Imported { get; private set; }
 
     /// <summary>Bytes of keys and values allocated now: <see cref="BytesFor"/> of <see cref="Length"/>, or more while a step is computed and after one failed.</summary>
     public long AllocatedBytes => (long)_pages.Count * PageValues * sizeof(float);
@@ -57,6 +71,100 @@ public sealed class KvCache : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(positions);
         var pages = ((long)positions + PagePositions - 1) / PagePositions;
         return 2L * sizeof(float) * Layers(shape, range) * shape.KeyValueHeads * shape.HeadSize * PagePositions * pages;
+    }
+
+    /// <summary>Values that a position has in the cache of a session on a shard of this range, as <see cref="PositionValues"/>.</summary>
+    public static int ValuesFor(ModelShape shape, LayerRange range)
+    {
+        ArgumentNullException.ThrowIfNull(shape);
+        return 2 * Layers(shape, range) * shape.KeyValueHeads * shape.HeadSize;
+    }
+
+    /// <summary>
+    /// Copies what positions have out of the cache, as the bits that later positions attend to: a part of the block
+    /// [positions, layers of the range, 2 (key, value), key/value heads, head size], keys already turned by their positions' angles.
+    /// </summary>
+    /// <param name="position">The position of the first value.</param>
+    /// <param name="offset">Which of the position's values it is: a multiple of <see cref="RowValues"/>.</param>
+    /// <param name="block">Filled to its end, with a multiple of <see cref="RowValues"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The cache does not hold all of it, or a key or a value would be cut.</exception>
+    /// <exception cref="ObjectDisposedException">The cache was disposed.</exception>
+    public void Export(int position, int offset, Span<float> block)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        CheckRows(offset, block.Length);
+        ArgumentOutOfRangeException.ThrowIfNegative(position);
+        if (((long)position * PositionValues) + offset + block.Length > (long)Length * PositionValues)
+        {
+            throw new ArgumentOutOfRangeException(nameof(position), position, $"The cache holds {Length} positions of {PositionValues} values: not {block.Length} from value {offset} of position {position} on.");
+        }
+
+        for (; !block.IsEmpty; block = block[_rowValues..])
+        {
+            var (page, column) = (Page(offset / (2 * _rowValues), position), position % PagePositions);
+            if (IsKey(offset))
+            {
+                ReadKey(page, column, block[.._rowValues]);
+            }
+            else
+            {
+                ReadValue(page, column, block[.._rowValues]);
+            }
+
+            (position, offset) = Next(position, offset);
+        }
+    }
+
+    /// <summary>Takes what another cache of the same range exported as the values behind the last one: <see cref="Length"/> grows by each position that becomes whole.</summary>
+    /// <param name="offset">Which of the next position's values is the first: <see cref="Imported"/>.</param>
+    /// <param name="block">As <see cref="Export"/> gives it; a multiple of <see cref="RowValues"/>.</param>
+    /// <exception cref="ArgumentException">The values do not follow those that are there. Nothing has changed.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A key or a value is cut, or there are more than fit the limit. Nothing has changed.</exception>
+    /// <exception cref="InvalidDataException">A value is infinite or NaN. Nothing has changed.</exception>
+    /// <exception cref="ObjectDisposedException">The cache was disposed.</exception>
+    public void Import(int offset, ReadOnlySpan<float> block)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        CheckRows(offset, block.Length);
+        if (offset != Imported)
+        {
+            throw new ArgumentException($"Value {offset} of position {Length} does not follow the {Imported} that were imported of it.", nameof(offset));
+        }
+
+        var whole = ((long)offset + block.Length + PositionValues - 1) / PositionValues;
+        CheckRoom((int)Math.Min(whole, int.MaxValue));
+        if (!FloatKernels.Best.IsFinite(block))
+        {
+            throw new InvalidDataException($"A key or a value from position {Length} on is not finite.");
+        }
+
+        Reserve((int)whole);
+        for (; !block.IsEmpty; block = block[_rowValues..])
+        {
+            var (page, column) = (Page(offset / (2 * _rowValues), Length), Length % PagePositions);
+            if (IsKey(offset))
+            {
+                WriteKey(page, column, block[.._rowValues]);
+            }
+            else
+            {
+                WriteValue(page, column, block[.._rowValues]);
+            }
+
+            var (position, next) = Next(Length, offset);
+            (Length, Imported, offset) = (position, next, next);
+        }
+    }
+
+    /// <summary>Goes on behind positions of which nothing is kept.</summary>
+    /// <exception cref="InvalidOperationException">The range has layers: what they keep of the positions is missing.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">That is beyond the limit.</exception>
+    /// <exception cref="ObjectDisposedException">The cache was disposed.</exception>
+    public void Skip(int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        CheckRoom(count);
+        Length = PositionValues == 0 ? Length + count : throw new InvalidOperationException($"Each position has {PositionValues} values here: import them.");
     }
 
     /// <summary>Forgets every position from <paramref name="length"/> on and gives back the pages that become empty.</summary>
@@ -110,19 +218,57 @@ public sealed class KvCache : IDisposable
     /// <summary>Writes the key and the value of a position, each [key/value heads, head size].</summary>
     internal void Write(int layer, int position, ReadOnlySpan<float> key, ReadOnlySpan<float> value)
     {
-        var page = Page(layer, position);
-        var column = position % PagePositions;
+        var (page, column) = (Page(layer, position), position % PagePositions);
+        WriteKey(page, column, key);
+        WriteValue(page, column, value);
+    }
+
+    /// <summary>Throws where a part of a block does not begin and end between keys and values.</summary>
+    private void CheckRows(int offset, int count)
+    {
+        if (offset < 0 || offset >= PositionValues || count < 1 || offset % _rowValues != 0 || count % _rowValues != 0)
+        {
+            throw new ArgumentOutOfRangeException(nameof(offset), offset, $"{count} values from value {offset} of a position on are no whole keys and values of {_rowValues}, of which it has {PositionValues / _rowValues}.");
+        }
+    }
+
+    private bool IsKey(int offset) => offset / _rowValues % 2 == 0;
+
+    private (int Position, int Offset) Next(int position, int offset) => offset + _rowValues == PositionValues ? (position + 1, 0) : (position, offset + _rowValues);
+
+    private static void WriteKey(float[] page, int column, ReadOnlySpan<float> key)
+    {
         for (var i = 0; i < key.Length; i++)
         {
             page[i * PagePositions + column] = key[i];
         }
+    }
 
-        var size = Shape.HeadSize;
-        for (var head = 0; head < Shape.KeyValueHeads; head++)
+    private static void ReadKey(float[] page, int column, Span<float> key)
+    {
+        for (var i = 0; i < key.Length; i++)
         {
-            value.Slice(head * size, size).CopyTo(page.AsSpan(ValuesOffset + (head * PagePositions + column) * size));
+            key[i] = page[i * PagePositions + column];
         }
     }
+
+    private void WriteValue(float[] page, int column, ReadOnlySpan<float> value)
+    {
+        for (var head = 0; head < Shape.KeyValueHeads; head++)
+        {
+            value.Slice(head * Shape.HeadSize, Shape.HeadSize).CopyTo(Value(page, column, head));
+        }
+    }
+
+    private void ReadValue(float[] page, int column, Span<float> value)
+    {
+        for (var head = 0; head < Shape.KeyValueHeads; head++)
+        {
+            Value(page, column, head).CopyTo(value[(head * Shape.HeadSize)..]);
+        }
+    }
+
+    private Span<float> Value(float[] page, int column, int head) => page.AsSpan(ValuesOffset + (head * PagePositions + column) * Shape.HeadSize, Shape.HeadSize);
 
     /// <summary>Layers whose keys and values are kept: of an encoder none, because each of its sequences is one step.</summary>
     private static int Layers(ModelShape shape, LayerRange range) => shape.Encoder is null ? range.EndLayer(shape.Layers) - range.FirstLayer : 0;

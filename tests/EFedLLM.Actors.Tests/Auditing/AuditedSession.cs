@@ -27,6 +27,8 @@ internal sealed class AuditedSession : IDisposable
     private readonly Dictionary<LayerRange, Stage> _judges = [];
     private readonly Dictionary<DeviceId, DeviceStanding> _standings = [];
     private readonly HashSet<Stage> _dead = [];
+    private readonly List<(IActorRef From, UnitSigned Message)> _signed = [];
+    private bool _isLost;
     private TimeSpan _now;
 
     /// <param name="source">The model.</param>
@@ -40,15 +42,19 @@ internal sealed class AuditedSession : IDisposable
     /// <param name="isStrict">Whether the answer is to be verified.</param>
     /// <param name="canJudge">Whether the gateway has the model's files.</param>
     /// <param name="standing">How far devices are trusted, by their number; in probation when null.</param>
+    /// <param name="trust">Rates and bounds.</param>
+    /// <param name="liar">What else is wrong with devices, by their number; nothing when null.</param>
+    /// <param name="messageBytes">Most bytes of a message with more than one row.</param>
     public AuditedSession(
         IModelSource source, ServedModel model, IReadOnlyList<(LayerRange Range, string? Saboteur)> devices, ImmutableArray<int> prompt, GenerationSettings settings,
-        NodeLimits limits, AnswerText answer, int seed, bool isStrict, bool canJudge = true, Func<int, TrustTier?>? standing = null)
+        NodeLimits limits, AnswerText answer, int seed, bool isStrict, bool canJudge = true, Func<int, TrustTier?>? standing = null,
+        TrustSettings? trust = null, Func<int, Saboteur?>? liar = null, int messageBytes = ProtocolLimits.ActivationBytes)
     {
         _model = model;
-        _cluster = new CheckedCluster(source) { Hears = (message, from) => Do(_state!.Hear(message, from, _now)) };
+        _cluster = new CheckedCluster(source) { Hears = Hear, MessageBytes = messageBytes };
         foreach (var (number, (range, saboteur)) in devices.Index())
         {
-            var stage = _cluster.Add(range, saboteur: saboteur is null ? null : Saboteur.Parse(saboteur, seed));
+            var stage = _cluster.Add(range, saboteur: saboteur is null ? liar?.Invoke(number) : Saboteur.Parse(saboteur, seed));
             Devices.Add(stage);
             if (standing?.Invoke(number) is { } tier)
             {
@@ -64,8 +70,8 @@ internal sealed class AuditedSession : IDisposable
         var route = RoutePlanner.Plan(View(), model).Route!;
         var nonces = new Random(seed);
         _plan = new GenerationPlan(
-            PromptId.New(), SessionId.New(), model, source.Shape.VocabularySize, route, prompt, settings, limits, default,
-            Audit: new AuditPlan(new TrustSettings(), Gateway, Nonce(nonces), Nonce(nonces), isStrict, canJudge));
+            PromptId.New(), Session(nonces), model, source.Shape.VocabularySize, route, prompt, settings, limits, default,
+            Audit: new AuditPlan(trust ?? new TrustSettings(), Gateway, Nonce(nonces), Nonce(nonces), isStrict, canJudge, messageBytes));
         _state = new GenerationState(_plan, answer);
     }
 
@@ -91,8 +97,33 @@ internal sealed class AuditedSession : IDisposable
     public HashSet<DeviceId> Accused(CheckOutcome outcome, TrustRole role = TrustRole.Server)
         => [.. Checks.Where(check => check.Facts.Outcome == outcome && check.Facts.Role == role).Select(check => check.Device)];
 
+    /// <summary>Positions that somebody recomputed.</summary>
+    public int Recomputed { get; private set; }
+
+    /// <summary>Messages with keys and values that went to somebody who recomputes.</summary>
+    public int Opened { get; private set; }
+
+    /// <summary>When so many tokens were told, all devices of a range are trusted no more.</summary>
+    public (int Tokens, LayerRange Range)? Loss { get; init; }
+
     /// <summary>A device dies when so many tokens were told.</summary>
     public (int Tokens, int Device)? Death { get; init; }
+
+    /// <summary>Every unit that was signed, and whether it was to be checked when it was.</summary>
+    public IEnumerable<(Receipt Receipt, bool IsChosen)> Units()
+    {
+        foreach (var hop in _signed.GroupBy(each => (each.From, each.Message.Epoch)))
+        {
+            var (device, previous) = (Devices.Single(stage => stage.Ref.Equals(hop.Key.From)), default(Digest));
+            var rate = StandingRules.Rate(_standings.TryGetValue(device.Device, out var standing) ? standing.Server : TrustTier.Probation, _plan.Audit!.Settings);
+            foreach (var (_, message) in hop)
+            {
+                var receipt = message.ReceiptOf(device.Device, _model.Model, device.Range, previous).Receipt;
+                previous = receipt.Hash;
+                yield return (receipt, _plan.Audit.Chooses(receipt.Hash, rate));
+            }
+        }
+    }
 
     /// <summary>Runs the session to its end.</summary>
     public void Run()
@@ -120,6 +151,24 @@ internal sealed class AuditedSession : IDisposable
         var bytes = new byte[Digest.Bytes];
         random.NextBytes(bytes);
         return Digest.Read(bytes);
+    }
+
+    private static SessionId Session(Random random)
+    {
+        var bytes = new byte[16];
+        random.NextBytes(bytes);
+        return new SessionId(new Guid(bytes));
+    }
+
+    private void Hear(ISessionMessage message, IActorRef from)
+    {
+        Recomputed += message is UnitRecomputed answer ? answer.Rows : 0;
+        if (message is UnitSigned signed)
+        {
+            _signed.Add((from, signed));
+        }
+
+        Do(_state.Hear(message, from, _now));
     }
 
     private ClusterView View()
@@ -160,6 +209,7 @@ internal sealed class AuditedSession : IDisposable
                     _cluster.Tell(check.Run.Verifier.Shard, _plan.Open(check, _cluster.Pipeline));
                     break;
                 case TellShard tell:
+                    Opened += tell.Message is FeedCache { Values.IsEmpty: false } ? 1 : 0;
                     _cluster.Tell(tell.Shard, tell.Message);
                     break;
                 case LendJudge lend:
@@ -175,6 +225,17 @@ internal sealed class AuditedSession : IDisposable
                         var dead = Devices[number];
                         dead.Core.PipelineGone(_cluster.Pipeline);
                         _cluster.Later(() => Do(_state.HopGone(dead.Ref, _now)));
+                        _cluster.Later(() => Do(_state.Look(View(), _now)));
+                    }
+
+                    if (Loss is var (told, range) && Tokens.Count() == told && !_isLost)
+                    {
+                        _isLost = true;
+                        foreach (var device in Devices.Where(device => device.Range == range))
+                        {
+                            _standings[device.Device] = _standings[device.Device] with { Server = TrustTier.Quarantined };
+                        }
+
                         _cluster.Later(() => Do(_state.Look(View(), _now)));
                     }
 

@@ -27,12 +27,15 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
     /// <summary>Told of what the pipeline hears, with who sent it.</summary>
     public Action<ISessionMessage, IActorRef>? Hears { get; init; }
 
+    /// <summary>Most bytes of a message with more than one row.</summary>
+    public int MessageBytes { get; init; } = ProtocolLimits.ActivationBytes;
+
     public static Digest Key { get; } = Digest.Of([1, 2, 3]);
 
     /// <summary>One that serves a range.</summary>
     public Stage Add(LayerRange range, int threads = 1, int batchRows = 512, bool hasKey = true, Saboteur? saboteur = null)
     {
-        var stage = new Stage(this, source, range, threads, batchRows, _stages.Count, hasKey, saboteur);
+        var stage = new Stage(this, source, range, threads, batchRows, _stages.Count, hasKey, saboteur, MessageBytes);
         _stages.Add(stage);
         return stage;
     }
@@ -113,8 +116,14 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
             case SealReceipts seal:
                 core?.Seal(seal, from);
                 break;
-            case FetchKept fetch:
-                core?.Fetch(fetch, from);
+            case FeedCache feed:
+                core?.Feed(feed, from);
+                break;
+            case FetchKept or FetchCache when _stages.First(stage => stage.Ref.Equals(to)) is { Saboteur.Behavior.OpeningDelay: var delay } && delay == Timeout.InfiniteTimeSpan:
+                core?.Refuse((ISessionMessage)message, from);
+                break;
+            case FetchKept or FetchCache:
+                core?.Open((ISessionMessage)message, from);
                 break;
             case CloseSession close:
                 core?.Close(close, from);
@@ -141,7 +150,17 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
 
         public Route Route => new(TestSessions.Model, [.. Stages.Select(stage => new Hop(stage.Device, stage.Range, stage.Ref))]);
 
-        public IEnumerable<UnitSigned> Receipts(int hop) => cluster.Of<UnitSigned>(Id).Where(signed => signed.HopIndex == hop && signed.Epoch == Epoch);
+        /// <summary>What a hop of the route signed in an epoch, in this one when that is null.</summary>
+        public IEnumerable<SignedReceipt> Receipts(int hop, int? epoch = null)
+        {
+            var previous = default(Digest);
+            foreach (var message in cluster.Of<UnitSigned>(Id).Where(signed => signed.HopIndex == hop && signed.Epoch == (epoch ?? Epoch)))
+            {
+                var signed = message.ReceiptOf(Stages[hop].Device, TestSessions.Model, Stages[hop].Range, previous);
+                previous = signed.Receipt.Hash;
+                yield return signed;
+            }
+        }
 
         public void Open(Stage[] stages, int epoch)
         {
@@ -266,7 +285,7 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
         }
 
         /// <summary>The receipts of a hop that one which recomputes it finds wrong.</summary>
-        public List<UnitSigned> Wrong(int hop, Stage verifier)
+        public List<SignedReceipt> Wrong(int hop, Stage verifier)
         {
             var receipts = Receipts(hop).ToArray();
             var before = receipts[0].Receipt.Position;
@@ -274,7 +293,7 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
                 .Concat(receipts.Select(signed => (signed.Receipt.Position, signed.Receipt.Rows, true)));
             var answers = Check(hop, verifier, steps).Where(answer => answer.Position >= before).ToArray();
             Assert.Equal(receipts.Select(signed => (signed.Receipt.Position, signed.Receipt.Rows, hop)), answers.Select(answer => (answer.Position, answer.Rows, answer.HopIndex)));
-            return [.. receipts.Where((signed, i) => PositionDigest.OfAnswer(Key, signed.Receipt.OutRoot) != answers[i].Answer)];
+            return [.. receipts.Where((signed, i) => PositionDigest.OfAnswer(Key, signed.Receipt.OutRoot, signed.Receipt.KvRoot) != answers[i].Answer)];
         }
     }
 
@@ -286,24 +305,28 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
         private readonly ComputeTeam _team;
         private readonly DeviceKey _key;
 
-        public Stage(CheckedCluster cluster, IModelSource source, LayerRange range, int threads, int batchRows, int number, bool hasKey, Saboteur? saboteur)
+        public Stage(CheckedCluster cluster, IModelSource source, LayerRange range, int threads, int batchRows, int number, bool hasKey, Saboteur? saboteur, int messageBytes)
         {
-            (_cluster, Range) = (cluster, range);
+            (_cluster, Range, Saboteur) = (cluster, range, saboteur);
 
             // The same keys each time: who serves and who checks follows from them.
             _key = DeviceKey.Of(SHA256.HashData([(byte)number]));
             Ref = new NamedRef($"shard-{number}", new Address("akka.tcp", "test", "127.0.0.1", 2000 + number));
             _shard = TransformerShard.Load(WarpedSource.Of(source, saboteur), range);
             _team = new ComputeTeam(threads);
+            var sabotage = Sabotage.Of(saboteur, _shard);
             Core = new ShardCore(
                 _shard,
                 new SessionTable(TestSessions.Model, source.Shape, range, 16, Budget, hasKey ? _key : null),
-                new ShardBatch(_shard, batchRows, () => { }, saboteur),
-                ProtocolLimits.ActivationBytes,
-                this);
+                new ShardBatch(_shard, batchRows, () => { }, sabotage),
+                messageBytes,
+                this,
+                sabotage);
         }
 
         public LayerRange Range { get; }
+
+        public Saboteur? Saboteur { get; }
 
         public NamedRef Ref { get; }
 

@@ -20,7 +20,7 @@ internal sealed class CheckedWork : IBitDigest
             var receipts = served.Receipts(hop).Select(signed => signed.Receipt).ToArray();
             foreach (var receipt in receipts)
             {
-                Add(results, receipt.InRoot, receipt.OutRoot);
+                Add(results, receipt.InRoot, receipt.OutRoot, receipt.KvRoot);
             }
 
             foreach (var answer in served.Check(hop, cluster.Add(served.Stages[hop].Range, threads: 2), receipts.Select(receipt => (receipt.Position, receipt.Rows, true))))

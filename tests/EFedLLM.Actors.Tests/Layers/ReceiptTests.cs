@@ -152,7 +152,7 @@ public sealed class ReceiptTests(CheckedModel model) : IClassFixture<CheckedMode
         }
 
         // What was in no receipt when the route changed was signed all the same, as of the epoch in which it was computed.
-        var before = _cluster.Of<UnitSigned>(served.Id).Where(signed => signed is { HopIndex: 0, Epoch: 1 }).Select(signed => signed.Receipt).ToArray();
+        var before = served.Receipts(0, epoch: 1).Select(signed => signed.Receipt).ToArray();
         Assert.Equal(1, old);
         Assert.Equal([(0, 16), (16, 8)], before.Select(receipt => (receipt.Position, receipt.Rows)));
         Assert.Equal(before[0].Hash, before[1].Previous);
@@ -175,7 +175,7 @@ public sealed class ReceiptTests(CheckedModel model) : IClassFixture<CheckedMode
         CheckChain(served, 0, from: 36, end: 41);
         CheckChain(served, 1, from: 10, end: 41);
         Assert.Empty(served.Wrong(1, _cluster.Add(stages[1].Range)));
-        var old = _cluster.Of<UnitSigned>(served.Id).Where(signed => signed.Epoch == 1).Select(signed => (signed.HopIndex, signed.Receipt.Position, signed.Receipt.Rows));
+        var old = _cluster.Of<UnitSigned>(served.Id).Where(signed => signed.Epoch == 1).Select(signed => (signed.HopIndex, signed.Position, signed.Rows));
         Assert.Equal([(0, 0, 16), (0, 16, 16), (0, 32, 4), (1, 0, 16), (1, 16, 16)], old.Order());
     }
 
@@ -198,7 +198,7 @@ public sealed class ReceiptTests(CheckedModel model) : IClassFixture<CheckedMode
 
             var answers = served.Check(hop, _cluster.Add(served.Stages[hop].Range, batchRows: 11), steps);
             Assert.Equal(
-                served.Receipts(hop).Select(signed => (signed.Receipt.Position, signed.Receipt.Rows, PositionDigest.OfAnswer(CheckedCluster.Key, signed.Receipt.OutRoot))),
+                served.Receipts(hop).Select(signed => (signed.Receipt.Position, signed.Receipt.Rows, PositionDigest.OfAnswer(CheckedCluster.Key, signed.Receipt.OutRoot, signed.Receipt.KvRoot))),
                 answers.Select(answer => (answer.Position, answer.Rows, answer.Answer)));
         }
     }
@@ -263,7 +263,7 @@ public sealed class ReceiptTests(CheckedModel model) : IClassFixture<CheckedMode
             [Merkle.Root(new Digest[16]), Merkle.Root([default, default, default, default, PositionDigest.OfRow(encoded.Values.Span)])],
             served.Receipts(stages.Length - 1).Select(signed => signed.Receipt.OutRoot));
         var answers = served.Check(0, cluster.Add(stages[0].Range), [(0, 21, true)]);
-        Assert.Equal(served.Receipts(0).Select(signed => PositionDigest.OfAnswer(CheckedCluster.Key, signed.Receipt.OutRoot)), answers.Select(answer => answer.Answer));
+        Assert.Equal(served.Receipts(0).Select(signed => PositionDigest.OfAnswer(CheckedCluster.Key, signed.Receipt.OutRoot, signed.Receipt.KvRoot)), answers.Select(answer => answer.Answer));
     }
 
     [Fact]
@@ -276,14 +276,14 @@ public sealed class ReceiptTests(CheckedModel model) : IClassFixture<CheckedMode
         for (var position = 0; position < 40; position++)
         {
             var before = GC.GetAllocatedBytesForCurrentThread();
-            book.Add(position, PositionDigest.OfToken(position), PositionDigest.OfToken(7), signed);
-            checks.Add(position, PositionDigest.OfToken(7), signed);
+            book.Add(position, PositionDigest.OfToken(position), PositionDigest.OfToken(7), PositionDigest.OfToken(8), signed);
+            checks.Add(position, PositionDigest.OfToken(7), PositionDigest.OfToken(8), signed);
             var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
             Assert.Equal(position % 16 == 15, allocated > 0);
         }
 
         Assert.Equal(4, signed.Count);
-        Assert.Throws<InvalidOperationException>(() => book.Add(41, default, default, signed));
+        Assert.Throws<InvalidOperationException>(() => book.Add(41, default, default, default, signed));
     }
 
     [Fact]
@@ -318,6 +318,134 @@ public sealed class ReceiptTests(CheckedModel model) : IClassFixture<CheckedMode
         _cluster.Tell(verifier, new FeedHidden(check.Session, 1, 0, 1, true, new float[64], []), _cluster.Stranger);
         _cluster.Run();
         Assert.IsType<SessionOpened>(Assert.Single(_cluster.Heard));
+    }
+
+    [Theory]
+    [InlineData(ProtocolLimits.ActivationBytes)]
+    [InlineData(300)]
+    public void What_a_hop_opens_is_what_it_signed_and_who_gets_it_goes_on_from_there(int messageBytes)
+    {
+        using var cluster = new CheckedCluster(model.Source) { MessageBytes = messageBytes };
+        var served = Serve(cluster.AddRoute(2), 0.9f, 16, cluster);
+        for (var hop = 0; hop < 2; hop++)
+        {
+            var receipts = served.Receipts(hop).Select(signed => signed.Receipt).ToArray();
+            var verifier = cluster.Add(served.Stages[hop].Range);
+            var opened = new List<CacheOpened>();
+            foreach (var receipt in receipts.Take(3))
+            {
+                opened.AddRange(Opened(cluster, served, hop, receipt.Position, receipt.Rows));
+                var values = opened.Where(message => message.Position >= receipt.Position).SelectMany(message => message.Values.ToArray()).ToArray();
+                Assert.Equal(receipt.KvRoot, Merkle.Root([.. values.Chunk(opened[0].Width).Select(row => PositionDigest.OfRow(row))]));
+            }
+
+            // Positions of one layer have 64 values, so those of the two layers do not fit the smaller message.
+            Assert.Equal(messageBytes < 1000 && hop == 1, opened.Any(message => message.Offset > 0));
+            var check = Check(cluster, served, hop, verifier);
+            cluster.Tell(verifier, check);
+            foreach (var message in opened)
+            {
+                cluster.Tell(verifier, new FeedCache(check.Session, 1, message.Position, message.Offset, message.Rows, message.Values));
+            }
+
+            cluster.Run();
+            Assert.Equal(opened.Select(message => message.Position), cluster.Of<HiddenReceived>(check.Session).Select(credit => credit.Position));
+            cluster.Tell(verifier, hop == 0
+                ? new FeedTokens(check.Session, 1, 48, [.. served.Tokens.Skip(48).Take(16)], false)
+                : new FeedHidden(check.Session, 1, 48, 16, false, Enumerable.Range(48, 16).SelectMany(position => served.Kept(0, position, 1)).ToArray(), []));
+            cluster.Run();
+            var answer = Assert.Single(cluster.Of<UnitRecomputed>(check.Session));
+            Assert.Equal((48, 16, PositionDigest.OfAnswer(CheckedCluster.Key, receipts[3].OutRoot, receipts[3].KvRoot)), (answer.Position, answer.Rows, answer.Answer));
+        }
+    }
+
+    [Fact]
+    public void What_is_asked_for_while_it_is_computed_is_opened_when_it_is()
+    {
+        var stages = _cluster.AddRoute(2);
+        var served = _cluster.Open(stages);
+        served.Prefill(Prompt(20), 20, runs: false);
+        _cluster.Tell(stages[1], new FetchCache(served.Id, 1, 0, 0, 20));
+        _cluster.Tell(stages[0], new FetchCache(served.Id, 1, 4, 0, 16));
+        _cluster.Run();
+
+        // The second hop had nothing yet when it was asked.
+        Assert.Equal([(1, 0, 0), (0, 4, 16)], _cluster.Of<CacheOpened>(served.Id).Select(opened => (opened.HopIndex, opened.Position, opened.Rows)));
+    }
+
+    [Theory]
+    [InlineData(-1, 0, 1)]
+    [InlineData(0, 0, 0)]
+    [InlineData(0, 0, -1)]
+    [InlineData(0, -32, 1)]
+    [InlineData(0, 1, 1)]
+    [InlineData(0, 128, 1)]
+    [InlineData(69, 0, 2)]
+    [InlineData(int.MaxValue, 0, 1)]
+    [InlineData(1, 0, int.MaxValue)]
+    public void What_is_not_kept_is_not_opened(int position, int offset, int rows)
+    {
+        var served = Serve(_cluster.AddRoute(2, 4), 0, 16);
+        foreach (var stage in served.Stages)
+        {
+            _cluster.Tell(stage, new FetchCache(served.Id, 1, position, offset, rows));
+        }
+
+        _cluster.Run();
+
+        // The last hop has no layers and never anything to open.
+        Assert.Equal([(0, 0, 64, 0), (1, 0, 128, 0), (2, 0, 0, 0)], _cluster.Of<CacheOpened>(served.Id).Select(opened => (opened.HopIndex, opened.Rows, opened.Width, opened.Values.Length)));
+    }
+
+    [Fact]
+    public void A_verifier_takes_keys_and_values_in_their_order_from_its_pipeline_alone()
+    {
+        var served = Serve(_cluster.AddRoute(2), 0, 16);
+        var opened = Opened(_cluster, served, 0, 0, 16).Single();
+        var verifier = _cluster.Add(served.Stages[0].Range);
+        var (check, row) = (Check(_cluster, served, 0, verifier), opened.Width / 2);
+        _cluster.Tell(verifier, check);
+        var part = new FeedCache(check.Session, 1, 0, 0, 1, opened.Values[..row]);
+        foreach (var (message, from) in ((FeedCache, NamedRef)[])
+        [
+            (part, _cluster.Stranger),
+            (part with { Epoch = 2 }, _cluster.Pipeline),
+            (part with { Session = served.Id }, _cluster.Pipeline),
+            (part, _cluster.Pipeline),
+            (part, _cluster.Pipeline), // a double
+            (part with { Offset = row, Values = opened.Values[row..opened.Width] }, _cluster.Pipeline),
+            (part with { Position = 2 }, _cluster.Pipeline), // something is lost
+            (part with { Position = 1, Offset = row }, _cluster.Pipeline),
+        ])
+        {
+            _cluster.Tell(verifier, message, from);
+        }
+
+        _cluster.Tell(served.Stages[0], part with { Session = served.Id });
+        _cluster.Run();
+        Assert.Equal([0, 0], _cluster.Of<HiddenReceived>(check.Session).Select(credit => credit.Position));
+        Assert.Equal([(2, 1), (1, 1)], _cluster.Of<StepRejected>(check.Session).Select(rejected => (rejected.Position, rejected.KvLength)));
+    }
+
+    [Theory]
+    [InlineData("rows", 2, 0, 64)]
+    [InlineData("limit", 300, 0, 64 * 300)]
+    [InlineData("nothing", 1, 0, 0)]
+    [InlineData("cut", 1, 0, 31)]
+    [InlineData("more", 1, 0, 96)]
+    [InlineData("not finite", 1, 0, 64)]
+    public void Keys_and_values_that_fit_no_position_end_the_check(string what, int rows, int offset, int values)
+    {
+        var served = Serve(_cluster.AddRoute(2), 0, 16);
+        var verifier = _cluster.Add(served.Stages[0].Range);
+        var check = Check(_cluster, served, 0, verifier);
+        _cluster.Tell(verifier, check);
+        var block = new float[values];
+        block.AsSpan().Fill(what == "not finite" ? float.NaN : 1);
+        _cluster.Tell(verifier, new FeedCache(check.Session, 1, 0, offset, rows, block));
+        _cluster.Run();
+        Assert.Single(_cluster.Of<StepFailed>(check.Session));
+        Assert.Equal(0, verifier.Budget.Reserved);
     }
 
     [Theory]
@@ -385,14 +513,38 @@ public sealed class ReceiptTests(CheckedModel model) : IClassFixture<CheckedMode
     private static int[] Prompt(int count) => [.. Enumerable.Range(0, count).Select(i => ((i * 37) + 11) % CheckedModel.Shape.VocabularySize)];
 
     /// <summary>A prompt of 37 tokens in chunks and 33 tokens behind it, all of it signed.</summary>
-    private CheckedCluster.Served Serve(CheckedCluster.Stage[] stages, float temperature, int chunk)
+    private CheckedCluster.Served Serve(CheckedCluster.Stage[] stages, float temperature, int chunk, CheckedCluster? cluster = null)
     {
-        var served = _cluster.Open(stages, Sampling(temperature));
+        var served = (cluster ?? _cluster).Open(stages, Sampling(temperature));
         served.Prefill(Prompt(37), chunk);
         served.Decode(33);
         served.Seal();
         return served;
     }
+
+    /// <summary>What a hop opens of some positions, asked for until all of it is there.</summary>
+    private static List<CacheOpened> Opened(CheckedCluster cluster, CheckedCluster.Served served, int hop, int position, int rows)
+    {
+        var (opened, end, offset) = (new List<CacheOpened>(), position + rows, 0);
+        while (position < end)
+        {
+            cluster.Tell(served.Stages[hop], new FetchCache(served.Id, served.Epoch, position, offset, end - position));
+            cluster.Run();
+            var next = cluster.Of<CacheOpened>(served.Id).Last();
+            Assert.Equal((hop, position, offset), (next.HopIndex, next.Position, next.Offset));
+            Assert.InRange(next.Rows, 1, end - position);
+            opened.Add(next);
+            offset += next.Values.Length;
+            (position, offset) = offset >= next.Width ? (position + next.Rows, 0) : (position, offset);
+        }
+
+        return opened;
+    }
+
+    /// <summary>What opens a check of a hop on a device that holds the same.</summary>
+    private static OpenSession Check(CheckedCluster cluster, CheckedCluster.Served served, int hop, CheckedCluster.Stage verifier) => new(
+        SessionId.New(), 1, served.Route with { Hops = served.Route.Hops.SetItem(hop, new Hop(verifier.Device, verifier.Range, verifier.Ref)) }, hop, 200, Sampling(0.9f), cluster.Pipeline,
+        Audit: new AuditOrder(CheckedCluster.Key, served.DrawFrom));
 
     private static void CheckChain(CheckedCluster.Served served, int hop, int from, int end)
     {

@@ -9,7 +9,7 @@ namespace EFedLLM.Actors.Tests.Layers;
 /// <summary>What a device does wrong shows in its receipts, or in what it sends, or in what it answers; and nowhere else.</summary>
 public sealed class SaboteurTests(CheckedModel model) : IClassFixture<CheckedModel>, IDisposable
 {
-    private static readonly string[] WrongNames = ["bf16", "bit-flip", "echo-input", "huge", "int4", "noise", "replay", "sign-flip", "skip-attention", "skip-ffn", "stale"];
+    private static readonly string[] WrongNames = ["bf16", "bit-flip", "echo-input", "forged-kv", "huge", "int4", "noise", "replay", "sign-flip", "skip-attention", "skip-ffn", "stale"];
 
     private readonly CheckedCluster _cluster = new(model.Source);
 

@@ -41,7 +41,7 @@ public sealed class FaultScheduleTests(ITestOutputHelper output)
         var model = Facts.Model('a', "tiny", source.Shape.Layers);
         var first = Environment.GetEnvironmentVariable("EFEDLLM_SEED") is { Length: > 0 } seed ? int.Parse(seed, System.Globalization.CultureInfo.InvariantCulture) : 1;
         var truth = new SignedTruth(source, team, Prompt, tokens, settings.Sampling);
-        var (faults, repaired, away, most, watch) = (new SortedDictionary<string, int>(StringComparer.Ordinal), 0, 0, 0, Stopwatch.StartNew());
+        var (faults, repaired, away, most, opened, standing, watch) = (new SortedDictionary<string, int>(StringComparer.Ordinal), 0, 0, 0, 0, 0, Stopwatch.StartNew());
         for (var schedule = first; schedule < first + Schedules; schedule++)
         {
             var cluster = new FaultyCluster(
@@ -50,7 +50,9 @@ public sealed class FaultScheduleTests(ITestOutputHelper output)
             {
                 cluster.Run();
                 Check(cluster, expected);
-                truth.Check(cluster.Signed);
+                truth.Check(cluster.Signed());
+                opened += cluster.Opened;
+                standing += cluster.Standing;
             }
             catch (Exception e)
             {
@@ -68,8 +70,11 @@ public sealed class FaultScheduleTests(ITestOutputHelper output)
 
         output.WriteLine($"{Schedules} schedules from seed {first} in {watch.Elapsed.TotalSeconds:0.0} s; {repaired} were repaired, one in {most} epochs; {away} were turned away before they began.");
         Assert.InRange(away, 0, Schedules / 5);
-        output.WriteLine($"{truth.Checked} receipts were right, {truth.Cut} of them about fewer than 16 positions.");
+        output.WriteLine($"{truth.Checked} receipts were right, {truth.Cut} of them about fewer than 16 positions; for {standing} a signature stands that nothing is missing before.");
+        Assert.True(standing >= truth.Checked / 2);
         Assert.True(truth.Checked > (tokens > 0 ? Schedules : 0));
+        output.WriteLine($"{opened} times somebody was asked to open what it keeps.");
+        Assert.Equal(isAudited, opened > Schedules / 10);
         foreach (var (kind, count) in faults)
         {
             output.WriteLine($"{kind}: {count}");

@@ -27,6 +27,7 @@ internal sealed class FaultyCluster
 {
     private const int MostEvents = 200_000;
     private const int FirstJudge = 20;
+    private const int FirstPort = 1000;
 
     private static readonly DeviceKey[] Keys = [.. Enumerable.Range(0, 30).Select(number => DeviceKey.Of(SHA256.HashData([(byte)number])))];
 
@@ -53,6 +54,8 @@ internal sealed class FaultyCluster
     private readonly SortedDictionary<string, int> _faultsByKind = [];
     private readonly double _faultRate;
     private readonly Random _seals;
+    private readonly List<(IActorRef From, UnitSigned Message)> _signed = [];
+    private readonly TrustTier _tier;
     private int _faults;
     private long _sequence;
     private TimeSpan _now;
@@ -66,6 +69,9 @@ internal sealed class FaultyCluster
         _faultRate = _random.NextDouble() * 0.15;
         var isStrict = isAudited && _random.Next(2) == 0;
 
+        // Of those who are trusted half is checked, so that they open the other half.
+        _tier = isAudited && _random.Next(2) == 0 ? TrustTier.Full : TrustTier.Probation;
+
         // What is not kept for want of memory cannot be checked: an answer that has to be then fails.
         var memory = isStrict ? 2000 : _random.Next(3) == 0 ? 1.2 : 20;
         foreach (var (number, range) in Layouts[_random.Next(Layouts.Length)].Index())
@@ -74,7 +80,7 @@ internal sealed class FaultyCluster
         }
 
         var route = RoutePlanner.Plan(View(), model).Route!;
-        var audit = isAudited ? new AuditPlan(new TrustSettings(), new DeviceId(new string('e', 32)), Nonce(), Nonce(), isStrict, CanJudge: true, 3 * shards.Values.First().Shape.HiddenSize * sizeof(float)) : null;
+        var audit = isAudited ? new AuditPlan(new TrustSettings { FullRate = 0.5 }, new DeviceId(new string('e', 32)), Nonce(), Nonce(), isStrict, CanJudge: true, 3 * shards.Values.First().Shape.HiddenSize * sizeof(float)) : null;
         foreach (var range in isAudited ? _devices.Select(device => device.Range).Distinct() : [])
         {
             _judges.Add(range, new Device(this, FirstJudge + _judges.Count, range, 50));
@@ -93,11 +99,42 @@ internal sealed class FaultyCluster
     /// <summary>What the gateway's log would say.</summary>
     public List<string> Notes { get; } = [];
 
-    /// <summary>What hops signed.</summary>
-    public List<Receipt> Signed { get; } = [];
+    /// <summary>What hops signed, without what was lost on its way.</summary>
+    /// <exception cref="InvalidOperationException">A signature does not stand for a receipt and for those before it.</exception>
+    public List<Receipt> Signed()
+    {
+        var receipts = new List<Receipt>();
+        foreach (var hop in _signed.Distinct().GroupBy(each => (each.From, each.Message.Epoch)))
+        {
+            var device = _devices[hop.Key.From.Path.Address.Port!.Value - FirstPort];
+            var (last, holds) = (default(Receipt), false);
+            foreach (var (_, message) in hop.OrderBy(each => each.Message.Position))
+            {
+                var follows = last is not null && last.Position + last.Rows == message.Position;
+                var signed = message.ReceiptOf(Keys[device.Number].Device, _model.Model, device.Range, follows ? last!.Hash : default);
+                var stands = DeviceKey.Verify(Keys[device.Number].PublicKey.Span, signed.Receipt.ToBytes(), signed.Signature.AsSpan());
+                if (follows && holds && !stands)
+                {
+                    throw new InvalidOperationException($"The signature of {signed.Receipt} is none.");
+                }
+
+                (last, holds) = (signed.Receipt, stands);
+                Standing += stands ? 1 : 0;
+                receipts.Add(signed.Receipt);
+            }
+        }
+
+        return receipts;
+    }
+
+    /// <summary>How many of them a signature stands for: for the others one before them is missing.</summary>
+    public int Standing { get; private set; }
 
     /// <summary>How often each kind of fault happened to each kind of message.</summary>
     public IReadOnlyDictionary<string, int> Faults => _faultsByKind;
+
+    /// <summary>How often somebody was asked to open what it keeps.</summary>
+    public int Opened { get; private set; }
 
     /// <summary>Whether it ended before it began, for the gateway to try another route.</summary>
     public bool IsTurnedAway { get; private set; }
@@ -147,7 +184,7 @@ internal sealed class FaultyCluster
     /// <summary>The judge is in the gateway's own process: nothing is lost on the way to it.</summary>
     private bool IsJudge(IActorRef shard) => _judges.Values.Any(judge => shard.Equals(judge.Shard!.Ref));
 
-    private static Address Node(int number) => new("akka.tcp", "test", "127.0.0.1", 1000 + number);
+    private static Address Node(int number) => new("akka.tcp", "test", "127.0.0.1", FirstPort + number);
 
     private void At(TimeSpan wait, Action action) => _events.Enqueue(action, (_now + wait, _sequence++));
 
@@ -199,7 +236,7 @@ internal sealed class FaultyCluster
     {
         if (message is UnitSigned or ReceiptsSealed)
         {
-            Signed.AddRange(message is UnitSigned signed ? [signed.Receipt] : []);
+            _signed.AddRange(message is UnitSigned signed ? [(from, signed)] : []);
             if (_plan.Audit is null)
             {
                 return;
@@ -236,8 +273,12 @@ internal sealed class FaultyCluster
             case SealReceipts seal:
                 core?.Seal(seal, from);
                 break;
-            case FetchKept fetch:
-                core?.Fetch(fetch, from);
+            case FeedCache feed:
+                core?.Feed(feed, from);
+                break;
+            case FetchKept or FetchCache:
+                Opened += message is FetchCache ? 1 : 0;
+                core?.Open((ISessionMessage)message, from);
                 break;
             default:
                 throw new InvalidOperationException($"{message.GetType().Name} goes to no shard.");
@@ -325,6 +366,7 @@ internal sealed class FaultyCluster
             {
                 PublicKey = Keys[device.Number].PublicKey,
             })],
+            Standings = _devices.ToImmutableDictionary(device => Keys[device.Number].Device, device => new DeviceStanding(Keys[device.Number].Device, _tier, _tier, 0, 1, Node(99))),
         };
     }
 

@@ -90,7 +90,7 @@ public sealed class MerkleTests
                 leaves[i] = i % 2 == 0 ? PositionDigest.OfRow(row) : PositionDigest.OfDraw(i, -0.5f);
             }
 
-            return PositionDigest.OfAnswer(PositionDigest.OfToken(1), Merkle.Root(leaves));
+            return PositionDigest.OfAnswer(PositionDigest.OfToken(1), Merkle.Root(leaves), leaves[0]);
         }
 
         All();

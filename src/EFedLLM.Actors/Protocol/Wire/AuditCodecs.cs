@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.InteropServices;
 using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Trust;
 using Google.Protobuf;
@@ -13,6 +14,10 @@ internal static class AuditCodecs
 
     private static readonly MessageParser<Form.KeptRowsHeader> KeptRowsParser = Form.KeptRowsHeader.Parser.WithDiscardUnknownFields(true);
 
+    private static readonly MessageParser<Form.CacheOpenedHeader> CacheOpenedParser = Form.CacheOpenedHeader.Parser.WithDiscardUnknownFields(true);
+
+    private static readonly MessageParser<Form.FeedCacheHeader> FeedCacheParser = Form.FeedCacheHeader.Parser.WithDiscardUnknownFields(true);
+
     /// <summary>How each travels.</summary>
     public static ImmutableArray<WireCodec> All { get; } =
     [
@@ -21,55 +26,66 @@ internal static class AuditCodecs
         WireCodec.Of<ReceiptsSealed, Form.ReceiptsSealed>("rl", Small, Form.ReceiptsSealed.Parser, Write, Read),
         WireCodec.Of<FetchKept, Form.FetchKept>("fk", Small, Form.FetchKept.Parser, Write, Read),
         new WireCodec(typeof(KeptRows), "kr", HiddenFraming.MostBytes, (message, _) => Write((KeptRows)message), (bytes, _) => ReadKept(bytes)),
+        WireCodec.Of<FetchCache, Form.FetchCache>("fc", Small, Form.FetchCache.Parser, Write, Read),
+        new WireCodec(typeof(CacheOpened), "co", HiddenFraming.MostBytes, (message, _) => Write((CacheOpened)message), (bytes, _) => ReadOpened(bytes)),
+        new WireCodec(typeof(FeedCache), "fv", HiddenFraming.MostBytes, (message, _) => Write((FeedCache)message), (bytes, _) => ReadFed(bytes)),
         WireCodec.Of<UnitRecomputed, Form.UnitRecomputed>("ur", Small, Form.UnitRecomputed.Parser, Write, Read),
     ];
 
     /// <summary>An order's form.</summary>
-    public static Form.AuditOrder Write(AuditOrder order) => new() { Key = Values.Write(order.Key), DrawFrom = order.DrawFrom };
+    public static Form.AuditOrder Write(AuditOrder order)
+    {
+        var form = new Form.AuditOrder { Key = Values.Write(order.Key), DrawFrom = order.DrawFrom };
+        foreach (var (first, end) in order.Refed.AsSpan())
+        {
+            form.Refed.Add(new Form.Range { First = first, End = end });
+        }
+
+        return form;
+    }
 
     /// <summary>The order of a form.</summary>
-    public static AuditOrder Read(Form.AuditOrder form) => new(Values.Digest(form.Key, "key"), Values.Position(form.DrawFrom, "draw_from"));
-
-    private static Form.UnitSigned Write(UnitSigned message, ActorPaths _)
+    public static AuditOrder Read(Form.AuditOrder form)
     {
-        var receipt = message.Receipt;
-        return (receipt.Session, receipt.Epoch, receipt.HopIndex) == (message.Session, message.Epoch, message.HopIndex)
-            ? new Form.UnitSigned
-            {
-                Session = Values.Write(message.Session),
-                Epoch = message.Epoch,
-                HopIndex = message.HopIndex,
-                Device = Values.Write(receipt.Device),
-                Model = Values.Write(receipt.Model),
-                Range = Values.Write(receipt.Range),
-                Position = receipt.Position,
-                Rows = receipt.Rows,
-                InRoot = Values.Write(receipt.InRoot),
-                OutRoot = Values.Write(receipt.OutRoot),
-                Previous = Values.Write(receipt.Previous),
-                Signature = ByteString.CopyFrom(message.Signature.AsSpan()),
-            }
-            : throw new ArgumentException("A receipt travels in a message of its own session, epoch and hop.", nameof(message));
+        Require.Count(form.Refed.Count, ProtocolLimits.RefedSpans, "refed");
+        var (refed, last) = (new Refed[form.Refed.Count], 0);
+        for (var i = 0; i < refed.Length; i++)
+        {
+            var first = Require.Within(form.Refed[i].First, last, ProtocolLimits.SessionTokens, "refed");
+            last = Require.Within(form.Refed[i].End, first + 1, ProtocolLimits.SessionTokens, "refed");
+            refed[i] = new Refed(first, last);
+        }
+
+        return new AuditOrder(Values.Digest(form.Key, "key"), Values.Position(form.DrawFrom, "draw_from"), ImmutableCollectionsMarshal.AsImmutableArray(refed));
     }
+
+    private static Form.UnitSigned Write(UnitSigned message, ActorPaths _) => new()
+    {
+        Session = Values.Write(message.Session),
+        Epoch = message.Epoch,
+        HopIndex = message.HopIndex,
+        Position = message.Position,
+        Rows = message.Rows,
+        InRoot = Values.Write(message.InRoot),
+        OutRoot = Values.Write(message.OutRoot),
+        KvRoot = Values.Write(message.KvRoot),
+        Signature = ByteString.CopyFrom(message.Signature.AsSpan()),
+    };
 
     private static UnitSigned Read(Form.UnitSigned form, ActorPaths _)
     {
-        var (session, epoch, hop) = (Values.Session(form.Session), Values.Epoch(form.Epoch), Values.HopIndex(form.HopIndex));
         var position = Values.Position(form.Position);
-        var receipt = new Receipt(
-            session,
-            epoch,
-            hop,
-            Values.Device(form.Device, "device"),
-            Values.Model(form.Model),
-            Values.Range(form.Range),
-            position,
-            Require.Within(form.Rows, 1, Math.Min(UnitCut.Rows, ProtocolLimits.SessionTokens - position), "rows"),
-            Values.Digest(form.InRoot, "in_root"),
-            Values.Digest(form.OutRoot, "out_root"),
-            Values.Digest(form.Previous, "previous"));
         return form.Signature.Length == DeviceKey.SignatureBytes
-            ? new UnitSigned(session, epoch, hop, receipt, [.. form.Signature.Span])
+            ? new UnitSigned(
+                Values.Session(form.Session),
+                Values.Epoch(form.Epoch),
+                Values.HopIndex(form.HopIndex),
+                position,
+                Require.Within(form.Rows, 1, Math.Min(UnitCut.Rows, ProtocolLimits.SessionTokens - position), "rows"),
+                Values.Digest(form.InRoot, "in_root"),
+                Values.Digest(form.OutRoot, "out_root"),
+                Values.Digest(form.KvRoot, "kv_root"),
+                [.. form.Signature.Span])
             : throw new MalformedMessageException($"signature has {form.Signature.Length} bytes; it must have {DeviceKey.SignatureBytes}.");
     }
 
@@ -121,6 +137,72 @@ internal static class AuditCodecs
 
         Require.Within(header.Rows, 1, Math.Min(HiddenFraming.MostRows, ProtocolLimits.SessionTokens - position), "rows");
         return new KeptRows(session, epoch, hop, position, header.Rows, HiddenFraming.Rows(payload, header.Rows));
+    }
+
+    private static Form.FetchCache Write(FetchCache message, ActorPaths _)
+        => new() { Session = Values.Write(message.Session), Epoch = message.Epoch, Position = message.Position, Offset = message.Offset, Rows = message.Rows };
+
+    private static FetchCache Read(Form.FetchCache form, ActorPaths _)
+    {
+        var position = Values.Position(form.Position);
+        return new FetchCache(
+            Values.Session(form.Session),
+            Values.Epoch(form.Epoch),
+            position,
+            Require.Within(form.Offset, 0, ProtocolLimits.CacheValues - 1, "offset"),
+            Require.Within(form.Rows, 1, Math.Min(HiddenFraming.MostRows, ProtocolLimits.SessionTokens - position), "rows"));
+    }
+
+    private static byte[] Write(CacheOpened message) => HiddenFraming.Join(
+        new Form.CacheOpenedHeader
+        {
+            Session = Values.Write(message.Session),
+            Epoch = message.Epoch,
+            HopIndex = message.HopIndex,
+            Position = message.Position,
+            Offset = message.Offset,
+            Rows = message.Rows,
+            Width = message.Width,
+        },
+        message.Values.Span);
+
+    private static CacheOpened ReadOpened(byte[] bytes)
+    {
+        var header = HiddenFraming.Split(bytes, CacheOpenedParser, out var payload);
+        var (session, epoch, hop) = (Values.Session(header.Session), Values.Epoch(header.Epoch), Values.HopIndex(header.HopIndex));
+        var (position, offset) = (Values.Position(header.Position), Require.Within(header.Offset, 0, ProtocolLimits.CacheValues - 1, "offset"));
+        var width = Require.Within(header.Width, 0, ProtocolLimits.CacheValues, "width");
+        if (header.Rows == 0)
+        {
+            return payload.IsEmpty
+                ? new CacheOpened(session, epoch, hop, position, offset, 0, width, default)
+                : throw new MalformedMessageException($"{payload.Length} bytes of keys and values are not 0 rows.");
+        }
+
+        Require.Within(header.Rows, 1, Math.Min(HiddenFraming.MostRows, ProtocolLimits.SessionTokens - position), "rows");
+        return new CacheOpened(session, epoch, hop, position, offset, header.Rows, width, HiddenFraming.Rows(payload, header.Rows));
+    }
+
+    private static byte[] Write(FeedCache message) => HiddenFraming.Join(
+        new Form.FeedCacheHeader
+        {
+            Session = Values.Write(message.Session),
+            Epoch = message.Epoch,
+            Position = message.Position,
+            Offset = message.Offset,
+            Rows = message.Rows,
+        },
+        message.Values.Span);
+
+    /// <summary>Where nothing is kept of positions there may be any number of them.</summary>
+    private static FeedCache ReadFed(byte[] bytes)
+    {
+        var header = HiddenFraming.Split(bytes, FeedCacheParser, out var payload);
+        var (session, epoch) = (Values.Session(header.Session), Values.Epoch(header.Epoch));
+        var (position, offset) = (Values.Position(header.Position), Require.Within(header.Offset, 0, ProtocolLimits.CacheValues - 1, "offset"));
+        var most = ProtocolLimits.SessionTokens - position;
+        var rows = Require.Within(header.Rows, 1, payload.IsEmpty ? most : Math.Min(HiddenFraming.MostRows, most), "rows");
+        return new FeedCache(session, epoch, position, offset, rows, payload.IsEmpty ? default(ReadOnlyMemory<float>) : HiddenFraming.Rows(payload, rows));
     }
 
     private static Form.UnitRecomputed Write(UnitRecomputed message, ActorPaths _) => new()

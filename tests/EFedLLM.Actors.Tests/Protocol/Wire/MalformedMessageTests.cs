@@ -131,21 +131,32 @@ public sealed class MalformedMessageTests(WireFixture fixture, ITestOutputHelper
         Refused<OpenSession, Form.OpenSession>(form => form.Sampling.TopLogprobs = 21, "top_logprobs");
         Refused<OpenSession, Form.OpenSession>(form => form.Audit = new Form.AuditOrder { Key = ByteString.CopyFrom(new byte[31]) }, "key");
         Refused<OpenSession, Form.OpenSession>(form => form.Audit = new Form.AuditOrder { Key = ByteString.CopyFrom(new byte[32]), DrawFrom = -1 }, "draw_from");
+        foreach (var (first, end) in ((int, int)[])[(-1, 3), (3, 3), (4, 3), (5, ProtocolLimits.SessionTokens + 1), (int.MaxValue, int.MinValue)])
+        {
+            Refused<OpenSession, Form.OpenSession>(form => form.Audit = Order(new Form.Range { First = first, End = end }), "refed");
+        }
+
+        Refused<OpenSession, Form.OpenSession>(form => form.Audit = Order(new Form.Range { First = 4, End = 8 }, new Form.Range { First = 7, End = 9 }), "refed");
+        Refused<OpenSession, Form.OpenSession>(
+            form => form.Audit = Order([.. Enumerable.Range(0, ProtocolLimits.RefedSpans + 1).Select(i => new Form.Range { First = 2 * i, End = (2 * i) + 1 })]), "refed");
         Refused<UnitSigned, Form.UnitSigned>(form => form.Rows = 0, "rows");
         Refused<UnitSigned, Form.UnitSigned>(form => form.Rows = 17, "rows");
         Refused<UnitSigned, Form.UnitSigned>(form => form.HopIndex = ProtocolLimits.Hops, "hop_index");
         Refused<UnitSigned, Form.UnitSigned>(form => form.InRoot = ByteString.Empty, "in_root");
         Refused<UnitSigned, Form.UnitSigned>(form => form.OutRoot = ByteString.CopyFrom(new byte[33]), "out_root");
-        Refused<UnitSigned, Form.UnitSigned>(form => form.Previous = ByteString.CopyFrom(new byte[31]), "previous");
+        Refused<UnitSigned, Form.UnitSigned>(form => form.KvRoot = ByteString.CopyFrom(new byte[31]), "kv_root");
+        Refused<UnitSigned, Form.UnitSigned>(form => form.Position = -1, "position");
         Refused<UnitSigned, Form.UnitSigned>(form => form.Signature = ByteString.CopyFrom(new byte[63]), "signature");
         Refused<UnitSigned, Form.UnitSigned>(form => form.Signature = ByteString.CopyFrom(new byte[65]), "signature");
-        Refused<UnitSigned, Form.UnitSigned>(form => form.Model = null, "model");
-        Refused<UnitSigned, Form.UnitSigned>(form => form.Device = null, "device");
-        Refused<UnitSigned, Form.UnitSigned>(form => form.Range.End = form.Range.First, "range");
         Refused<ReceiptsSealed, Form.ReceiptsSealed>(form => form.Length = -1, "length");
         Refused<FetchKept, Form.FetchKept>(form => form.Rows = 0, "rows");
         Refused<FetchKept, Form.FetchKept>(form => form.Rows = (ProtocolLimits.ActivationBytes / 4) + 1, "rows");
         Refused<FetchKept, Form.FetchKept>(form => form.Position = ProtocolLimits.SessionTokens, "rows");
+        Refused<FetchCache, Form.FetchCache>(form => form.Rows = 0, "rows");
+        Refused<FetchCache, Form.FetchCache>(form => form.Rows = (ProtocolLimits.ActivationBytes / 4) + 1, "rows");
+        Refused<FetchCache, Form.FetchCache>(form => form.Position = ProtocolLimits.SessionTokens, "rows");
+        Refused<FetchCache, Form.FetchCache>(form => form.Offset = -1, "offset");
+        Refused<FetchCache, Form.FetchCache>(form => form.Offset = ProtocolLimits.CacheValues, "offset");
         Refused<UnitRecomputed, Form.UnitRecomputed>(form => form.Rows = 17, "rows");
         Refused<UnitRecomputed, Form.UnitRecomputed>(form => form.Answer = ByteString.CopyFrom(new byte[16]), "answer");
         Refused<RowsComputed, Form.RowsComputed>(form => form.Rows = 0, "rows");
@@ -244,6 +255,34 @@ public sealed class MalformedMessageTests(WireFixture fixture, ITestOutputHelper
         Assert.Contains(reason, error.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(0, 4, 0, 8, "keys and values")]
+    [InlineData(1, 0, 0, 8, "activations")]
+    [InlineData(-1, 4, 0, 8, "rows")]
+    [InlineData(2, 12, 0, 8, "activations")]
+    [InlineData(1, ProtocolLimits.RowBytes + 4, 0, 8, "activations")]
+    [InlineData(2, ProtocolLimits.ActivationBytes + 8, 0, 8, "activations")]
+    [InlineData(int.MaxValue, 16, 0, 8, "rows")]
+    [InlineData(1, 16, -1, 8, "offset")]
+    [InlineData(1, 16, ProtocolLimits.CacheValues, 8, "offset")]
+    [InlineData(1, 16, 0, -1, "width")]
+    [InlineData(1, 16, 0, ProtocolLimits.CacheValues + 1, "width")]
+    public void Opened_keys_and_values_that_do_not_match_their_rows_are_refused(int rows, int payload, int offset, int width, string reason)
+        => Refused(new Form.CacheOpenedHeader { Session = new Form.Id128(), Epoch = 1, Rows = rows, Offset = offset, Width = width }, payload, "co", reason);
+
+    [Theory]
+    [InlineData(0, 4, 0, "rows")]
+    [InlineData(0, 0, 0, "rows")]
+    [InlineData(2, 12, 0, "activations")]
+    [InlineData(1, ProtocolLimits.RowBytes + 4, 0, "activations")]
+    [InlineData(2, ProtocolLimits.ActivationBytes + 8, 0, "activations")]
+    [InlineData(int.MaxValue, 16, 0, "rows")]
+    [InlineData(ProtocolLimits.SessionTokens + 1, 0, 0, "rows")]
+    [InlineData(1, 16, -1, "offset")]
+    [InlineData(1, 16, ProtocolLimits.CacheValues, "offset")]
+    public void Keys_and_values_for_a_verifier_that_do_not_match_their_rows_are_refused(int rows, int payload, int offset, string reason)
+        => Refused(new Form.FeedCacheHeader { Session = new Form.Id128(), Epoch = 1, Rows = rows, Offset = offset }, payload, "fv", reason);
+
     [Fact]
     public void A_damaged_actor_path_is_an_actor_path_or_is_refused()
     {
@@ -279,6 +318,15 @@ public sealed class MalformedMessageTests(WireFixture fixture, ITestOutputHelper
         var error = Assert.Throws<MalformedMessageException>(() => fixture.Serializer.FromBinary(form.ToByteArray(), fixture.Serializer.Manifest(message)));
         Assert.StartsWith(typeof(TMessage).Name, error.Message, StringComparison.Ordinal);
         Assert.Contains(field, error.Message, StringComparison.Ordinal);
+    }
+
+    private static Form.AuditOrder Order(params Form.Range[] refed) => new() { Key = ByteString.CopyFrom(new byte[32]), Refed = { refed } };
+
+    private void Refused(IMessage header, int payload, string manifest, string reason)
+    {
+        var form = header.ToByteArray();
+        var error = Assert.Throws<MalformedMessageException>(() => fixture.Serializer.FromBinary([(byte)form.Length, .. form, .. new byte[payload]], manifest));
+        Assert.Contains(reason, error.Message, StringComparison.Ordinal);
     }
 
     private void ReadOrRefuse(byte[] bytes, string manifest, string what)

@@ -27,6 +27,7 @@ internal sealed class MessageSamples
     private static readonly Gen<LayerRange> Ranges = Gen.Select(Gen.Int[0, 100], Gen.Int[1, 50]).Select((first, count) => new LayerRange(first, first + count));
     private static readonly Gen<int> Epochs = Gen.Int[1, int.MaxValue];
     private static readonly Gen<int> Positions = Gen.Int[0, ProtocolLimits.SessionTokens - 512];
+    private static readonly Gen<int> Offsets = Gen.Int[0, ProtocolLimits.CacheValues - 1];
     private static readonly Gen<int> HopIndices = Gen.Int[0, ProtocolLimits.Hops - 1];
     private static readonly Gen<ImmutableArray<int>> Micros = Gen.Int[0, int.MaxValue].Array[0, 8].Select(times => times.ToImmutableArray());
     private static readonly Gen<float> Logprobs = Gen.Float[-50, 0];
@@ -91,7 +92,7 @@ internal sealed class MessageSamples
             }).ToImmutableArray();
         });
         Add(Gen.Select(Gen.Select(Sessions, Epochs), Models, hops, Gen.Int[0, 7], Gen.Int[1, ProtocolLimits.SessionTokens], Samplings, refs,
-                Gen.Select(Outputs, Gen.Int[0, 200_000].Array[0, 50], Gen.Bool, Gen.Select(Digests, Positions).Select((key, from) => new AuditOrder(key, from)).Null()))
+                Gen.Select(Outputs, Gen.Int[0, 200_000].Array[0, 50], Gen.Bool, Gen.Select(Digests, Positions, Gen.Int[1, 100].Array[0, 4]).Select((key, from, steps) => new AuditOrder(key, from, Spans(from, steps))).Null()))
             .Select((which, model, route, index, limit, sampling, pipeline, wanted) => new OpenSession(
                 which.Item1, which.Item2, new Route(model, route), index % route.Length, limit, sampling, pipeline, wanted.Item1, [.. wanted.Item2], wanted.Item3, wanted.Item4)));
         Add(Gen.Select(Sessions, Epochs, Positions, Gen.Int[0, int.MaxValue].Array[1, 64], Gen.Bool)
@@ -119,20 +120,36 @@ internal sealed class MessageSamples
         Add(Gen.Select(Sessions, Epochs, HopIndices, Texts).Select((session, epoch, index, text) => new StepFailed(session, epoch, index, text)));
     }
 
+    private static ImmutableArray<Refed> Spans(int from, int[] steps)
+    {
+        var spans = new List<Refed>();
+        foreach (var step in steps)
+        {
+            spans.Add(new Refed(from, from + step));
+            from += step + 1;
+        }
+
+        return [.. spans];
+    }
+
     private void AddAudits()
     {
-        var receipts = Gen.Select(
-                Gen.Select(Sessions, Epochs, HopIndices), Gen.Select(Devices, Models, Ranges), Gen.Select(Positions, Gen.Int[1, UnitCut.Rows]), Gen.Select(Digests, Digests, Digests))
-            .Select((where, who, which, roots) => new Receipt(
-                where.Item1, where.Item2, where.Item3, who.Item1, who.Item2, who.Item3, which.Item1, which.Item2, roots.Item1, roots.Item2, roots.Item3));
-        Add(Gen.Select(receipts, Gen.Byte.Array[DeviceKey.SignatureBytes])
-            .Select((receipt, signature) => new UnitSigned(receipt.Session, receipt.Epoch, receipt.HopIndex, receipt, [.. signature])));
+        Add(Gen.Select(Gen.Select(Sessions, Epochs, HopIndices), Gen.Select(Positions, Gen.Int[1, UnitCut.Rows]), Gen.Select(Digests, Digests, Digests), Gen.Byte.Array[DeviceKey.SignatureBytes])
+            .Select((where, which, roots, signature) => new UnitSigned(
+                where.Item1, where.Item2, where.Item3, which.Item1, which.Item2, roots.Item1, roots.Item2, roots.Item3, [.. signature])));
         Add(Gen.Select(Sessions, Epochs).Select((session, epoch) => new SealReceipts(session, epoch)));
         Add(Gen.Select(Sessions, Epochs, HopIndices, Positions).Select((session, epoch, index, length) => new ReceiptsSealed(session, epoch, index, length)));
         Add(Gen.Select(Sessions, Epochs, Positions, Gen.Int[1, 512]).Select((session, epoch, position, rows) => new FetchKept(session, epoch, position, rows)));
         Add(Gen.Select(Sessions, Epochs, HopIndices, Positions, Gen.Int[0, 6], Gen.Int[1, 40])
             .SelectMany((session, epoch, index, position, rows, hidden) => Gen.Float.Array[rows * hidden]
                 .Select(values => new KeptRows(session, epoch, index, position, rows, values))));
+        Add(Gen.Select(Sessions, Epochs, Positions, Offsets, Gen.Int[1, 512]).Select((session, epoch, position, offset, rows) => new FetchCache(session, epoch, position, offset, rows)));
+        Add(Gen.Select(Gen.Select(Sessions, Epochs, HopIndices), Positions, Offsets, Gen.Int[0, 6], Gen.Int[1, 40])
+            .SelectMany((where, position, offset, rows, width) => Gen.Float.Array[rows * width]
+                .Select(values => new CacheOpened(where.Item1, where.Item2, where.Item3, position, offset, rows, width, values))));
+        Add(Gen.Select(Sessions, Epochs, Positions, Offsets, Gen.Int[1, 6], Gen.Int[0, 40])
+            .SelectMany((session, epoch, position, offset, rows, width) => Gen.Float.Array[rows * width]
+                .Select(values => new FeedCache(session, epoch, position, offset, rows, values))));
         Add(Gen.Select(Sessions, Epochs, HopIndices, Positions, Gen.Int[1, UnitCut.Rows], Digests)
             .Select((session, epoch, index, position, rows, answer) => new UnitRecomputed(session, epoch, index, position, rows, answer)));
     }

@@ -1,13 +1,16 @@
 using System.Runtime.InteropServices;
 using Akka.Actor;
 using CsCheck;
+using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Protocol.Wire;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Checkpoints;
+using Xunit.Abstractions;
 
 namespace EFedLLM.Actors.Tests.Protocol.Wire;
 
-public sealed class ProtocolSerializerTests(WireFixture fixture) : IClassFixture<WireFixture>
+public sealed class ProtocolSerializerTests(WireFixture fixture, ITestOutputHelper output) : IClassFixture<WireFixture>
 {
     [Theory]
     [MemberData(nameof(WireFixture.MessageTypes), MemberType = typeof(WireFixture))]
@@ -42,13 +45,16 @@ public sealed class ProtocolSerializerTests(WireFixture fixture) : IClassFixture
         Assert.Equal(
             new Dictionary<string, string>
             {
+                ["CacheOpened"] = "co",
                 ["CancelGeneration"] = "cg",
                 ["CloseSession"] = "cs",
                 ["DeviceAnnouncement"] = "da",
                 ["DeviceRecord"] = "dr",
                 ["DeviceStanding"] = "ds",
+                ["FeedCache"] = "fv",
                 ["FeedHidden"] = "fh",
                 ["FeedTokens"] = "ft",
+                ["FetchCache"] = "fc",
                 ["FetchKept"] = "fk",
                 ["GenerationFailed"] = "gx",
                 ["GenerationFinished"] = "gf",
@@ -166,20 +172,38 @@ public sealed class ProtocolSerializerTests(WireFixture fixture) : IClassFixture
     }
 
     [Fact]
-    public void A_receipt_of_another_session_epoch_or_hop_than_its_message_cannot_be_sent()
+    public void A_receipt_of_a_full_unit_and_its_signature_take_at_most_14_bytes_a_position()
     {
-        var message = (UnitSigned)fixture.Samples.One(typeof(UnitSigned), 1);
-        Assert.Throws<ArgumentException>(() => fixture.Serializer.ToBinary(message with { Session = SessionId.New() }));
-        Assert.Throws<ArgumentException>(() => fixture.Serializer.ToBinary(message with { Epoch = message.Epoch - 1 }));
-        Assert.Throws<ArgumentException>(() => fixture.Serializer.ToBinary(message with { HopIndex = message.HopIndex + 1 }));
+        // In the last unit of the longest session, on a route of the most hops that was repaired often.
+        var sample = (UnitSigned)fixture.Samples.One(typeof(UnitSigned), 1);
+        var usual = sample with { Epoch = 2, HopIndex = 3, Position = 4000, Rows = UnitCut.Rows };
+        var longest = sample with { Epoch = 16_000, HopIndex = ProtocolLimits.Hops - 1, Position = ProtocolLimits.SessionTokens - UnitCut.Rows, Rows = UnitCut.Rows };
+        foreach (var message in (UnitSigned[])[usual, longest])
+        {
+            var bytes = fixture.Serializer.ToBinary(message).Length;
+            output.WriteLine($"{bytes} bytes: {bytes / (double)UnitCut.Rows:0.00} for each position and hop.");
+            Assert.InRange(bytes, 1, 14 * UnitCut.Rows);
+        }
     }
 
     [Fact]
-    public void A_receipt_of_a_unit_and_its_signature_take_less_than_17_bytes_a_position()
+    public void What_a_receipt_says_and_its_message_does_not_is_signed_all_the_same()
     {
-        var message = (UnitSigned)fixture.Samples.One(typeof(UnitSigned), 1);
-        var receipt = message.Receipt with { Epoch = 2, HopIndex = 3, Range = new LayerRange(100, 140), Position = 100_000, Rows = 16 };
-        Assert.InRange(fixture.Serializer.ToBinary(message with { Epoch = 2, HopIndex = 3, Receipt = receipt }).Length, 1, 17 * 16);
+        using var key = DeviceKey.Create();
+        var sample = ((UnitSigned)fixture.Samples.One(typeof(UnitSigned), 1)) with { Rows = 16 };
+        var (model, range) = (new ModelId(new string('a', 64)), new LayerRange(2, 5));
+        var receipt = sample.ReceiptOf(key.Device, model, range, default).Receipt;
+        var sent = UnitSigned.Of(new SignedReceipt(receipt, [.. key.Sign(receipt.ToBytes())]));
+        var message = (UnitSigned)fixture.Serializer.FromBinary(fixture.Serializer.ToBinary(sent), "us");
+        Assert.True(Holds(message.ReceiptOf(key.Device, model, range, default)));
+        Assert.False(Holds(message.ReceiptOf(new DeviceId(new string('b', 32)), model, range, default)));
+        Assert.False(Holds(message.ReceiptOf(key.Device, new ModelId(new string('b', 64)), range, default)));
+        Assert.False(Holds(message.ReceiptOf(key.Device, model, new LayerRange(2, 6), default)));
+        Assert.False(Holds(message.ReceiptOf(key.Device, model, range, receipt.OutRoot)));
+        Assert.False(Holds((message with { KvRoot = message.OutRoot }).ReceiptOf(key.Device, model, range, default)));
+        Assert.False(Holds((message with { Session = SessionId.New() }).ReceiptOf(key.Device, model, range, default)));
+
+        bool Holds(SignedReceipt signed) => DeviceKey.Verify(key.PublicKey.Span, signed.Receipt.ToBytes(), signed.Signature.AsSpan());
     }
 
     [Fact]
