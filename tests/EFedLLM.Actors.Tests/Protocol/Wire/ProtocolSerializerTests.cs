@@ -75,6 +75,8 @@ public sealed class ProtocolSerializerTests(WireFixture fixture) : IClassFixture
                 ["SessionOpened"] = "so",
                 ["SessionRefused"] = "sr",
                 ["StepFailed"] = "sf",
+                ["StrikeAnswer"] = "sa",
+                ["StrikeVerdict"] = "st",
                 ["StepRejected"] = "sj",
                 ["PromptScored"] = "ps",
                 ["TextEncoded"] = "te",
