@@ -9,7 +9,9 @@ namespace EFedLLM.Actors.Reputation;
 /// <param name="MostHardFailures">Hard failures within <paramref name="HardWindow"/> that excluded; 1 to <see cref="ProtocolLimits.HardTimes"/>.</param>
 /// <param name="HardWindow">How long a hard failure counted.</param>
 /// <param name="Exclusion">What an exclusion meant, where the check was a failure; null in entries from when it was for good.</param>
-internal sealed record CheckTerms(double Step, double ExcludeAt, int MostHardFailures, TimeSpan HardWindow, ExclusionTerms? Exclusion = null)
+/// <param name="HalfLife">After what time the check counts half when routes are chosen; zero in entries from before it counted there.</param>
+/// <param name="FailureWeight">As how many passed checks a failure counts there.</param>
+internal sealed record CheckTerms(double Step, double ExcludeAt, int MostHardFailures, TimeSpan HardWindow, ExclusionTerms? Exclusion = null, TimeSpan HalfLife = default, double FailureWeight = 0)
 {
     /// <summary>Those of a check under some settings.</summary>
     public static CheckTerms Of(CheckOutcome outcome, TrustSettings settings) => new(
@@ -17,7 +19,9 @@ internal sealed record CheckTerms(double Step, double ExcludeAt, int MostHardFai
         settings.ExcludeAt,
         Math.Clamp(settings.MostHardFailures, 1, ProtocolLimits.HardTimes),
         settings.HardWindow,
-        outcome == CheckOutcome.Passed ? null : new ExclusionTerms(settings.Ban, settings.BanGrowth, settings.ReturnScore, settings.JuniorTokens));
+        outcome == CheckOutcome.Passed ? null : new ExclusionTerms(settings.Ban, settings.BanGrowth, settings.ReturnScore, settings.JuniorTokens),
+        settings.HalfLife,
+        settings.FailureWeight);
 
     /// <summary>The settings that say the same of this check.</summary>
     public TrustSettings ToSettings()
@@ -30,6 +34,8 @@ internal sealed record CheckTerms(double Step, double ExcludeAt, int MostHardFai
             ExcludeAt = ExcludeAt,
             MostHardFailures = MostHardFailures,
             HardWindow = HardWindow,
+            HalfLife = HalfLife,
+            FailureWeight = FailureWeight,
         };
         return Exclusion is { } exclusion
             ? settings with { Ban = exclusion.Ban, BanGrowth = exclusion.BanGrowth, ReturnScore = exclusion.ReturnScore, JuniorTokens = exclusion.UnpaidTokens }

@@ -20,6 +20,8 @@ internal static class HistoryCodecs
         ExcludeAt = terms.ExcludeAt,
         MostHardFailures = terms.MostHardFailures,
         HardWindow = terms.HardWindow.Ticks,
+        HalfLife = terms.HalfLife.Ticks,
+        FailureWeight = terms.FailureWeight,
         Exclusion = terms.Exclusion is not { } exclusion ? null : new Form.ExclusionTerms
         {
             Ban = exclusion.Ban.Ticks,
@@ -39,7 +41,9 @@ internal static class HistoryCodecs
             Span(exclusion.Ban, "ban"),
             exclusion.BanGrowth is >= 1 and <= 1000 ? exclusion.BanGrowth : throw new MalformedMessageException("ban_growth is not 1 to 1000."),
             Require.UpTo(exclusion.ReturnScore, 1, "return_score"),
-            Require.Within(exclusion.UnpaidTokens, 0, int.MaxValue, "unpaid_tokens")));
+            Require.Within(exclusion.UnpaidTokens, 0, int.MaxValue, "unpaid_tokens")),
+        Span(form.HalfLife, "half_life"),
+        Require.UpTo(form.FailureWeight, 1e9, "failure_weight"));
 
     /// <summary>The form of what moved an account.</summary>
     public static Form.AccountTerms Write(AccountTerms terms) => new()
@@ -103,6 +107,15 @@ internal static class HistoryCodecs
         return vault.Lying.Select(Earning).Aggregate(
             new Account { Credit = Require.NotNegative(vault.Vested, "vested") }, (all, earning) => AccountRules.Earn(all, earning, 0, settings));
     }
+
+    /// <summary>The form of a preference; null where nothing is known.</summary>
+    public static Form.RoutingPreference? Write(RoutingPreference preference) => preference == RoutingPreference.New
+        ? null
+        : new Form.RoutingPreference { Passed = preference.Passed, Failed = preference.Failed, At = preference.At.UtcTicks };
+
+    /// <summary>A preference.</summary>
+    public static RoutingPreference Read(Form.RoutingPreference? form) => form is null ? RoutingPreference.New : new RoutingPreference(
+        Require.NotNegative(form.Passed, "passed"), Require.NotNegative(form.Failed, "failed"), Values.Moment(form.At, "at"));
 
     /// <summary>The form of a stretch.</summary>
     public static Form.HistorySegment Write(HistorySegment segment)

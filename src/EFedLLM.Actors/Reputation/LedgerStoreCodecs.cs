@@ -92,6 +92,7 @@ internal static class LedgerStoreCodecs
             Verifier = TrustCodecs.Write(state.History.Sum.Verifier),
             Account = HistoryCodecs.Write(state.History.Sum.Account),
             FinderRewards = state.FinderRewards,
+            Preference = HistoryCodecs.Write(state.Preference),
         };
         if (state.FirstSeen is { } first)
         {
@@ -156,6 +157,7 @@ internal static class LedgerStoreCodecs
             Struck = [.. form.Struck.Select(Values.Verdict)],
             FinderRewards = Require.AtLeast(form.FinderRewards, 0, "finder_rewards"),
             Owed = [.. form.Owed.Select(HistoryCodecs.Read)],
+            Preference = HistoryCodecs.Read(form.Preference),
         };
     }
 }

@@ -25,6 +25,8 @@ internal sealed record ReputationState : ILedgerStored
     /// <summary>Most finders who wait for what they earn; with more, the latest gets nothing.</summary>
     public const int MostOwed = 64;
 
+    private const int PreferenceSteps = 16;
+
     /// <summary>The device.</summary>
     public required DeviceId Device { get; init; }
 
@@ -76,6 +78,9 @@ internal sealed record ReputationState : ILedgerStored
     /// <summary>What of that the finders' entities may not have yet, oldest first.</summary>
     public ImmutableArray<FinderReward> Owed { get; init; } = [];
 
+    /// <summary>How gladly routes use it.</summary>
+    public RoutingPreference Preference { get; init; } = RoutingPreference.New;
+
     /// <summary>What checks have shown of it as a server.</summary>
     public RoleStanding Server => History.Now.Server;
 
@@ -115,6 +120,9 @@ internal sealed record ReputationState : ILedgerStored
             Penalty = Penalty + entry.Penalty,
             Recent = Newest(new LedgerEntry(entry.Session, entry.Outcome, entry.Tokens, entry.Range, entry.At, entry.Check) { Verdict = verdict }, Recent),
             Reporters = Remember(entry.Id),
+            Preference = entry is { Check: { Role: TrustRole.Server } shown, Terms: { HalfLife.Ticks: > 0 } terms }
+                ? Preference.After(shown.Outcome, entry.CountedAt ?? entry.At, terms.ToSettings())
+                : Preference,
             FinderRewards = FinderRewards + (isOwed ? 1 : 0),
             Owed = isOwed ? Owed.Add(new FinderReward(FinderRewards + 1, entry.Check!.Verifier, toFinder, entry.Session, entry.Model, entry.Range)) : Owed,
         };
@@ -131,6 +139,9 @@ internal sealed record ReputationState : ILedgerStored
     {
         Entries = Entries + 1,
         History = History.Without(struck.Verdict)!,
+        Preference = History.Verdicts.First(failure => failure.Id == struck.Verdict) is { Role: TrustRole.Server, Terms: { HalfLife.Ticks: > 0 } terms } failure
+            ? Preference.WithoutFailure(failure.CountedAt, terms.ToSettings())
+            : Preference,
         Struck = [.. Struck.Add(struck.Verdict).TakeLast(MostStruck)],
         Recent = [.. Recent.Select(entry => entry.Verdict == struck.Verdict ? entry with { Struck = struck.Reason } : entry)],
     };
@@ -183,7 +194,13 @@ internal sealed record ReputationState : ILedgerStored
     /// <returns>Null of a device that was never checked: it is new to everybody anyway.</returns>
     public DeviceStanding? ToStanding(TrustSettings trust, Address ledger) => Struck.IsEmpty && Server.Equals(RoleStanding.New) && Verifier.Equals(RoleStanding.New)
         ? null
-        : new DeviceStanding(Device, StandingRules.Tier(Server, trust), StandingRules.Tier(Verifier, trust), Server.Score, Entries, ledger) { Exclusion = Server.Exclusion };
+        : new DeviceStanding(Device, StandingRules.Tier(Server, trust), StandingRules.Tier(Verifier, trust), Server.Score, Entries, ledger)
+        {
+            Exclusion = Server.Exclusion,
+
+            // In coarse steps, so that not each check is news to everybody.
+            Preference = Math.Ceiling(Preference.Of(1, Preference.At, trust) * PreferenceSteps) / PreferenceSteps,
+        };
 
     private static ImmutableArray<LedgerEntry> Newest(LedgerEntry entry, ImmutableArray<LedgerEntry> recent)
     {

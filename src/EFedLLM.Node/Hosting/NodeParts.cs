@@ -233,7 +233,8 @@ internal sealed class NodeParts : IAsyncDisposable
             new HttpApiSettings(limits.HttpBodyBytes, limits.DefaultMaxTokens, limits.MaxTokens),
             log,
             TimeProvider.System,
-            membership);
+            membership,
+            new AppealDesk(ledger, replay: null));
     }
 
     private static Dictionary<ModelId, ModelManifest> Manifests(IReadOnlyList<string> folders)

@@ -227,6 +227,9 @@ public sealed class LedgerSerializerTests(WireFixture fixture, ITestOutputHelper
         Refused("rs", Form.ReputationState.Parser, form => form.Segments[0].Returned = new Form.DeviceReturned { Role = 1 }, "segments");
         Refused("rs", Form.ReputationState.Parser, form => form.Segments.Insert(0, new Form.HistorySegment()), "segments");
         Refused("rs", Form.ReputationState.Parser, form => form.Segments[0].Failed = new Form.FailedCheck { Role = 1, Outcome = 1 }, "outcome");
+        Refused("wc", Form.WorkCounted.Parser, form => Check(form).Terms.HalfLife = -1, "half_life");
+        Refused("wc", Form.WorkCounted.Parser, form => Check(form).Terms.FailureWeight = -1, "failure_weight");
+        Refused("rs", Form.ReputationState.Parser, form => form.Preference = new Form.RoutingPreference { Failed = -1 }, "failed");
         Refused("rs", Form.ReputationState.Parser, form => form.Struck.Add(1UL << 41), "verdict");
         Refused("rs", Form.ReputationState.Parser, form => form.Owed.Add(new Form.FinderReward()), "number");
         Refused("rs", Form.ReputationState.Parser, form => form.Entries = -1, "entries");

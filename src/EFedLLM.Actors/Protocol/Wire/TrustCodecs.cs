@@ -10,7 +10,7 @@ internal static class TrustCodecs
     /// <summary>How each travels.</summary>
     public static ImmutableArray<WireCodec> All { get; } =
     [
-        WireCodec.Of<DeviceStanding, Form.DeviceStanding>("ds", 1024, Form.DeviceStanding.Parser, Write, Read),
+        WireCodec.Of<DeviceStanding, Form.DeviceStanding>("ds", 1024, Form.DeviceStanding.Parser, (message, _) => Write(message), (form, _) => Read(form)),
     ];
 
     /// <summary>The form of what a check showed; null where there was none.</summary>
@@ -106,7 +106,8 @@ internal static class TrustCodecs
         Require.NotNegative(form.ReturnScore, "return_score"),
         Require.Within(form.UnpaidTokens, 0, int.MaxValue, "unpaid_tokens"));
 
-    private static Form.DeviceStanding Write(DeviceStanding message, ActorPaths _) => new()
+    /// <summary>The form of what every node is to know of a device.</summary>
+    public static Form.DeviceStanding Write(DeviceStanding message) => new()
     {
         Device = Values.Write(message.Device),
         Server = (int)message.Server,
@@ -115,9 +116,11 @@ internal static class TrustCodecs
         Revision = message.Revision,
         Ledger = DeviceCodecs.Write(message.Ledger),
         Exclusion = Write(message.Exclusion),
+        Preference = message.Preference,
     };
 
-    private static DeviceStanding Read(Form.DeviceStanding form, ActorPaths _) => new(
+    /// <summary>What every node is to know of a device.</summary>
+    public static DeviceStanding Read(Form.DeviceStanding form) => new(
         Values.Device(form.Device, "device"),
         Require.Defined<TrustTier>(form.Server, "server"),
         Require.Defined<TrustTier>(form.Verifier, "verifier"),
@@ -126,6 +129,7 @@ internal static class TrustCodecs
         DeviceCodecs.ReadAddress(Require.Present(form.Ledger, "ledger")))
     {
         Exclusion = Read(form.Exclusion),
+        Preference = Require.UpTo(form.Preference, 1, "preference"),
     };
 
     private static Form.Id256? Write(Digest digest)
