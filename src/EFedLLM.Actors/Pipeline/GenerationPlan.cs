@@ -3,7 +3,9 @@ using Akka.Actor;
 using EFedLLM.Actors.Auditing;
 using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Blocks;
+using EFedLLM.Transformer.Checkpoints;
 using EFedLLM.Transformer.Generation;
 
 namespace EFedLLM.Actors.Pipeline;
@@ -22,6 +24,7 @@ namespace EFedLLM.Actors.Pipeline;
 /// <param name="OutputWidth">How many values that is.</param>
 /// <param name="ScorePrompt">Whether the prompt itself is scored; only then may no token at all be asked for, and then it has at least two.</param>
 /// <param name="Audit">How devices are checked; null where they are not.</param>
+/// <param name="Shape">The model's hyper-parameters; null where nobody knows them.</param>
 internal sealed record GenerationPlan(
     PromptId Prompt,
     SessionId Session,
@@ -35,13 +38,30 @@ internal sealed record GenerationPlan(
     SequenceOutput Output = SequenceOutput.None,
     int OutputWidth = 0,
     bool ScorePrompt = false,
-    AuditPlan? Audit = null)
+    AuditPlan? Audit = null,
+    ModelShape? Shape = null)
 {
     /// <summary>Most positions the session uses: the last token is drawn, not computed on.</summary>
     public int TokenLimit => Tokens.Length + Settings.MaxTokens - 1;
 
     /// <summary>Tokens of the prompt that are computed: where nothing is drawn after the last one, it has nothing to say.</summary>
     public int FedTokens => Settings.MaxTokens == 0 ? Tokens.Length - 1 : Tokens.Length;
+
+    /// <summary>How much work a range is, from shapes alone; null where they are not known or there is no such range.</summary>
+    /// <param name="range">The units.</param>
+    /// <param name="position">The first position.</param>
+    /// <param name="rows">Number of positions.</param>
+    public WorkSize? SizeOf(LayerRange range, int position, int rows)
+    {
+        if (Shape is not { } shape || !range.IsValid(shape.Layers) || position < 0 || rows < 0)
+        {
+            return null;
+        }
+
+        // The head gives something after the last token of the prompt and each that follows, or after all of them.
+        var drawn = Output != SequenceOutput.None || ScorePrompt ? rows : Math.Clamp(position + rows - (Tokens.Length - 1), 0, rows);
+        return new WorkSize(UnitWork.Flop(shape, range, position, rows, drawn), UnitWork.Flop(shape, range, 0, 1, 1));
+    }
 
     /// <summary>A hop in words.</summary>
     public string Describe(Hop hop) => $"device {hop.Device.Short} at {hop.Shard.Path.Address} ({hop.Range.Describe(Model.Layers)})";

@@ -87,7 +87,10 @@ internal sealed partial class GenerationState
 
     private bool HasWorked(Hop hop) => _furthest > 0 && _workers.Contains(hop.Shard);
 
-    private WorkReport Work(Hop hop, WorkOutcome outcome) => new(hop.Device, _plan.Session, _plan.Model.Model, hop.Range, outcome, _furthest);
+    private WorkReport Work(Hop hop, WorkOutcome outcome) => new(hop.Device, _plan.Session, _plan.Model.Model, hop.Range, outcome, _furthest)
+    {
+        Size = _plan.SizeOf(hop.Range, 0, _furthest),
+    };
 
     private void CloseAll()
     {

@@ -108,7 +108,10 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
                     _judge.Tell(lend);
                     break;
                 case ReportCheck check:
-                    _reporter.Tell(new WorkReport(check.Device, _plan.Session, _plan.Model.Model, check.Range, WorkOutcome.Checked, check.Tokens, check.Facts));
+                    _reporter.Tell(new WorkReport(check.Device, _plan.Session, _plan.Model.Model, check.Range, WorkOutcome.Checked, check.Tokens, check.Facts)
+                    {
+                        Size = _plan.SizeOf(check.Range, check.Facts.Position, check.Tokens),
+                    });
                     break;
                 case ReportWork work:
                     _reporter.Tell(work.Report);

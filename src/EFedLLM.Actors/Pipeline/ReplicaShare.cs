@@ -14,7 +14,8 @@ internal static class ReplicaShare
     /// <summary>The device with the lowest of these is the session's.</summary>
     /// <param name="session">The session; without one all are alike.</param>
     /// <param name="device">The device.</param>
-    public static double Turn(SessionId? session, DeviceAnnouncement device)
+    /// <param name="preference">How gladly it is used, above 0: its share grows with that as with its speed.</param>
+    public static double Turn(SessionId? session, DeviceAnnouncement device, double preference)
     {
         if (session is not { } id)
         {
@@ -25,7 +26,7 @@ internal static class ReplicaShare
         id.Value.TryWriteBytes(bytes);
         var hash = BinaryPrimitives.ReadUInt64LittleEndian(bytes) ^ ulong.Parse(device.Device.Value.AsSpan(0, 16), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
         var uniform = ((Mix(hash + BinaryPrimitives.ReadUInt64LittleEndian(bytes[8..])) >> 11) + 0.5) / (1L << 53);
-        return -Math.Log(uniform) / (double.IsFinite(device.BytesPerSecond) && device.BytesPerSecond > 0 ? device.BytesPerSecond : 1);
+        return -Math.Log(uniform) / (preference * (double.IsFinite(device.BytesPerSecond) && device.BytesPerSecond > 0 ? device.BytesPerSecond : 1));
     }
 
     /// <summary>The finalizer of SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).</summary>

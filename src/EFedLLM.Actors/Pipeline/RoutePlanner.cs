@@ -16,9 +16,9 @@ public static class RoutePlanner
     private const int MostWays = 16;
 
     /// <summary>
-    /// The best route through ranges that reachable devices serve and that are not excluded: fewest units on devices that something speaks against, then fewest devices that leave, then fewest ranges that the plan does not
+    /// The best route through ranges that reachable devices serve and that are not excluded, nor unknown while no ledger answers: fewest units on devices that something speaks against, then fewest devices that leave, then fewest ranges that the plan does not
     /// want, then fewest hops, then the least time between them as far as devices measured it, then a share of the sessions for each
-    /// replica according to its speed. A loaded range is used whole or not at all.
+    /// replica according to its speed and to what it passed and failed lately. A loaded range is used whole or not at all.
     /// </summary>
     /// <param name="view">The cluster.</param>
     /// <param name="model">The model.</param>
@@ -122,9 +122,9 @@ public static class RoutePlanner
 
         var reachable = view.Members.Where(member => member is { Status: MemberStatus.Up, Reachable: true }).Select(member => member.Address).ToHashSet();
         var caches = kept.Select(hop => hop.Shard).ToHashSet();
-        foreach (var device in view.Devices.OrderBy(device => ReplicaShare.Turn(session, device)).ThenBy(device => device.Device.Value, StringComparer.Ordinal))
+        foreach (var device in view.Devices.OrderBy(device => ReplicaShare.Turn(session, device, view.PreferenceOf(device.Device))).ThenBy(device => device.Device.Value, StringComparer.Ordinal))
         {
-            if (!reachable.Contains(device.Node) || view.IsExcluded(device.Device))
+            if (!reachable.Contains(device.Node) || view.IsExcluded(device.Device) || !view.MayTakeNew(device.Device))
             {
                 continue;
             }
@@ -171,7 +171,13 @@ public static class RoutePlanner
                 loaded => loaded.Model == model.Model && missing.Exists(range => loaded.Range.First < range.End && range.First < loaded.Range.End)))
             .Select(device => device.Device.Short)
             .ToArray();
-        return excluded.Length == 0 ? "" : $" Excluded, because checks found wrong results: device {string.Join(", device ", excluded)}.";
+        var unknown = view.Devices
+            .Where(device => !view.MayTakeNew(device.Device) && device.Loaded.Any(
+                loaded => loaded.Model == model.Model && missing.Exists(range => loaded.Range.First < range.End && range.First < loaded.Range.End)))
+            .Select(device => device.Device.Short)
+            .ToArray();
+        return (excluded.Length == 0 ? "" : $" Excluded, because checks found wrong results: device {string.Join(", device ", excluded)}.")
+            + (unknown.Length == 0 ? "" : $" No ledger answers, and none has said anything of: device {string.Join(", device ", unknown)}.");
     }
 
     private static List<LayerRange> Missing(List<Offer>[] offers)

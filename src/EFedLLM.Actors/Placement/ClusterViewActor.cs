@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Cluster;
 using Akka.DistributedData;
@@ -9,21 +10,30 @@ namespace EFedLLM.Actors.Placement;
 
 /// <summary>
 /// Keeps the <see cref="ClusterView"/> of its node from gossip and distributed data, answers <see cref="GetView"/>, and sends the view to
-/// everyone who sent <see cref="SubscribeView"/> after each change. News that arrive together make one new view.
+/// everyone who sent <see cref="SubscribeView"/> after each change. News that arrive together make one new view. Where devices are checked it
+/// also minds whether a ledger answers.
 /// </summary>
-internal sealed class ClusterViewActor : ReceiveActor
+internal sealed class ClusterViewActor : ReceiveActor, IWithTimers
 {
     private readonly Cluster _cluster = Cluster.Get(Context.System);
     private readonly HashSet<IActorRef> _subscribers = [];
     private ClusterViewState _state;
     private ClusterView _view;
+    private readonly TimeProvider _time;
+    private readonly bool _minds;
+    private LedgerWatch _ledger;
     private bool _stale;
 
     /// <summary>For the node it runs on.</summary>
-    public ClusterViewActor()
+    /// <param name="kept">What a ledger said of devices before the node started.</param>
+    /// <param name="minds">Whether it matters that a ledger answers: where devices are checked.</param>
+    /// <param name="time">The clock.</param>
+    public ClusterViewActor(ImmutableDictionary<DeviceId, DeviceStanding> kept, bool minds, TimeProvider time)
     {
-        _state = new ClusterViewState(_cluster.SelfAddress);
-        _view = ClusterView.Empty(_cluster.SelfAddress);
+        (_time, _minds, _ledger) = (time, minds, new LedgerWatch(!kept.IsEmpty, time.GetElapsedTime(0)));
+        _state = new ClusterViewState(_cluster.SelfAddress).WithKept(kept);
+        _view = _state.View();
+        Receive<LookForLedger>(_ => Hear(_state));
 
         Receive<ClusterEvent.CurrentClusterState>(state => Hear(Snapshot(state)));
         Receive<ClusterEvent.MemberRemoved>(news => Hear(_state.Without(news.Member.UniqueAddress)));
@@ -56,6 +66,9 @@ internal sealed class ClusterViewActor : ReceiveActor
         });
         Receive<Terminated>(ended => _subscribers.Remove(ended.ActorRef));
     }
+
+    /// <inheritdoc/>
+    public ITimerScheduler Timers { get; set; } = null!;
 
     /// <inheritdoc/>
     protected override void PreStart()
@@ -102,13 +115,26 @@ internal sealed class ClusterViewActor : ReceiveActor
 
     private void Hear(ClusterViewState state)
     {
-        _state = state;
+        _state = _minds ? Mind(state) : state;
         if (!_stale)
         {
             // Behind whatever already waits in the mailbox.
             _stale = true;
             Self.Tell(Refresh.Instance);
         }
+    }
+
+    /// <summary>The state with whether a ledger is missed; looks again when one would be.</summary>
+    private ClusterViewState Mind(ClusterViewState state)
+    {
+        var now = _time.GetElapsedTime(0);
+        _ledger = _ledger.After(state.HasLedger, now);
+        if (_ledger.Deadline is { } deadline && deadline > now)
+        {
+            Timers.StartSingleTimer(LookForLedger.Instance, LookForLedger.Instance, deadline - now);
+        }
+
+        return state.WithLedgerAway(_ledger.IsAway(now));
     }
 
     private void PushIfStale()
@@ -122,6 +148,11 @@ internal sealed class ClusterViewActor : ReceiveActor
                 subscriber.Tell(_view);
             }
         }
+    }
+
+    private sealed record LookForLedger
+    {
+        public static LookForLedger Instance { get; } = new();
     }
 
     private sealed record Refresh

@@ -18,14 +18,20 @@ internal sealed class ClusterViewState
     private ImmutableArray<PlacementPlan> _plans = [];
     private ImmutableDictionary<DeviceId, DeviceStanding> _standings = ImmutableDictionary<DeviceId, DeviceStanding>.Empty;
     private ImmutableArray<Address> _ledgers = [];
+    private ImmutableDictionary<DeviceId, DeviceStanding> _kept = ImmutableDictionary<DeviceId, DeviceStanding>.Empty;
+    private bool _isLedgerAway;
 
     /// <summary>Nothing heard yet.</summary>
     /// <param name="self">The address of the node that looks.</param>
     public ClusterViewState(Address self) => _self = self;
 
     private ClusterViewState(ClusterViewState other)
-        => (_self, _members, _unconnected, _leader, _devices, _models, _plans, _standings, _ledgers)
-            = (other._self, other._members, other._unconnected, other._leader, other._devices, other._models, other._plans, other._standings, other._ledgers);
+        => (_self, _members, _unconnected, _leader, _devices, _models, _plans, _standings, _ledgers, _kept, _isLedgerAway)
+            = (other._self, other._members, other._unconnected, other._leader, other._devices, other._models, other._plans, other._standings, other._ledgers, other._kept, other._isLedgerAway);
+
+    /// <summary>Whether a ledger node is a member and answers.</summary>
+    public bool HasLedger => _members.Values.Any(
+        member => member is { Status: MemberStatus.Up, Reachable: true } && member.Roles.Contains(ClusterNames.Ledger) && !_unconnected.Contains(member.Address));
 
     /// <summary>A member is there, or its state or reachability changed.</summary>
     /// <param name="node">The member: a process that restarts at the same address is another one.</param>
@@ -73,6 +79,12 @@ internal sealed class ClusterViewState
         return new(this) { _standings = all, _ledgers = [.. all.Values.Select(standing => standing.Ledger).Distinct()] };
     }
 
+    /// <summary>What a ledger said of devices before this node started: it counts of those of which none has said anything since.</summary>
+    public ClusterViewState WithKept(ImmutableDictionary<DeviceId, DeviceStanding> kept) => new(this) { _kept = kept };
+
+    /// <summary>No ledger answers for too long, or one answers again.</summary>
+    public ClusterViewState WithLedgerAway(bool isAway) => isAway == _isLedgerAway ? this : new(this) { _isLedgerAway = isAway };
+
     /// <summary>The view of all this.</summary>
     public ClusterView View()
     {
@@ -107,13 +119,15 @@ internal sealed class ClusterViewState
         {
             Givers = [.. asked.Where(entry => entry.Model.Files is not null).Select(entry => new ModelGiver(entry.Gateway!, entry.Model.Model, entry.Model.Layers, entry.Model.Files!))],
             Standings = Standings(members),
+            IsLedgerAway = _isLedgerAway,
         };
     }
 
     private ImmutableDictionary<DeviceId, DeviceStanding> Standings(ImmutableArray<NodeView> members)
     {
         var others = members.Where(member => !member.Roles.Contains(ClusterNames.Ledger)).Select(member => member.Address).ToHashSet();
-        return _ledgers.Any(others.Contains) ? _standings.Where(entry => !others.Contains(entry.Value.Ledger)).ToImmutableDictionary() : _standings;
+        var said = _ledgers.Any(others.Contains) ? _standings.Where(entry => !others.Contains(entry.Value.Ledger)).ToImmutableDictionary() : _standings;
+        return _kept.IsEmpty ? said : _kept.SetItems(said);
     }
 
     private static int Rank(MemberStatus status) => status switch

@@ -44,6 +44,15 @@ public sealed record ClusterView(
     /// <summary>Whether a device gets no work.</summary>
     public bool IsExcluded(DeviceId device) => TierOf(device) == TrustTier.Excluded;
 
+    /// <summary>Whether no ledger has answered for so long that what is here of it may be too old.</summary>
+    public bool IsLedgerAway { get; init; }
+
+    /// <summary>Whether a device may get new sessions: while no ledger answers, only one of which a ledger has said something.</summary>
+    public bool MayTakeNew(DeviceId device) => !IsLedgerAway || Standings.ContainsKey(device);
+
+    /// <summary>How gladly routes use a device, above 0 and at most 1: a half where nobody can say.</summary>
+    public double PreferenceOf(DeviceId device) => Standings.TryGetValue(device, out var standing) && standing.Preference > 0 ? standing.Preference : 0.5;
+
     /// <summary>What a node sees before it has heard of anything.</summary>
     public static ClusterView Empty(Address self) => new(self, null, [], [], [], []);
 

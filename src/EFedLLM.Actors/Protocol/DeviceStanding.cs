@@ -10,4 +10,11 @@ namespace EFedLLM.Actors.Protocol;
 /// <param name="Score">The statistic of the server: 0 when nothing speaks against it.</param>
 /// <param name="Revision">Grows with each entry of the device in the ledger: of two the later counts, whatever the clocks say.</param>
 /// <param name="Ledger">The node of the ledger that says so. A claim like every fact in distributed data.</param>
-public sealed record DeviceStanding(DeviceId Device, TrustTier Server, TrustTier Verifier, double Score, long Revision, Address Ledger) : IEvent;
+public sealed record DeviceStanding(DeviceId Device, TrustTier Server, TrustTier Verifier, double Score, long Revision, Address Ledger) : IEvent
+{
+    /// <summary>What its exclusion as a server means; null where it is none, or one for good.</summary>
+    public Exclusion? Exclusion { get; init; }
+
+    /// <summary>How gladly routes use it, 0 to 1, from what it passed and failed lately; 0 where nobody can say. It orders devices that are trusted alike, and excludes none.</summary>
+    public double Preference { get; init; }
+}

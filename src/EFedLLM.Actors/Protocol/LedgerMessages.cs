@@ -21,6 +21,12 @@ public enum WorkOutcome
 
     /// <summary>Its work was checked: the report says how that went.</summary>
     Checked = 5,
+
+    /// <summary>It checked another's work, and what it found holds.</summary>
+    Verified = 6,
+
+    /// <summary>It found another out: the other's entry in the ledger says what that is worth.</summary>
+    Found = 7,
 }
 
 /// <summary>To the ledger: what a device did. Answered by <see cref="WorkRecorded"/> once it is on disk.</summary>
@@ -34,7 +40,14 @@ public enum WorkOutcome
 /// <param name="At">When, by the reporter's clock.</param>
 /// <param name="Check">What the check showed, where the outcome is <see cref="WorkOutcome.Checked"/>; else null.</param>
 public sealed record RecordWork(
-    ReportId Id, DeviceId Device, SessionId Session, ModelId Model, LayerRange Range, WorkOutcome Outcome, int Tokens, DateTimeOffset At, CheckFacts? Check = null) : ICommand;
+    ReportId Id, DeviceId Device, SessionId Session, ModelId Model, LayerRange Range, WorkOutcome Outcome, int Tokens, DateTimeOffset At, CheckFacts? Check = null) : ICommand
+{
+    /// <summary>How much work it was; null where nobody can say.</summary>
+    public WorkSize? Size { get; init; }
+
+    /// <summary>What it earns where the outcome is <see cref="WorkOutcome.Found"/>, above 0: said by the ledger's entity of whom it found out. Else 0.</summary>
+    public double Amount { get; init; }
+}
 
 /// <summary>The ledger has it on disk (now or before).</summary>
 /// <param name="Id">The report.</param>
@@ -70,8 +83,17 @@ public sealed record DeviceRecord(
     double Penalty,
     ImmutableArray<LedgerEntry> Recent) : IEvent
 {
-    /// <summary>What of <see cref="Reward"/> is the device's own: it lay for a day, and nothing spoke against the device at its end.</summary>
+    /// <summary>What of <see cref="Reward"/> is the device's own: it lay for as long as it can be lost, and nothing spoke against the device at its end.</summary>
     public double Vested { get; init; }
+
+    /// <summary>What of it is held back as long as the device is here: hard failures take from it first.</summary>
+    public double Escrow { get; init; }
+
+    /// <summary>What of it can still be lost, and becomes the device's own.</summary>
+    public double Unvested { get; init; }
+
+    /// <summary>What of it was taken for hard failures.</summary>
+    public double Slashed { get; init; }
 
     /// <summary>What checks have shown of it as a server.</summary>
     public RoleStanding Server { get; init; } = RoleStanding.New;
@@ -89,7 +111,8 @@ public sealed record DeviceRecord(
     public bool Equals(DeviceRecord? other) => other is not null && Device == other.Device && FirstSeen == other.FirstSeen && LastSeen == other.LastSeen
         && Sessions == other.Sessions && Tokens == other.Tokens && LayerTokens == other.LayerTokens && TimeOuts == other.TimeOuts
         && Failures == other.Failures && Reward.Equals(other.Reward) && Penalty.Equals(other.Penalty)
-        && Vested.Equals(other.Vested) && Server.Equals(other.Server) && ServerTier == other.ServerTier && Verifier.Equals(other.Verifier) && VerifierTier == other.VerifierTier
+        && Vested.Equals(other.Vested) && Escrow.Equals(other.Escrow) && Unvested.Equals(other.Unvested) && Slashed.Equals(other.Slashed)
+        && Server.Equals(other.Server) && ServerTier == other.ServerTier && Verifier.Equals(other.Verifier) && VerifierTier == other.VerifierTier
         && Recent.AsSpan().SequenceEqual(other.Recent.AsSpan());
 
     /// <inheritdoc/>
@@ -103,7 +126,14 @@ public sealed record DeviceRecord(
 /// <param name="Range">The units.</param>
 /// <param name="At">When.</param>
 /// <param name="Check">What the check showed, where its work was checked; else null.</param>
-public sealed record LedgerEntry(SessionId Session, WorkOutcome Outcome, int Tokens, LayerRange Range, DateTimeOffset At, CheckFacts? Check = null);
+public sealed record LedgerEntry(SessionId Session, WorkOutcome Outcome, int Tokens, LayerRange Range, DateTimeOffset At, CheckFacts? Check = null)
+{
+    /// <summary>Names the verdict, where the check failed; null of entries from before verdicts had names.</summary>
+    public VerdictId? Verdict { get; init; }
+
+    /// <summary>Why the verdict was taken back; null where it stands.</summary>
+    public string? Struck { get; init; }
+}
 
 /// <summary>To the ledger: which devices it knows. Answered by <see cref="LedgerDevices"/>.</summary>
 public sealed record ListLedgerDevices : IQuery;
@@ -118,3 +148,33 @@ public sealed record LedgerDevices(ImmutableArray<DeviceId> Devices) : IEvent
     /// <inheritdoc/>
     public override int GetHashCode() => Devices.Length;
 }
+
+/// <summary>
+/// To the ledger: take a verdict on a device back, so that all is as if it had never been. Answered by <see cref="StrikeAnswer"/> once that is on
+/// disk; a verdict is taken back once, however often that is asked for.
+/// </summary>
+/// <param name="Device">The device.</param>
+/// <param name="Verdict">The verdict.</param>
+/// <param name="Reason">Why, for people; at most <see cref="ProtocolLimits.ReasonCharacters"/> characters.</param>
+public sealed record StrikeVerdict(DeviceId Device, VerdictId Verdict, string Reason) : ICommand;
+
+/// <summary>What came of <see cref="StrikeVerdict"/>.</summary>
+public enum StrikeResult
+{
+    /// <summary>The verdict is taken back, now or before.</summary>
+    Struck = 1,
+
+    /// <summary>The ledger knows no such verdict on the device, or it is so old that the device cannot be judged again without it.</summary>
+    Unknown = 2,
+
+    /// <summary>Two verdicts on the device have that name.</summary>
+    Ambiguous = 3,
+}
+
+/// <summary>The ledger's answer to <see cref="StrikeVerdict"/>.</summary>
+/// <param name="Device">The device.</param>
+/// <param name="Verdict">The verdict.</param>
+/// <param name="Result">What came of it.</param>
+/// <param name="Server">How far the device is trusted as a server now.</param>
+/// <param name="Verifier">How far it is trusted as a verifier now.</param>
+public sealed record StrikeAnswer(DeviceId Device, VerdictId Verdict, StrikeResult Result, TrustTier Server, TrustTier Verifier) : IEvent;

@@ -54,6 +54,9 @@ public static class ProtocolLimits
     /// <summary>Most characters of the reason that a check gives. A longer one is cut by whoever reports it.</summary>
     public const int ReasonCharacters = 256;
 
+    /// <summary>Most floating-point operations of a report, and most credit that one can earn: far more than any session.</summary>
+    public const double Flop = 1e24;
+
     /// <summary>Most hard failures whose times are kept, so as to see whether too many came within a window.</summary>
     public const int HardTimes = 64;
 

@@ -12,4 +12,8 @@ namespace EFedLLM.Actors.Protocol;
 /// <param name="Outcome">What it did.</param>
 /// <param name="Tokens">Positions it computed; those of the unit where its work was checked.</param>
 /// <param name="Check">What the check showed, where the outcome is <see cref="WorkOutcome.Checked"/>; else null.</param>
-public sealed record WorkReport(DeviceId Device, SessionId Session, ModelId Model, LayerRange Range, WorkOutcome Outcome, int Tokens, CheckFacts? Check = null) : INoSerializationVerificationNeeded;
+public sealed record WorkReport(DeviceId Device, SessionId Session, ModelId Model, LayerRange Range, WorkOutcome Outcome, int Tokens, CheckFacts? Check = null) : INoSerializationVerificationNeeded
+{
+    /// <summary>How much work it was; null where nobody can say.</summary>
+    public WorkSize? Size { get; init; }
+}

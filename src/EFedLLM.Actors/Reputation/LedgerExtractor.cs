@@ -13,6 +13,7 @@ internal sealed class LedgerExtractor() : HashCodeMessageExtractor(Shards)
     public override string? EntityId(object message) => message switch
     {
         RecordWork report => report.Device.Value,
+        StrikeVerdict command => command.Device.Value,
         GetDeviceRecord query => query.Device.Value,
         ListLedgerDevices => LedgerDirectory.EntityId,
         _ => null,

@@ -18,7 +18,7 @@ public static class LedgerStart
     /// </summary>
     /// <param name="system">The node, set up from <see cref="LedgerStore.Settings"/>.</param>
     /// <param name="cancellation">Gives up waiting for the cluster.</param>
-    /// <returns>Takes <see cref="RecordWork"/>, <see cref="GetDeviceRecord"/> and <see cref="ListLedgerDevices"/>.</returns>
+    /// <returns>Takes <see cref="RecordWork"/>, <see cref="StrikeVerdict"/>, <see cref="GetDeviceRecord"/> and <see cref="ListLedgerDevices"/>.</returns>
     /// <exception cref="LedgerUnavailableException">Another ledger node is in the cluster beside which this one cannot run; the message says why and what to do. The node has left the cluster again.</exception>
     public static Task<IActorRef> StartLedgerAsync(this ActorSystem system, CancellationToken cancellation) => system.StartLedgerAsync(TimeProvider.System, cancellation);
 
@@ -59,7 +59,7 @@ public static class LedgerStart
                 : Props.Create(() => new ReputationActor(new DeviceId(entity), time, trust, board)),
             ClusterShardingSettings.Create(system),
             new LedgerExtractor()).ConfigureAwait(false);
-        system.ActorOf(Props.Create(() => new StandingWatch(ledger)), "standing-watch");
+        system.ActorOf(Props.Create(() => new StandingWatch(ledger, time)), "standing-watch");
         return ledger;
     }
 }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Protocol.Wire;
+using EFedLLM.Actors.Trust;
 using Form = EFedLLM.Actors.Protocol.Wire.Forms;
 
 namespace EFedLLM.Actors.Reputation;
@@ -8,11 +9,16 @@ namespace EFedLLM.Actors.Reputation;
 /// <summary>What the ledger keeps on disk, to its forms and back.</summary>
 internal static class LedgerStoreCodecs
 {
+    private const int Small = 2048;
+
     /// <summary>How each is stored.</summary>
     public static ImmutableArray<WireCodec> All { get; } =
     [
         WireCodec.Of<WorkCounted, Form.WorkCounted>("wc", LedgerCodecs.EntryBytes, Form.WorkCounted.Parser, Write, Read),
-        WireCodec.Of<ReputationState, Form.ReputationState>("rs", 256 * 1024, Form.ReputationState.Parser, Write, Read),
+        WireCodec.Of<ReputationState, Form.ReputationState>("rs", 1024 * 1024, Form.ReputationState.Parser, Write, Read),
+        WireCodec.Of<DeviceReturned, Form.DeviceReturned>("rt", Small, Form.DeviceReturned.Parser, (back, _) => HistoryCodecs.Write(back), (form, _) => HistoryCodecs.Read(form)),
+        WireCodec.Of<VerdictStruck, Form.VerdictStruck>("vs", Small, Form.VerdictStruck.Parser, Write, Read),
+        WireCodec.Of<FinderPaid, Form.FinderPaid>("fp", Small, Form.FinderPaid.Parser, (paid, _) => new Form.FinderPaid { Number = paid.Number }, (form, _) => new FinderPaid(Require.AtLeast(form.Number, 1, "number"))),
     ];
 
     private static Form.WorkCounted Write(WorkCounted entry, ActorPaths _)
@@ -30,15 +36,8 @@ internal static class LedgerStoreCodecs
             Reward = entry.Reward,
             Penalty = entry.Penalty,
             Check = TrustCodecs.Write(entry.Check),
-            Terms = entry.Terms is { } terms
-                ? new Form.CheckTerms
-                {
-                    Step = terms.Step,
-                    ExcludeAt = terms.ExcludeAt,
-                    MostHardFailures = terms.MostHardFailures,
-                    HardWindow = terms.HardWindow.Ticks,
-                }
-                : null,
+            Terms = entry.Terms is { } terms ? HistoryCodecs.Write(terms) : null,
+            Account = entry.Account is { } account ? HistoryCodecs.Write(account) : null,
         };
         if (entry.CountedAt is { } counted)
         {
@@ -60,14 +59,21 @@ internal static class LedgerStoreCodecs
         Require.NotNegative(form.Reward, "reward"),
         Require.NotNegative(form.Penalty, "penalty"),
         TrustCodecs.Read(form.Check, (WorkOutcome)form.Outcome),
-        form.Check is null ? null : Read(Require.Present(form.Terms, "terms")),
-        form.HasCountedAt ? Values.Moment(form.CountedAt, "counted_at") : null);
+        form.Check is null ? null : HistoryCodecs.Read(Require.Present(form.Terms, "terms")),
+        form.HasCountedAt ? Values.Moment(form.CountedAt, "counted_at") : null,
+        form.Account is { } account ? HistoryCodecs.Read(account) : null);
 
-    private static CheckTerms Read(Form.CheckTerms form) => new(
-        double.IsFinite(form.Step) ? form.Step : throw new MalformedMessageException("step is not a finite number."),
-        Require.NotNegative(form.ExcludeAt, "exclude_at"),
-        Require.Within(form.MostHardFailures, 1, ProtocolLimits.HardTimes, "most_hard_failures"),
-        TimeSpan.FromTicks(Require.AtLeast(form.HardWindow, 0, "hard_window")));
+    private static Form.VerdictStruck Write(VerdictStruck struck, ActorPaths _) => new()
+    {
+        Verdict = Values.Write(struck.Verdict),
+        Reason = struck.Reason,
+        At = struck.At.UtcTicks,
+    };
+
+    private static VerdictStruck Read(Form.VerdictStruck form, ActorPaths _) => new(
+        Values.Verdict(form.Verdict),
+        Require.Text(form.Reason, ProtocolLimits.ReasonCharacters, "reason"),
+        Values.Moment(form.At, "at"));
 
     private static Form.ReputationState Write(ReputationState state, ActorPaths _)
     {
@@ -82,9 +88,11 @@ internal static class LedgerStoreCodecs
             Failures = state.Failures,
             Reward = state.Reward,
             Penalty = state.Penalty,
-            Server = TrustCodecs.Write(state.Server),
-            Verifier = TrustCodecs.Write(state.Verifier),
-            Credit = Write(state.Credit),
+            Server = TrustCodecs.Write(state.History.Sum.Server),
+            Verifier = TrustCodecs.Write(state.History.Sum.Verifier),
+            Account = HistoryCodecs.Write(state.History.Sum.Account),
+            FinderRewards = state.FinderRewards,
+            Preference = HistoryCodecs.Write(state.Preference),
         };
         if (state.FirstSeen is { } first)
         {
@@ -97,6 +105,9 @@ internal static class LedgerStoreCodecs
         }
 
         form.Recent.AddRange(state.Recent.Select(LedgerCodecs.Write));
+        form.Segments.AddRange(state.History.Ended.Append(state.History.Open).Select(HistoryCodecs.Write));
+        form.Struck.AddRange(state.Struck.Select(Values.Write));
+        form.Owed.AddRange(state.Owed.Select(HistoryCodecs.Write));
 
         // In order, so that equal states have equal bytes.
         form.Reporters.AddRange(state.Reporters.OrderBy(reporter => reporter.Key).Select(reporter => new Form.ReporterWindow
@@ -113,6 +124,8 @@ internal static class LedgerStoreCodecs
     {
         Require.Count(form.Recent.Count, LedgerCodecs.RecentEntries, "recent");
         Require.Count(form.Reporters.Count, ReputationState.MostReporters, "reporters");
+        Require.Count(form.Struck.Count, ReputationState.MostStruck, "struck");
+        Require.Count(form.Owed.Count, ReputationState.MostOwed, "owed");
         var reporters = ImmutableDictionary.CreateBuilder<Guid, ReporterWindow>();
         foreach (var reporter in form.Reporters)
         {
@@ -139,28 +152,12 @@ internal static class LedgerStoreCodecs
             Penalty = Require.NotNegative(form.Penalty, "penalty"),
             Recent = [.. form.Recent.Select(LedgerCodecs.Read)],
             Reporters = reporters.ToImmutable(),
-            Server = TrustCodecs.ReadStanding(form.Server),
-            Verifier = TrustCodecs.ReadStanding(form.Verifier),
-
-            // Before credit had to lie it was the device's own at once.
-            Credit = form.Credit is { } credit ? Read(credit) : new CreditVault { Vested = form.Reward },
-        };
-    }
-
-    private static Form.CreditVault Write(CreditVault credit)
-    {
-        var form = new Form.CreditVault { Vested = credit.Vested };
-        form.Lying.AddRange(credit.Lying.Select(hour => new Form.LyingCredit { Until = hour.Until.UtcTicks, Amount = hour.Amount }));
-        return form;
-    }
-
-    private static CreditVault Read(Form.CreditVault form)
-    {
-        Require.Count(form.Lying.Count, CreditVault.MostHours, "lying");
-        return new CreditVault
-        {
-            Vested = Require.NotNegative(form.Vested, "vested"),
-            Lying = [.. form.Lying.Select(hour => (Values.Moment(hour.Until, "until"), Require.NotNegative(hour.Amount, "amount")))],
+            History = HistoryCodecs.Read(
+                new Conduct(TrustCodecs.ReadStanding(form.Server), TrustCodecs.ReadStanding(form.Verifier), HistoryCodecs.Account(form)), form.Segments),
+            Struck = [.. form.Struck.Select(Values.Verdict)],
+            FinderRewards = Require.AtLeast(form.FinderRewards, 0, "finder_rewards"),
+            Owed = [.. form.Owed.Select(HistoryCodecs.Read)],
+            Preference = HistoryCodecs.Read(form.Preference),
         };
     }
 }

@@ -23,6 +23,7 @@ internal static class OutboxForm
         Tokens = report.Tokens,
         At = report.At.UtcTicks,
         Check = TrustCodecs.Write(report.Check),
+        Size = LedgerCodecs.Write(report.Size),
     }.ToByteArray();
 
     /// <summary>The report.</summary>
@@ -53,6 +54,9 @@ internal static class OutboxForm
             Require.Defined<WorkOutcome>(form.Outcome, "outcome"),
             Values.Position(form.Tokens, "tokens"),
             Values.Moment(form.At, "at"),
-            TrustCodecs.Read(form.Check, (WorkOutcome)form.Outcome));
+            TrustCodecs.Read(form.Check, (WorkOutcome)form.Outcome))
+        {
+            Size = LedgerCodecs.Read(form.Size),
+        };
     }
 }

@@ -1,16 +1,19 @@
 using Akka.Actor;
+using Akka.Cluster.Sharding;
 using Akka.Event;
 using Akka.Persistence;
+using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Trust;
 
 namespace EFedLLM.Actors.Reputation;
 
 /// <summary>
-/// The ledger's entity for one device. Counts each report once and says so when it is on disk; answers what is known of the device; tells
-/// every node when checks change how far it is trusted. A report that makes no sense gets no answer but a line in the log.
+/// The ledger's entity for one device. Counts each report once and says so when it is on disk; takes verdicts back; lets the device return when
+/// its exclusion is over; brings finders what they earn; answers what is known of the device; tells every node when that changes how far it is
+/// trusted. A report that makes no sense gets no answer but a line in the log.
 /// </summary>
-internal sealed class ReputationActor : ReceivePersistentActor
+internal sealed class ReputationActor : ReceivePersistentActor, IWithTimers
 {
     /// <summary>Begins the persistence id of every device; the rest is the device's id.</summary>
     public const string IdPrefix = "device-";
@@ -18,10 +21,16 @@ internal sealed class ReputationActor : ReceivePersistentActor
     /// <summary>Entries from one snapshot to the next: at most so many are read one by one when the device is asked for again.</summary>
     public const int SnapshotEvery = 100;
 
+    private static readonly TimeSpan Again = TimeSpan.FromSeconds(5);
+
+    // A timer bears no more than some weeks: a later one looks again in between.
+    private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
+
     private readonly DeviceId _device;
     private readonly TimeProvider _time;
     private readonly TrustSettings _trust;
     private readonly StandingBoard _board;
+    private readonly Lazy<IActorRef> _ledger;
     private ReputationState _state;
     private DeviceStanding? _told;
 
@@ -29,12 +38,35 @@ internal sealed class ReputationActor : ReceivePersistentActor
     public ReputationActor(DeviceId device, TimeProvider time, TrustSettings trust, StandingBoard board)
     {
         (_device, _time, _trust, _board) = (device, time, trust, board);
+        var system = Context.System;
+        _ledger = new Lazy<IActorRef>(() => ClusterSharding.Get(system).ShardRegion(ClusterNames.LedgerType));
         _state = ReputationState.Empty(device);
         Recover<WorkCounted>(entry => _state = _state.Apply(entry));
+        Recover<DeviceReturned>(back => _state = _state.Apply(back));
+        Recover<VerdictStruck>(struck => _state = _state.Apply(struck));
+        Recover<FinderPaid>(paid => _state = _state.Apply(paid));
         Recover<SnapshotOffer>(offer => _state = (ReputationState)offer.Snapshot);
-        Recover<RecoveryCompleted>(_ => Publish());
+        Recover<RecoveryCompleted>(_ =>
+        {
+            Publish();
+            Remind();
+            PayFinder();
+        });
         Command<RecordWork>(Record);
-        Command<GetDeviceRecord>(_ => Sender.Tell(_state.ToRecord(_trust, _time.GetUtcNow())));
+        Command<StrikeVerdict>(Strike);
+        Command<WorkRecorded>(Paid);
+        Command<GetDeviceRecord>(_ =>
+        {
+            // After what is due has been written.
+            LetReturn();
+            DeferAsync(Sender, asker => asker.Tell(_state.ToRecord(_trust, _time.GetUtcNow())));
+        });
+        Command<LookAgain>(_ =>
+        {
+            LetReturn();
+            Remind();
+        });
+        Command<PayAgain>(_ => PayFinder());
         Command<SaveSnapshotSuccess>(saved => DeleteSnapshots(new SnapshotSelectionCriteria(saved.Metadata.SequenceNr - 1)));
         Command<SaveSnapshotFailure>(failure => Log.Warning(failure.Cause, "The snapshot of device {0} was not saved; the next one will be.", _device));
         Command<DeleteSnapshotsSuccess>(_ => { });
@@ -44,11 +76,14 @@ internal sealed class ReputationActor : ReceivePersistentActor
     /// <inheritdoc/>
     public override string PersistenceId => $"{IdPrefix}{_device}";
 
+    /// <inheritdoc/>
+    public ITimerScheduler Timers { get; set; } = null!;
+
     private void Record(RecordWork report)
     {
         var problem = report.Device != _device ? "it belongs to another device"
             : report.Id.Sequence < 1 ? "its number is not positive"
-            : WorkRules.Problem(report.Device, report.Range, report.Outcome, report.Tokens, report.Check);
+            : WorkRules.Problem(report);
         if (problem is not null)
         {
             Log.Warning("A report on device {0} from {1} is ignored: {2}.", _device, Sender.Path, problem);
@@ -61,16 +96,115 @@ internal sealed class ReputationActor : ReceivePersistentActor
             return;
         }
 
-        Persist(WorkRules.Count(report, _time.GetUtcNow(), _trust), entry =>
+        var conduct = LetReturn().History.Now;
+        Persist(WorkRules.Count(report, _time.GetUtcNow(), _trust, conduct), entry =>
         {
-            _state = _state.Apply(entry);
-            Publish();
+            Follow(_state.Apply(entry));
             Sender.Tell(new WorkRecorded(entry.Id, _device));
-            if (LastSequenceNr % SnapshotEvery == 0)
-            {
-                SaveSnapshot(_state);
-            }
+            PayFinder();
         });
+    }
+
+    private void Strike(StrikeVerdict command)
+    {
+        if (command.Device != _device || command.Reason.Length > ProtocolLimits.ReasonCharacters)
+        {
+            Log.Warning("The wish of {0} to take back a verdict on device {1} is ignored: it makes no sense.", Sender.Path, _device);
+            return;
+        }
+
+        var found = _state.Find(command.Verdict);
+        if (found != StrikeResult.Struck || _state.Struck.Contains(command.Verdict))
+        {
+            Answer(found);
+            return;
+        }
+
+        Persist(new VerdictStruck(command.Verdict, command.Reason, _time.GetUtcNow().ToUniversalTime()), struck =>
+        {
+            Follow(_state.Apply(struck));
+            Log.Info("The verdict {0} on device {1} was taken back: {2}", struck.Verdict, _device, struck.Reason);
+            Answer(StrikeResult.Struck);
+        });
+
+        void Answer(StrikeResult result) => Sender.Tell(new StrikeAnswer(
+            _device, command.Verdict, result, StandingRules.Tier(_state.Server, _trust), StandingRules.Tier(_state.Verifier, _trust)));
+    }
+
+    /// <summary>Writes that exclusions are over which are.</summary>
+    /// <returns>The state as it is then.</returns>
+    private ReputationState LetReturn()
+    {
+        var (state, over) = (_state, new List<DeviceReturned>());
+        while (state.Due(_time.GetUtcNow()) is { } due)
+        {
+            over.Add(due);
+            state = state.Apply(due);
+        }
+
+        if (over.Count > 0)
+        {
+            PersistAll(over, back =>
+            {
+                Follow(_state.Apply(back));
+                Log.Info("The exclusion of device {0} as a {1} is over.", _device, back.Role == TrustRole.Server ? "server" : "verifier");
+            });
+        }
+
+        return state;
+    }
+
+    /// <summary>Looks again when the next exclusion is over.</summary>
+    private void Remind()
+    {
+        if (_state.NextReturn() is not { } next)
+        {
+            Timers.Cancel(nameof(LookAgain));
+            return;
+        }
+
+        var wait = next - _time.GetUtcNow();
+        Timers.StartSingleTimer(nameof(LookAgain), LookAgain.Instance, wait > LongestWait ? LongestWait : wait > TimeSpan.Zero ? wait : TimeSpan.Zero);
+    }
+
+    /// <summary>Brings the first finder who waits what he earns, again and again until his entity has it: that knows the number, so that it counts once.</summary>
+    private void PayFinder()
+    {
+        if (_state.Owed is not [var owed, ..])
+        {
+            Timers.Cancel(nameof(PayAgain));
+            return;
+        }
+
+        _ledger.Value.Tell(
+            new RecordWork(IdOf(owed), owed.Finder, owed.Session, owed.Model, owed.Range, WorkOutcome.Found, 0, _time.GetUtcNow()) { Amount = owed.Amount });
+        Timers.StartSingleTimer(nameof(PayAgain), PayAgain.Instance, Again);
+    }
+
+    private void Paid(WorkRecorded recorded)
+    {
+        if (_state.Owed is [var owed, ..] && recorded.Device == owed.Finder && recorded.Id == IdOf(owed))
+        {
+            Persist(new FinderPaid(owed.Number), paid =>
+            {
+                Follow(_state.Apply(paid));
+                PayFinder();
+            });
+        }
+    }
+
+    /// <summary>The device itself is the reporter, for ever: its numbers outlive restarts.</summary>
+    private ReportId IdOf(FinderReward owed) => new(Guid.ParseExact(_device.Value, "n"), owed.Number);
+
+    private void Follow(ReputationState state)
+    {
+        _state = state;
+        Publish();
+        Remind();
+        if (LastSequenceNr % SnapshotEvery == 0)
+        {
+            SaveSnapshot(_state);
+        }
     }
 
     /// <summary>Tells every node what has changed of what it is to know.</summary>
@@ -89,5 +223,15 @@ internal sealed class ReputationActor : ReceivePersistentActor
 
         _told = now;
         _board.Publish(now, urgent);
+    }
+
+    private sealed record LookAgain
+    {
+        public static LookAgain Instance { get; } = new();
+    }
+
+    private sealed record PayAgain
+    {
+        public static PayAgain Instance { get; } = new();
     }
 }

@@ -19,6 +19,14 @@ internal sealed record ReputationState : ILedgerStored
     /// </summary>
     public const int MostReporters = 1024;
 
+    /// <summary>Most verdicts taken back that are remembered.</summary>
+    public const int MostStruck = 64;
+
+    /// <summary>Most finders who wait for what they earn; with more, the latest gets nothing.</summary>
+    public const int MostOwed = 64;
+
+    private const int PreferenceSteps = 16;
+
     /// <summary>The device.</summary>
     public required DeviceId Device { get; init; }
 
@@ -58,14 +66,26 @@ internal sealed record ReputationState : ILedgerStored
     /// <summary>Which numbers of which reporter are counted.</summary>
     public ImmutableDictionary<Guid, ReporterWindow> Reporters { get; init; } = ImmutableDictionary<Guid, ReporterWindow>.Empty;
 
-    /// <summary>What of <see cref="Reward"/> is the device's own, and what is at stake.</summary>
-    public CreditVault Credit { get; init; } = CreditVault.Empty;
+    /// <summary>What standing and account are folded from.</summary>
+    public History History { get; init; } = History.Empty;
+
+    /// <summary>The verdicts that were taken back last, oldest first.</summary>
+    public ImmutableArray<VerdictId> Struck { get; init; } = [];
+
+    /// <summary>How often somebody earned something by finding the device out.</summary>
+    public long FinderRewards { get; init; }
+
+    /// <summary>What of that the finders' entities may not have yet, oldest first.</summary>
+    public ImmutableArray<FinderReward> Owed { get; init; } = [];
+
+    /// <summary>How gladly routes use it.</summary>
+    public RoutingPreference Preference { get; init; } = RoutingPreference.New;
 
     /// <summary>What checks have shown of it as a server.</summary>
-    public RoleStanding Server { get; init; } = RoleStanding.New;
+    public RoleStanding Server => History.Now.Server;
 
     /// <summary>What checks have shown of it as a verifier.</summary>
-    public RoleStanding Verifier { get; init; } = RoleStanding.New;
+    public RoleStanding Verifier => History.Now.Verifier;
 
     /// <summary>Nothing known.</summary>
     public static ReputationState Empty(DeviceId device) => new() { Device = device };
@@ -82,13 +102,15 @@ internal sealed record ReputationState : ILedgerStored
         }
 
         var served = entry.Outcome == WorkOutcome.Served;
-        var now = entry.CountedAt ?? entry.At;
+        var verdict = entry.Check is { Outcome: not CheckOutcome.Passed } ? VerdictId.Of(entry.Id) : (VerdictId?)null;
+        var (history, toFinder) = After(entry, verdict);
+        var isOwed = toFinder > 0 && entry.Check is { } check && check.Verifier != default && check.Verifier != Device && Owed.Length < MostOwed;
         return this with
         {
             Entries = Entries + 1,
             FirstSeen = FirstSeen is { } first && first <= entry.At ? first : entry.At,
             LastSeen = LastSeen is { } last && last >= entry.At ? last : entry.At,
-            Credit = Credit.At(now, IsTrusted).With(entry.Reward, now),
+            History = history,
             Sessions = Sessions + (served ? 1 : 0),
             Tokens = Tokens + (served ? entry.Tokens : 0),
             LayerTokens = LayerTokens + (served ? WorkRules.LayerTokens(entry.Range, entry.Tokens) : 0),
@@ -96,32 +118,89 @@ internal sealed record ReputationState : ILedgerStored
             Failures = Failures + (entry.Outcome is WorkOutcome.Failed or WorkOutcome.Corrupt ? 1 : 0),
             Reward = Reward + entry.Reward,
             Penalty = Penalty + entry.Penalty,
-            Recent = Newest(new LedgerEntry(entry.Session, entry.Outcome, entry.Tokens, entry.Range, entry.At, entry.Check), Recent),
+            Recent = Newest(new LedgerEntry(entry.Session, entry.Outcome, entry.Tokens, entry.Range, entry.At, entry.Check) { Verdict = verdict }, Recent),
             Reporters = Remember(entry.Id),
-            Server = After(Server, entry, TrustRole.Server),
-            Verifier = After(Verifier, entry, TrustRole.Verifier),
+            Preference = entry is { Check: { Role: TrustRole.Server } shown, Terms: { HalfLife.Ticks: > 0 } terms }
+                ? Preference.After(shown.Outcome, entry.CountedAt ?? entry.At, terms.ToSettings())
+                : Preference,
+            FinderRewards = FinderRewards + (isOwed ? 1 : 0),
+            Owed = isOwed ? Owed.Add(new FinderReward(FinderRewards + 1, entry.Check!.Verifier, toFinder, entry.Session, entry.Model, entry.Range)) : Owed,
         };
     }
+
+    /// <summary>The state after the time of an exclusion was over.</summary>
+    public ReputationState Apply(DeviceReturned back) => this with { Entries = Entries + 1, History = History.Return(back) };
+
+    /// <summary>
+    /// The state after a verdict was taken back; the same state when that is done already, or cannot be. What finders earned by it stays theirs:
+    /// they have it, and may have spent it.
+    /// </summary>
+    public ReputationState Apply(VerdictStruck struck) => Find(struck.Verdict) != StrikeResult.Struck || Struck.Contains(struck.Verdict) ? this : this with
+    {
+        Entries = Entries + 1,
+        History = History.Without(struck.Verdict)!,
+        Preference = History.Verdicts.First(failure => failure.Id == struck.Verdict) is { Role: TrustRole.Server, Terms: { HalfLife.Ticks: > 0 } terms } failure
+            ? Preference.WithoutFailure(failure.CountedAt, terms.ToSettings())
+            : Preference,
+        Struck = [.. Struck.Add(struck.Verdict).TakeLast(MostStruck)],
+        Recent = [.. Recent.Select(entry => entry.Verdict == struck.Verdict ? entry with { Struck = struck.Reason } : entry)],
+    };
+
+    /// <summary>The state after a finder has what he earned.</summary>
+    public ReputationState Apply(FinderPaid paid) => this with { Owed = Owed.RemoveAll(owed => owed.Number == paid.Number) };
+
+    /// <summary>What taking a verdict back would come to.</summary>
+    public StrikeResult Find(VerdictId verdict) => Struck.Contains(verdict) ? StrikeResult.Struck : History.Verdicts.Count(failure => failure.Id == verdict) switch
+    {
+        0 => StrikeResult.Unknown,
+        1 => StrikeResult.Struck,
+        _ => StrikeResult.Ambiguous,
+    };
+
+    /// <summary>The role in which an exclusion is over, or null.</summary>
+    public DeviceReturned? Due(DateTimeOffset now)
+        => ExclusionRules.MayReturn(Server, now) ? new DeviceReturned(TrustRole.Server, now.ToUniversalTime())
+            : ExclusionRules.MayReturn(Verifier, now) ? new DeviceReturned(TrustRole.Verifier, now.ToUniversalTime())
+            : null;
+
+    /// <summary>When the next exclusion is over, or null.</summary>
+    public DateTimeOffset? NextReturn()
+        => (Server.Exclusion?.Until, Verifier.Exclusion?.Until) is var (server, verifier) && server is not null && verifier is not null
+            ? server < verifier ? server : verifier
+            : server ?? verifier;
 
     /// <summary>The state as others see it.</summary>
     /// <param name="trust">By what a standing is named.</param>
     /// <param name="now">The time: credit that is due becomes the device's own without an entry.</param>
-    public DeviceRecord ToRecord(TrustSettings trust, DateTimeOffset now) => new(Device, FirstSeen, LastSeen, Sessions, Tokens, LayerTokens, TimeOuts, Failures, Reward, Penalty, Recent)
+    public DeviceRecord ToRecord(TrustSettings trust, DateTimeOffset now)
     {
-        Server = Server,
-        ServerTier = StandingRules.Tier(Server, trust),
-        Verifier = Verifier,
-        VerifierTier = StandingRules.Tier(Verifier, trust),
-        Vested = Credit.At(now, IsTrusted).Vested,
-    };
+        var account = ConductRules.AccountAt(History.Now, now, trust.Vesting);
+        return new(Device, FirstSeen, LastSeen, Sessions, Tokens, LayerTokens, TimeOuts, Failures, Reward, Penalty, Recent)
+        {
+            Server = Server,
+            ServerTier = StandingRules.Tier(Server, trust),
+            Verifier = Verifier,
+            VerifierTier = StandingRules.Tier(Verifier, trust),
+            Vested = account.Credit,
+            Escrow = account.Escrow,
+            Unvested = account.Unvested.Sum(earning => earning.Amount),
+            Slashed = account.Slashed,
+        };
+    }
 
     /// <summary>What every node is to know of the device.</summary>
     /// <param name="trust">By what a standing is named.</param>
     /// <param name="ledger">The node that says so.</param>
     /// <returns>Null of a device that was never checked: it is new to everybody anyway.</returns>
-    public DeviceStanding? ToStanding(TrustSettings trust, Address ledger) => Server.Equals(RoleStanding.New) && Verifier.Equals(RoleStanding.New)
+    public DeviceStanding? ToStanding(TrustSettings trust, Address ledger) => Struck.IsEmpty && Server.Equals(RoleStanding.New) && Verifier.Equals(RoleStanding.New)
         ? null
-        : new DeviceStanding(Device, StandingRules.Tier(Server, trust), StandingRules.Tier(Verifier, trust), Server.Score, Entries, ledger);
+        : new DeviceStanding(Device, StandingRules.Tier(Server, trust), StandingRules.Tier(Verifier, trust), Server.Score, Entries, ledger)
+        {
+            Exclusion = Server.Exclusion,
+
+            // In coarse steps, so that not each check is news to everybody.
+            Preference = Math.Ceiling(Preference.Of(1, Preference.At, trust) * PreferenceSteps) / PreferenceSteps,
+        };
 
     private static ImmutableArray<LedgerEntry> Newest(LedgerEntry entry, ImmutableArray<LedgerEntry> recent)
     {
@@ -138,13 +217,18 @@ internal sealed record ReputationState : ILedgerStored
         static int Kind(LedgerEntry entry) => entry.Check switch { null => 1, { Outcome: CheckOutcome.Passed } => 2, _ => 0 };
     }
 
-    /// <summary>Whether nothing speaks against it.</summary>
-    private bool IsTrusted => Server is { Score: 0, ExcludedAt: null } && Verifier is { Score: 0, ExcludedAt: null };
-
-    private static RoleStanding After(RoleStanding standing, WorkCounted entry, TrustRole role)
-        => entry is { Check: { } check, Terms: { } terms } && check.Role == role
-            ? StandingRules.After(standing, check.Outcome, entry.Tokens, entry.At, terms.ToSettings())
-            : standing;
+    private (History History, double ToFinder) After(WorkCounted entry, VerdictId? verdict)
+    {
+        var counted = entry.CountedAt ?? entry.At;
+        return entry switch
+        {
+            { Check: { } check, Terms: { } terms } when verdict is { } id
+                => History.Fail(new FailedCheck(id, check.Role, check.Outcome, entry.At, counted, terms, entry.Account)),
+            { Check: { } check, Terms: { } terms } => (History.Pass(check.Role, terms.Step, entry.Tokens), 0),
+            { Reward: > 0 } => (History.Earn(entry.Reward, counted, entry.Account ?? AccountTerms.Old), 0),
+            _ => (History, 0),
+        };
+    }
 
     private ImmutableDictionary<Guid, ReporterWindow> Remember(ReportId id)
     {

@@ -9,7 +9,7 @@ namespace EFedLLM.Actors.Reputation;
 /// <summary>
 /// Wakes the ledger's entity of every device that announces itself, which then says again what every node is to know of it: a device that
 /// was excluded is so too when the whole cluster, and with it distributed data, was gone. When a ledger node goes, whose word may be lost
-/// with it, all are woken once more.
+/// with it, all are woken once more. It also wakes those whose exclusion is over, so that they say so.
 /// </summary>
 internal sealed class StandingWatch : ReceiveActor, IWithTimers
 {
@@ -23,12 +23,20 @@ internal sealed class StandingWatch : ReceiveActor, IWithTimers
     private readonly HashSet<DeviceId> _asked = [];
     private readonly Queue<DeviceId> _waiting = [];
     private readonly IActorRef _ledger;
+    private readonly TimeProvider _time;
     private HashSet<DeviceId> _announced = [];
+    private (DeviceId Device, DateTimeOffset Until)[] _excluded = [];
 
     /// <summary>Beside the ledger's entities, which are reached through <paramref name="ledger"/>.</summary>
-    public StandingWatch(IActorRef ledger)
+    public StandingWatch(IActorRef ledger, TimeProvider time)
     {
-        _ledger = ledger;
+        (_ledger, _time) = (ledger, time);
+        Receive<Changed>(change => change.Key.Equals(FactKeys.Standings), change => _excluded =
+        [
+            .. change.Get(FactKeys.Standings).Select(entry => entry.Value)
+                .Where(standing => standing.Exclusion is not null)
+                .Select(standing => (standing.Device, standing.Exclusion!.Until)),
+        ]);
         Receive<Changed>(change =>
         {
             _announced = [.. change.Get(FactKeys.Devices).Where(entry => entry.Key == entry.Value.Device.Value).Select(entry => entry.Value.Device)];
@@ -45,7 +53,8 @@ internal sealed class StandingWatch : ReceiveActor, IWithTimers
         });
         Receive<AskAgain>(_ =>
         {
-            foreach (var device in _asked)
+            var now = _time.GetUtcNow();
+            foreach (var device in _asked.Union(_excluded.Where(one => one.Until <= now).Select(one => one.Device).Take(MostAsked)))
             {
                 _ledger.Tell(new GetDeviceRecord(device));
             }
@@ -69,6 +78,7 @@ internal sealed class StandingWatch : ReceiveActor, IWithTimers
     {
         _cluster.Subscribe(Self, typeof(ClusterEvent.MemberRemoved));
         DistributedData.Get(Context.System).Replicator.Tell(Dsl.Subscribe(FactKeys.Devices, Self));
+        DistributedData.Get(Context.System).Replicator.Tell(Dsl.Subscribe(FactKeys.Standings, Self));
         Timers.StartPeriodicTimer(AskAgain.Instance, AskAgain.Instance, Again);
     }
 

@@ -13,11 +13,12 @@ namespace EFedLLM.Actors.Reputation;
 /// <param name="Outcome">What it did.</param>
 /// <param name="Tokens">Positions it computed.</param>
 /// <param name="At">When: the reporter's time, kept within what the ledger's clock allows.</param>
-/// <param name="Reward">Credit it earned, by the rates of that day.</param>
+/// <param name="Reward">Credit it earned, by the rates and its standing of that day.</param>
 /// <param name="Penalty">Credit it lost, by the rates of that day.</param>
 /// <param name="Check">What the check showed, where the outcome is one; else null.</param>
 /// <param name="Terms">By what the check was judged, where there is one; else null.</param>
 /// <param name="CountedAt">When, by the ledger's clock; null in entries from before credit had to lie.</param>
+/// <param name="Account">By what it moves the account, where it earns something or failed a check; null in entries from before there was an escrow.</param>
 internal sealed record WorkCounted(
     ReportId Id,
     DeviceId Device,
@@ -31,4 +32,5 @@ internal sealed record WorkCounted(
     double Penalty,
     CheckFacts? Check = null,
     CheckTerms? Terms = null,
-    DateTimeOffset? CountedAt = null) : ILedgerStored;
+    DateTimeOffset? CountedAt = null,
+    AccountTerms? Account = null) : ILedgerStored;

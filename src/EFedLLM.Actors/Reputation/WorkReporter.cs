@@ -25,6 +25,7 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
     private readonly TimeProvider _time;
     private readonly TimeSpan _firstRetry;
     private readonly TimeSpan _lastRetry;
+    private readonly DeviceId? _self;
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private Dictionary<long, OutboxEntry> _added = [];
     private List<long> _removed = [];
@@ -34,11 +35,19 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
     private long _refused;
 
     /// <summary>To <paramref name="ledger"/>; repeats after <paramref name="firstRetry"/>, and each time after twice as long, up to <paramref name="lastRetry"/>.</summary>
-    public WorkReporter(IActorRef ledger, OutboxFile file, OutboxLimits limits, TimeProvider time, TimeSpan firstRetry, TimeSpan lastRetry)
+    public WorkReporter(IActorRef ledger, OutboxFile file, OutboxLimits limits, TimeProvider time, TimeSpan firstRetry, TimeSpan lastRetry, DeviceId? self = null)
     {
-        (_ledger, _file, _time, _firstRetry, _lastRetry) = (ledger, file, time, firstRetry, lastRetry);
+        (_ledger, _file, _time, _firstRetry, _lastRetry, _self) = (ledger, file, time, firstRetry, lastRetry, self);
         (_outbox, _position) = (new Outbox(limits), file.LastPosition);
-        Receive<WorkReport>(Take);
+        Receive<WorkReport>(report =>
+        {
+            Take(report);
+            if (WorkRules.Verifying(report, _self) is { } verifying)
+            {
+                // Whoever checked is paid by an entry of his own, which is numbered, kept and repeated like any other.
+                Take(verifying);
+            }
+        });
         Receive<WorkRecorded>(Release);
         Receive<FlushReports>(_ =>
         {
@@ -83,15 +92,18 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
     {
         // A long reason must not cost the report that carries it.
         var check = report.Check is { } given ? given with { Reason = Values.Clip(given.Reason, ProtocolLimits.ReasonCharacters) } : null;
-        if (WorkRules.Problem(report.Device, report.Range, report.Outcome, report.Tokens, check) is { } problem)
+        var sequence = _sequences.GetValueOrDefault(report.Device) + 1;
+        var record = new RecordWork(
+            new ReportId(_reporter, sequence), report.Device, report.Session, report.Model, report.Range, report.Outcome, report.Tokens, _time.GetUtcNow(), check)
+        {
+            Size = report.Size,
+        };
+        if (WorkRules.Problem(record) is { } problem)
         {
             _log.Error("A report on device {0} is not sent to the ledger: {1}.", report.Device, problem);
             return;
         }
 
-        var sequence = _sequences.GetValueOrDefault(report.Device) + 1;
-        var record = new RecordWork(
-            new ReportId(_reporter, sequence), report.Device, report.Session, report.Model, report.Range, report.Outcome, report.Tokens, _time.GetUtcNow(), check);
         var body = OutboxForm.Write(record);
         if (!_outbox.HasRoom(report.Device, body.Length))
         {

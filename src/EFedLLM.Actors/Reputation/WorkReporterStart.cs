@@ -1,5 +1,6 @@
 using Akka;
 using Akka.Actor;
+using EFedLLM.Actors.Protocol;
 
 namespace EFedLLM.Actors.Reputation;
 
@@ -18,16 +19,17 @@ public static class WorkReporterStart
     /// <param name="outbox">The file in which reports wait; it lies in the node's data folder, which has one user at a time.</param>
     /// <param name="limits">How many may wait.</param>
     /// <param name="time">The clock of the reports.</param>
-    /// <returns>Takes <see cref="Protocol.WorkReport"/>, from this process only.</returns>
+    /// <param name="self">The node's own id, which earns nothing by what it checks itself; null where it has none.</param>
+    /// <returns>Takes <see cref="WorkReport"/>, from this process only.</returns>
     /// <exception cref="LedgerUnavailableException">The file cannot be written; the message says why and what to do.</exception>
-    public static async Task<IActorRef> StartWorkReporterAsync(this ActorSystem system, IActorRef ledger, string outbox, OutboxLimits limits, TimeProvider time)
+    public static async Task<IActorRef> StartWorkReporterAsync(this ActorSystem system, IActorRef ledger, string outbox, OutboxLimits limits, TimeProvider time, DeviceId? self = null)
     {
         ArgumentNullException.ThrowIfNull(system);
         ArgumentNullException.ThrowIfNull(ledger);
         ArgumentNullException.ThrowIfNull(limits);
         ArgumentNullException.ThrowIfNull(time);
         var file = await Task.Run(() => OutboxFile.Open(outbox, limits)).ConfigureAwait(false);
-        var reporter = system.ActorOf(Props.Create(() => new WorkReporter(ledger, file, limits, time, FirstRetry, LastRetry)), "reporter");
+        var reporter = system.ActorOf(Props.Create(() => new WorkReporter(ledger, file, limits, time, FirstRetry, LastRetry, self)), "reporter");
         system.RegisterOnTermination(() => file.CloseAsync());
 
         // After the gateway has answered its last prompt, before the ledger's shards are handed over.

@@ -21,16 +21,37 @@ public static class AccountRules
     /// <param name="settings">The settings.</param>
     public static Account Earn(Account account, double reward, double tokenReward, DateTimeOffset at, TrustSettings settings)
     {
-        ArgumentNullException.ThrowIfNull(account);
         ArgumentNullException.ThrowIfNull(settings);
         CheckAmount(reward);
+        return Earn(account, new Earning(EndOfSpan(at, settings.Vesting), reward), tokenReward, settings);
+    }
+
+    /// <summary>The same of what was earned in a span of time.</summary>
+    /// <param name="account">The account before.</param>
+    /// <param name="earning">What was earned, and the end of the span as <see cref="EndOfSpan"/> gives it.</param>
+    /// <param name="tokenReward">The reward of one position of that work at every factor 1.</param>
+    /// <param name="settings">The settings.</param>
+    public static Account Earn(Account account, Earning earning, double tokenReward, TrustSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(account);
+        ArgumentNullException.ThrowIfNull(settings);
+        CheckAmount(earning.Amount);
         CheckAmount(tokenReward);
-        var held = Math.Min(reward, Math.Max(0, (settings.EscrowTokens * tokenReward) - account.Escrow));
-        return reward == 0 ? account : account with
+        var held = Math.Min(earning.Amount, Math.Max(0, (settings.EscrowTokens * tokenReward) - account.Escrow));
+        return earning.Amount == 0 ? account : account with
         {
             Escrow = account.Escrow + held,
-            Unvested = reward > held ? With(account.Unvested, new Earning(EndOfSpan(at, settings), reward - held), settings) : account.Unvested,
+            Unvested = earning.Amount > held ? With(account.Unvested, earning with { Amount = earning.Amount - held }, settings) : account.Unvested,
         };
+    }
+
+    /// <summary>The end of the span of time whose earnings vest together.</summary>
+    /// <param name="at">When something was earned.</param>
+    /// <param name="vesting">How long it can be lost.</param>
+    public static DateTimeOffset EndOfSpan(DateTimeOffset at, TimeSpan vesting)
+    {
+        var span = Math.Max(1, vesting.Ticks / SpansPerVesting);
+        return new DateTimeOffset(Math.Min(((at.UtcTicks / span) + 1) * span, DateTimeOffset.MaxValue.UtcTicks), TimeSpan.Zero);
     }
 
     /// <summary>The account at a time: what is old enough has become credit, unless something speaks against the device.</summary>
@@ -50,7 +71,7 @@ public static class AccountRules
 
         var ripe = 0;
         var credit = account.Credit;
-        while (ripe < account.Unvested.Length && account.Unvested[ripe].Until <= now - settings.Vesting)
+        while (ripe < account.Unvested.Length && account.Unvested[ripe].Until.UtcTicks <= now.UtcTicks - settings.Vesting.Ticks)
         {
             credit += account.Unvested[ripe].Amount;
             ripe++;
@@ -91,21 +112,15 @@ public static class AccountRules
         return new Slashing(after, taken, taken * settings.FinderShare);
     }
 
-    private static DateTimeOffset EndOfSpan(DateTimeOffset at, TrustSettings settings)
-    {
-        var span = settings.Vesting.Ticks / SpansPerVesting;
-        return new DateTimeOffset(((at.UtcTicks / span) + 1) * span, TimeSpan.Zero);
-    }
-
     /// <summary>One more entry; those that are old enough to vest are one, so that a device that may not be paid for long does not fill the ledger.</summary>
     private static ImmutableArray<Earning> With(ImmutableArray<Earning> earnings, Earning more, TrustSettings settings)
     {
         var latest = earnings.IsEmpty || more.Until > earnings[^1].Until ? more.Until : earnings[^1].Until;
-        var old = latest - settings.Vesting;
+        var old = latest.UtcTicks - settings.Vesting.Ticks;
         var all = ImmutableArray.CreateBuilder<Earning>(MostEarnings);
         foreach (var earning in earnings.Add(more).OrderBy(earning => earning.Until))
         {
-            if (all.Count > 0 && (all[^1].Until == earning.Until || earning.Until <= old))
+            if (all.Count > 0 && (all[^1].Until == earning.Until || earning.Until.UtcTicks <= old))
             {
                 all[^1] = new Earning(earning.Until, all[^1].Amount + earning.Amount);
             }

@@ -35,4 +35,45 @@ public static class ExclusionRules
         ArgumentNullException.ThrowIfNull(settings);
         return settings.ExcludeAt * settings.ReturnScore;
     }
+
+    /// <summary>What a new exclusion means: a broken device may come back after <see cref="TrustSettings.Ban"/>, a liar after one that grows each time.</summary>
+    /// <param name="standing">The standing, which is excluded.</param>
+    /// <param name="now">When the deciding failure was counted.</param>
+    /// <param name="settings">The settings.</param>
+    public static RoleStanding Exclude(RoleStanding standing, DateTimeOffset now, TrustSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(standing);
+        ArgumentNullException.ThrowIfNull(settings);
+        var isFaulty = IsFaulty(standing, 0, settings);
+        var ticks = Math.Min(Ban(isFaulty ? 0 : standing.Bans, settings).Ticks, DateTimeOffset.MaxValue.Ticks - now.UtcTicks);
+        return standing with
+        {
+            Exclusion = new Exclusion(isFaulty, new DateTimeOffset(now.UtcTicks + ticks, TimeSpan.Zero), ScoreOnReturn(settings), settings.JuniorTokens),
+            Bans = standing.Bans + (isFaulty ? 0 : 1),
+        };
+    }
+
+    /// <summary>Whether an excluded device may come back.</summary>
+    /// <param name="standing">Its standing.</param>
+    /// <param name="now">The time.</param>
+    public static bool MayReturn(RoleStanding standing, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(standing);
+        return standing is { ExcludedAt: not null, Exclusion: { } exclusion } && exclusion.Until <= now;
+    }
+
+    /// <summary>The standing of a device that is back: everything is checked of it until what it starts with is gone, and it earns nothing until enough has passed. One that is not due stays as it is.</summary>
+    /// <param name="standing">Its standing.</param>
+    /// <param name="now">The time.</param>
+    public static RoleStanding Return(RoleStanding standing, DateTimeOffset now)
+        => MayReturn(standing, now)
+            ? standing with
+            {
+                Score = standing.Exclusion!.ReturnScore,
+                HardTimes = [],
+                ExcludedAt = null,
+                Exclusion = null,
+                UnpaidTokens = standing.Exclusion.UnpaidTokens,
+            }
+            : standing;
 }

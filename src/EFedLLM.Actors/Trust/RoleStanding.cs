@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 
 namespace EFedLLM.Actors.Trust;
 
-/// <summary>What checks have shown of a device in one role. Immutable; <see cref="StandingRules"/> folds it.</summary>
+/// <summary>What checks have shown of a device in one role. Immutable; <see cref="StandingRules"/> and <see cref="ExclusionRules"/> fold it.</summary>
 public sealed record RoleStanding
 {
     /// <summary>Nothing checked yet.</summary>
@@ -29,10 +29,20 @@ public sealed record RoleStanding
     /// <summary>When it was excluded, or null.</summary>
     public DateTimeOffset? ExcludedAt { get; init; }
 
-    /// <inheritdoc/>
-    public bool Equals(RoleStanding? other) => other is not null && Score.Equals(other.Score) && PassedTokens == other.PassedTokens && Passed == other.Passed
-        && Soft == other.Soft && Hard == other.Hard && HardTimes.AsSpan().SequenceEqual(other.HardTimes.AsSpan()) && ExcludedAt == other.ExcludedAt;
+    /// <summary>What the exclusion means; null where there is none, and where it was for good by the terms of its day.</summary>
+    public Exclusion? Exclusion { get; init; }
+
+    /// <summary>How often it was banned as a liar.</summary>
+    public int Bans { get; init; }
+
+    /// <summary>Positions in checks that have still to pass before it earns again: of one that came back.</summary>
+    public long UnpaidTokens { get; init; }
 
     /// <inheritdoc/>
-    public override int GetHashCode() => HashCode.Combine(Score, PassedTokens, Passed, Soft, Hard, ExcludedAt);
+    public bool Equals(RoleStanding? other) => other is not null && Score.Equals(other.Score) && PassedTokens == other.PassedTokens && Passed == other.Passed
+        && Soft == other.Soft && Hard == other.Hard && HardTimes.AsSpan().SequenceEqual(other.HardTimes.AsSpan()) && ExcludedAt == other.ExcludedAt
+        && Exclusion == other.Exclusion && Bans == other.Bans && UnpaidTokens == other.UnpaidTokens;
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Score, PassedTokens, Passed, Soft, Hard, ExcludedAt, Bans);
 }

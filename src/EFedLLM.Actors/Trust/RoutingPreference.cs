@@ -24,6 +24,16 @@ public sealed record RoutingPreference(double Passed, double Failed, DateTimeOff
         return new RoutingPreference((Passed * kept) + (passed ? 1 : 0), (Failed * kept) + (passed ? 0 : settings.FailureWeight), at > At ? at : At);
     }
 
+    /// <summary>The preference as if a failure had never been: what it still counts for is taken out.</summary>
+    /// <param name="at">When it was.</param>
+    /// <param name="settings">The settings by which it was counted.</param>
+    public RoutingPreference WithoutFailure(DateTimeOffset at, TrustSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        var left = At > at ? Math.Pow(0.5, (double)(At - at).Ticks / settings.HalfLife.Ticks) : 1;
+        return this with { Failed = Math.Max(0, Failed - (settings.FailureWeight * left)) };
+    }
+
     /// <summary>How gladly the device is used.</summary>
     /// <param name="speed">Its speed, in whatever unit the devices are compared.</param>
     /// <param name="now">The time.</param>

@@ -6,6 +6,9 @@ namespace EFedLLM.Actors.Trust;
 /// </summary>
 public static class StandingRules
 {
+    // Ten failures of the heaviest kind that settings allow.
+    private const double MostScore = 1000;
+
     /// <summary>The standing after one more check.</summary>
     /// <param name="standing">The standing before it.</param>
     /// <param name="outcome">What the check showed.</param>
@@ -28,11 +31,46 @@ public static class StandingRules
             Score = Math.Max(0, standing.Score + step),
             Passed = standing.Passed + (outcome == CheckOutcome.Passed ? 1 : 0),
             PassedTokens = standing.PassedTokens + (outcome == CheckOutcome.Passed ? tokens : 0),
+            UnpaidTokens = outcome == CheckOutcome.Passed ? Math.Max(0, standing.UnpaidTokens - tokens) : standing.UnpaidTokens,
             Soft = standing.Soft + (outcome == CheckOutcome.Soft ? 1 : 0),
             Hard = standing.Hard + (outcome == CheckOutcome.Hard ? 1 : 0),
             HardTimes = outcome == CheckOutcome.Hard ? [.. standing.HardTimes.Append(at).TakeLast(settings.MostHardFailures)] : standing.HardTimes,
         };
-        return next.ExcludedAt is null && IsOut(next, at, settings) ? next with { ExcludedAt = at } : next;
+
+        // A check that passes excludes nobody, whatever the bounds have become meanwhile: so any number of them in a row can be counted as one.
+        return outcome != CheckOutcome.Passed && next.ExcludedAt is null && IsOut(next, at, settings) ? next with { ExcludedAt = at } : next;
+    }
+
+    /// <summary>The standing after checks in a row that all passed: the same as after one after the other.</summary>
+    /// <param name="standing">The standing before them.</param>
+    /// <param name="checks">How many.</param>
+    /// <param name="tokens">Positions that were checked, all together.</param>
+    /// <param name="step">What each adds to the statistic; below 0.</param>
+    public static RoleStanding AfterPasses(RoleStanding standing, long checks, long tokens, double step)
+    {
+        ArgumentNullException.ThrowIfNull(standing);
+
+        // Not a product: the sum is to be the same as of one after the other. It ends when nothing is left, and no score is so high but a damaged one.
+        var score = standing.Score;
+        if (score > MostScore || step > -1.0 / TrustSettings.StepsPerOne)
+        {
+            score = Math.Max(0, score + (Math.Min(step, 0) * checks));
+        }
+        else
+        {
+            for (var left = checks; left > 0 && score > 0; left--)
+            {
+                score = Math.Max(0, score + step);
+            }
+        }
+
+        return standing with
+        {
+            Score = score,
+            Passed = standing.Passed + checks,
+            PassedTokens = standing.PassedTokens + tokens,
+            UnpaidTokens = Math.Max(0, standing.UnpaidTokens - tokens),
+        };
     }
 
     /// <summary>How far a device is trusted.</summary>
@@ -46,6 +84,7 @@ public static class StandingRules
         {
             { ExcludedAt: not null } => TrustTier.Excluded,
             { Score: > 0 } => TrustTier.Quarantined,
+            { UnpaidTokens: > 0 } => TrustTier.Probation,
             _ when standing.PassedTokens < settings.ProbationTokens => TrustTier.Probation,
             _ when standing.PassedTokens < settings.ProbationTokens + ((settings.JuniorTokens - settings.ProbationTokens) * settings.JuniorRate) => TrustTier.Junior,
             _ => TrustTier.Full,

@@ -24,6 +24,8 @@ namespace EFedLLM.Node.Api;
 [JsonSerializable(typeof(ClusterFacts))]
 [JsonSerializable(typeof(LedgerFacts))]
 [JsonSerializable(typeof(LedgerDevice))]
+[JsonSerializable(typeof(AppealRequest))]
+[JsonSerializable(typeof(AppealResult))]
 [JsonSerializable(typeof(IReadOnlyList<EFedLLM.Node.Doctor.Finding>))]
 [JsonSerializable(typeof(LeaveFacts))]
 [JsonSerializable(typeof(LeaveResult))]

@@ -32,6 +32,8 @@ internal sealed record MemberFacts(string Address, IReadOnlyList<string> Roles, 
 /// <param name="Fetching">The files it fetches, or null when it fetches none.</param>
 /// <param name="Standing">How far it is trusted as a server: <c>probation</c>, <c>junior</c>, <c>full</c>, <c>quarantined</c> or <c>excluded</c>; null where it was never checked.</param>
 /// <param name="ChecksPassed">Checks that it passed as a server; null where it was never checked, or the ledger does not answer.</param>
+/// <param name="ExcludedUntil">When it may come back; null where it is not excluded, or for good.</param>
+/// <param name="ExcludedAs"><c>malicious</c> or <c>faulty</c>; null where it is not excluded, or nobody can say.</param>
 internal sealed record DeviceFacts(
     string Id,
     string Name,
@@ -42,7 +44,9 @@ internal sealed record DeviceFacts(
     IReadOnlyList<ShardFacts> Shards,
     IReadOnlyList<FetchFacts>? Fetching = null,
     string? Standing = null,
-    long? ChecksPassed = null);
+    long? ChecksPassed = null,
+    DateTimeOffset? ExcludedUntil = null,
+    string? ExcludedAs = null);
 
 /// <summary>One range of layers whose files a device fetches from others.</summary>
 /// <param name="Model">The model's name, or its id where the name is not known.</param>

@@ -30,7 +30,9 @@ internal static class ClusterFactsBuilder
         [.. device.Loaded.OrderBy(loaded => loaded.Range.First).Select(loaded => Shard(loaded, view, manifests))],
         device.Blobs is { Fetching.IsEmpty: false } blobs ? [.. blobs.Fetching.Select(fetching => Fetch(fetching, view))] : null,
         view.Standings.TryGetValue(device.Device, out var standing) ? LedgerFactsBuilder.Standing(standing.Server) : null,
-        record?.Server.Passed);
+        record?.Server.Passed,
+        standing?.Exclusion?.Until,
+        LedgerFactsBuilder.As(standing?.Exclusion));
 
     private static FetchFacts Fetch(FetchingRange fetching, ClusterView view)
     {

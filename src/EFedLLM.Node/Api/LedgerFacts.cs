@@ -19,6 +19,9 @@ internal sealed record LedgerFacts(IReadOnlyList<LedgerDevice> Devices);
 /// <param name="Server">Its standing as a server; null where it was never checked.</param>
 /// <param name="Verifier">Its standing as a verifier; null where it was never checked.</param>
 /// <param name="Vested">What of the reward is the device's own; the rest is at stake.</param>
+/// <param name="Escrow">What of the reward is held back: hard failures take from it first.</param>
+/// <param name="Unvested">What of the reward can still be lost, and becomes the device's own.</param>
+/// <param name="Slashed">What of the reward was taken for hard failures.</param>
 internal sealed record LedgerDevice(
     string Device,
     DateTimeOffset? FirstSeen,
@@ -33,7 +36,10 @@ internal sealed record LedgerDevice(
     IReadOnlyList<LedgerLine> Recent,
     StandingFacts? Server = null,
     StandingFacts? Verifier = null,
-    double Vested = 0);
+    double Vested = 0,
+    double Escrow = 0,
+    double Unvested = 0,
+    double Slashed = 0);
 
 /// <summary>What checks have shown of a device in one role.</summary>
 /// <param name="Standing"><c>probation</c>, <c>junior</c>, <c>full</c>, <c>quarantined</c> or <c>excluded</c>.</param>
@@ -43,17 +49,25 @@ internal sealed record LedgerDevice(
 /// <param name="Hard">Proven wrong results.</param>
 /// <param name="PassedTokens">Positions in checks that passed.</param>
 /// <param name="ExcludedAt">When it was excluded, or null.</param>
-internal sealed record StandingFacts(string Standing, double Score, long Passed, long Soft, long Hard, long PassedTokens, DateTimeOffset? ExcludedAt);
+/// <param name="ExcludedUntil">When it may come back; null where it is not excluded, or for good.</param>
+/// <param name="ExcludedAs"><c>malicious</c> or <c>faulty</c>; null where it is not excluded, or nobody can say.</param>
+/// <param name="Bans">How often it was banned as malicious.</param>
+/// <param name="UnpaidTokens">Positions in checks that have still to pass before it earns again.</param>
+internal sealed record StandingFacts(
+    string Standing, double Score, long Passed, long Soft, long Hard, long PassedTokens, DateTimeOffset? ExcludedAt,
+    DateTimeOffset? ExcludedUntil = null, string? ExcludedAs = null, int Bans = 0, long UnpaidTokens = 0);
 
 /// <summary>One entry of a device's history.</summary>
 /// <param name="Session">The session.</param>
-/// <param name="Outcome"><c>served</c>, <c>timedOut</c>, <c>failed</c>, <c>corrupt</c> or <c>checked</c>.</param>
+/// <param name="Outcome"><c>served</c>, <c>timedOut</c>, <c>failed</c>, <c>corrupt</c>, <c>checked</c>, <c>verified</c> or <c>found</c>.</param>
 /// <param name="Tokens">Positions computed, or checked.</param>
 /// <param name="First">First unit.</param>
 /// <param name="End">One past the last unit.</param>
 /// <param name="At">When.</param>
 /// <param name="Check">What the check showed; null where nothing was checked.</param>
-internal sealed record LedgerLine(string Session, string Outcome, int Tokens, int First, int End, DateTimeOffset At, CheckLine? Check = null);
+/// <param name="Verdict">Names the verdict, where the check failed; null of entries from before verdicts had names.</param>
+/// <param name="Struck">Why the verdict was taken back; null where it stands.</param>
+internal sealed record LedgerLine(string Session, string Outcome, int Tokens, int First, int End, DateTimeOffset At, CheckLine? Check = null, string? Verdict = null, string? Struck = null);
 
 /// <summary>What a check showed.</summary>
 /// <param name="Role">What the device was judged as: <c>server</c> or <c>verifier</c>.</param>

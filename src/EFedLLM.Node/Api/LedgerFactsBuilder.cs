@@ -11,10 +11,10 @@ internal static class LedgerFactsBuilder
         record.Device.Value, record.FirstSeen, record.LastSeen, record.Sessions, record.Tokens, record.LayerTokens, record.TimeOuts, record.Failures,
         record.Reward, record.Penalty,
         [.. record.Recent.Select(entry => new LedgerLine(
-            entry.Session.ToString(), Outcome(entry.Outcome), entry.Tokens, entry.Range.First, entry.Range.End, entry.At, Check(entry.Check)))],
+            entry.Session.ToString(), Outcome(entry.Outcome), entry.Tokens, entry.Range.First, entry.Range.End, entry.At, Check(entry.Check), entry.Verdict?.Value, entry.Struck))],
         Standing(record.Server, record.ServerTier),
         Standing(record.Verifier, record.VerifierTier),
-        record.Vested);
+        record.Vested, record.Escrow, record.Unvested, record.Slashed);
 
     /// <summary>A standing in one word.</summary>
     public static string Standing(TrustTier tier) => tier switch
@@ -26,9 +26,13 @@ internal static class LedgerFactsBuilder
         _ => "excluded",
     };
 
+    /// <summary>What an excluded device is taken for, in one word; null where nobody can say.</summary>
+    public static string? As(Exclusion? exclusion) => exclusion is null ? null : exclusion.IsFaulty ? "faulty" : "malicious";
+
     private static StandingFacts? Standing(RoleStanding standing, TrustTier tier) => standing.Equals(RoleStanding.New)
         ? null
-        : new StandingFacts(Standing(tier), standing.Score, standing.Passed, standing.Soft, standing.Hard, standing.PassedTokens, standing.ExcludedAt);
+        : new StandingFacts(Standing(tier), standing.Score, standing.Passed, standing.Soft, standing.Hard, standing.PassedTokens, standing.ExcludedAt,
+            standing.Exclusion?.Until, As(standing.Exclusion), standing.Bans, standing.UnpaidTokens);
 
     private static CheckLine? Check(CheckFacts? check) => check is null ? null : new CheckLine(
         check.Role == TrustRole.Server ? "server" : "verifier",
@@ -48,6 +52,8 @@ internal static class LedgerFactsBuilder
         WorkOutcome.TimedOut => "timedOut",
         WorkOutcome.Corrupt => "corrupt",
         WorkOutcome.Checked => "checked",
+        WorkOutcome.Verified => "verified",
+        WorkOutcome.Found => "found",
         _ => "failed",
     };
 }

@@ -84,6 +84,10 @@ internal sealed class GatewayHttpClient : IAnswerSource
     public Task<LedgerDevice> ReadLedgerAsync(string device, CancellationToken cancellation) =>
         GetAsync($"efedllm/v1/ledger/{Uri.EscapeDataString(device)}", ApiJson.Default.LedgerDevice, cancellation);
 
+    /// <summary>Appeals against a verdict.</summary>
+    public Task<AppealResult> AppealAsync(string device, AppealRequest request, CancellationToken cancellation) =>
+        AskAsync(Post($"efedllm/v1/ledger/{Uri.EscapeDataString(device)}/appeal", request, ApiJson.Default.AppealRequest), ApiJson.Default.AppealResult, cancellation);
+
     /// <summary>Asks a device to leave.</summary>
     public Task<LeaveFacts> LeaveAsync(string device, CancellationToken cancellation) =>
         AskAsync(new HttpRequestMessage(HttpMethod.Post, $"efedllm/v1/devices/{Uri.EscapeDataString(device)}/leave"), ApiJson.Default.LeaveFacts, cancellation);

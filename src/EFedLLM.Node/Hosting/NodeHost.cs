@@ -180,7 +180,7 @@ internal sealed class NodeHost : IAsyncDisposable
         _ledger = await LedgerStore.OpenAsync(options.ToSettings(), cancellation);
         _system = CreateSystem(_ledger.Settings);
         var cluster = Cluster.Get(_system);
-        var view = _system.StartClusterView();
+        var view = _system.StartClusterView(options.DataFolder);
         View.Follow(_system, cluster.SelfAddress, view);
         if (options.Seeds.Count == 0)
         {

@@ -149,12 +149,13 @@ internal sealed class NodeParts : IAsyncDisposable
         }
     }
 
-    private static async Task<IActorRef> StartReporterAsync(ActorSystem system, NodeOptions options, NodeLimits limits, IActorRef ledger)
+    private async Task<IActorRef> StartReporterAsync(ActorSystem system, NodeOptions options, NodeLimits limits, IActorRef ledger)
         => await system.StartWorkReporterAsync(
             ledger.IsNobody() ? await system.StartLedgerAsync(CancellationToken.None) : ledger,
             Path.Combine(options.DataFolder, NodeFiles.Outbox),
             new OutboxLimits(limits.OutboxReports, limits.OutboxBytes),
-            TimeProvider.System);
+            TimeProvider.System,
+            _key?.Device);
 
     private async Task<DeviceBlobs> StartFilesAsync(ActorSystem system, NodeOptions options, ILoggerProvider log)
     {
@@ -232,7 +233,8 @@ internal sealed class NodeParts : IAsyncDisposable
             new HttpApiSettings(limits.HttpBodyBytes, limits.DefaultMaxTokens, limits.MaxTokens),
             log,
             TimeProvider.System,
-            membership);
+            membership,
+            new AppealDesk(ledger, replay: null));
     }
 
     private static Dictionary<ModelId, ModelManifest> Manifests(IReadOnlyList<string> folders)

@@ -32,9 +32,11 @@ internal sealed class HttpHost : IAsyncDisposable
     /// <param name="log">Takes the log.</param>
     /// <param name="clock">Gives the times.</param>
     /// <param name="membership">Invites and evicts; null where there is nothing of that.</param>
+    /// <param name="appeals">Hears appeals; null where nobody does.</param>
     /// <exception cref="UserErrorException">The address is in use or not allowed.</exception>
     public static async Task<HttpHost> StartAsync(
-        HttpHostSettings host, IGatewayBackend backend, IClusterApi cluster, HttpApiSettings settings, ILoggerProvider log, TimeProvider clock, IMembershipApi? membership = null)
+        HttpHostSettings host, IGatewayBackend backend, IClusterApi cluster, HttpApiSettings settings, ILoggerProvider log, TimeProvider clock, IMembershipApi? membership = null,
+        IAppealApi? appeals = null)
     {
         if (host.Certificate is null && !BindRules.IsLoopback(host.Host))
         {
@@ -62,6 +64,10 @@ internal sealed class HttpHost : IAsyncDisposable
         if (membership is not null)
         {
             app.MapMembership(membership);
+            if (appeals is not null)
+            {
+                app.MapAppeal(appeals, membership);
+            }
         }
 
         app.MapFallback(http => throw new ApiException(

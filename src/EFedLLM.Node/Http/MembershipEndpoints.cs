@@ -52,7 +52,9 @@ internal static class MembershipEndpoints
         await http.Response.WriteAsJsonAsync(await decide(request, http.RequestAborted), ApiJson.Default.EvictResult);
     }
 
-    private static void Authorise(HttpContext http, IMembershipApi membership)
+    /// <summary>Lets only the cluster's operator on.</summary>
+    /// <exception cref="ApiException">It is somebody else, or the cluster has no operator.</exception>
+    internal static void Authorise(HttpContext http, IMembershipApi membership)
     {
         if (membership.WhyNot is { } reason)
         {

@@ -82,7 +82,7 @@ internal static class ClusterTables
         {
             var row = cells.Select(cell => new Text(cell));
             table.Row(!isChecked ? row
-                : first ? row.Append(Tables.Standing(device.Standing)).Append(new Text(device.ChecksPassed?.ToString("#,0", CultureInfo.InvariantCulture) ?? "-"))
+                : first ? row.Append(Tables.Standing(device.Standing, device.ExcludedAs, device.ExcludedUntil)).Append(new Text(device.ChecksPassed?.ToString("#,0", CultureInfo.InvariantCulture) ?? "-"))
                 : row.Append(Text.Empty).Append(Text.Empty));
         }
     }

@@ -26,6 +26,7 @@ internal static class LedgerTables
     public static void Device(LedgerDevice device)
     {
         Devices([device]);
+        Credit(device);
         var checks = device.Recent.Where(entry => entry.Check is not null).ToList();
         if (checks.Count > 0)
         {
@@ -41,6 +42,16 @@ internal static class LedgerTables
         }
     }
 
+    private static void Credit(LedgerDevice device)
+    {
+        Heading("credit");
+        var table = Tables.Create(">earned", ">held in escrow", ">can still be lost", ">its own", ">taken");
+        table.Row([
+            new Text(Say.Number(device.Reward)), new Text(Say.Number(device.Escrow)), new Text(Say.Number(device.Unvested)), new Text(Say.Number(device.Vested)),
+            new Text(Say.Number(device.Slashed))]);
+        table.Print();
+    }
+
     private static void Standings(IReadOnlyList<LedgerDevice> devices)
     {
         if (devices.All(device => device is { Server: null, Verifier: null }))
@@ -49,7 +60,7 @@ internal static class LedgerTables
         }
 
         Heading("standing");
-        var table = Tables.Create("device", "as", "standing", ">score", ">passed", ">soft", ">hard", ">positions passed", "excluded since");
+        var table = Tables.Create("device", "as", "standing", ">score", ">passed", ">soft", ">hard", ">positions passed", ">unpaid", "excluded since", "until", "as");
         foreach (var device in devices)
         {
             Role(device, "server", device.Server);
@@ -64,7 +75,10 @@ internal static class LedgerTables
             {
                 table.Row([
                     new Text(AnswerLines.Short(device.Device)), new Text(role), Tables.Standing(facts.Standing), new Text(Say.Number(facts.Score)), Count(facts.Passed),
-                    Count(facts.Soft), Count(facts.Hard), Count(facts.PassedTokens), facts.ExcludedAt is null ? None : new Text(Time(facts.ExcludedAt))]);
+                    Count(facts.Soft), Count(facts.Hard), Count(facts.PassedTokens), facts.UnpaidTokens == 0 ? None : Count(facts.UnpaidTokens),
+                    facts.ExcludedAt is null ? None : new Text(Time(facts.ExcludedAt)),
+                    facts.ExcludedUntil is { } until ? new Text(Time(until)) : facts.ExcludedAt is null ? None : new Text("for good"),
+                    facts.ExcludedAs is { } kind ? new Text(kind) : None]);
             }
         }
     }
@@ -73,21 +87,22 @@ internal static class LedgerTables
     {
         var isVerifier = checks.Exists(entry => entry.Check!.Role != "server");
         var table = Tables.Create([
-            "when", .. isVerifier ? ["as"] : Array.Empty<string>(), "result", "units", "positions", "session", "by", "expected", "found", "reason"]);
+            "when", "verdict", .. isVerifier ? ["as"] : Array.Empty<string>(), "result", "units", "positions", "session", "by", "expected", "found", "reason"]);
         foreach (var entry in checks)
         {
             var check = entry.Check!;
             table.Row([
                 new Text(Time(entry.At)),
+                entry.Verdict is { } verdict ? new Text(verdict) : None,
                 .. isVerifier ? [new Text(check.Role)] : Array.Empty<Text>(),
-                Result(check.Result),
+                entry.Struck is null ? Result(check.Result) : new Text($"{check.Result}, struck", new Style(Color.Grey)),
                 new Text($"[{entry.First}, {entry.End})"),
                 new Text(string.Create(CultureInfo.InvariantCulture, $"{check.Position}-{check.Position + entry.Tokens - 1}")),
                 new Text(AnswerLines.Short(entry.Session)),
                 Short(check.Verifier, 8),
                 Short(check.Expected, 16),
                 Short(check.Found, 16, check.Result == "hard" && check.Found != check.Expected ? Color.Red : Color.Default),
-                new Text(check.Reason ?? "")]);
+                new Text(entry.Struck is { } struck ? $"{check.Reason} Struck: {struck}" : check.Reason ?? "")]);
         }
 
         table.Print();

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Spectre.Console;
 
 namespace EFedLLM.Node.Output;
@@ -35,10 +36,14 @@ internal static class Tables
     public static void Row(this Table table, IEnumerable<Text> cells) => table.AddRow(cells);
 
     /// <summary>A standing as a cell: what needs a look has a colour.</summary>
-    public static Text Standing(string? standing) => standing switch
+    /// <param name="standing">In one word; null where nothing was checked.</param>
+    /// <param name="excludedAs">What an excluded device is taken for, or null.</param>
+    /// <param name="until">When it may come back, or null.</param>
+    public static Text Standing(string? standing, string? excludedAs = null, DateTimeOffset? until = null) => standing switch
     {
         null => new Text("-", new Style(Color.Grey)),
-        "excluded" => new Text(standing, new Style(Color.Red)),
+        "excluded" => new Text(
+            until is { } end ? $"{standing} ({excludedAs}) until {end.ToLocalTime().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture)}" : standing, new Style(Color.Red)),
         "quarantined" => new Text(standing, new Style(Color.Yellow)),
         "full" => new Text(standing, new Style(Color.Green)),
         _ => new Text(standing),

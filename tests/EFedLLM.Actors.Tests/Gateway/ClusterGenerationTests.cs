@@ -5,6 +5,7 @@ using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Gateway;
 using EFedLLM.Actors.Layers;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Actors.Tests.Configuration;
 using EFedLLM.Tests.Support;
 using EFedLLM.Transformer.Blocks;
@@ -93,8 +94,13 @@ public sealed class ClusterGenerationTests(GenerationCluster cluster, ITestOutpu
         foreach (var assignment in assignments)
         {
             var report = await cluster.Reports.FirstAsync<WorkReport>(_ => true);
+            var (shape, rows) = (cluster.Model.Shape, finished.Timing.PromptTokens + 23);
             Assert.Equal(
-                new WorkReport(assignment.Device, session, cluster.Model.Served.Model, assignment.Range, WorkOutcome.Served, finished.Timing.PromptTokens + 23), report);
+                new WorkReport(assignment.Device, session, cluster.Model.Served.Model, assignment.Range, WorkOutcome.Served, rows)
+                {
+                    Size = new WorkSize(UnitWork.Flop(shape, assignment.Range, 0, rows, 24), UnitWork.Flop(shape, assignment.Range, 0, 1, 1)),
+                },
+                report);
         }
     }
 

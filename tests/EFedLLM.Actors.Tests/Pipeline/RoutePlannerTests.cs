@@ -153,6 +153,46 @@ public sealed class RoutePlannerTests
     }
 
     [Fact]
+    public void Of_replicas_trusted_alike_one_that_failed_lately_gets_fewer_sessions_and_its_preference_decides_nothing_else()
+    {
+        var view = View("1:0-6 2:0-6 3:0-3 4:3-6", "");
+        view = view with
+        {
+            Standings = new[] { (1, 0.25), (2, 1.0), (3, 1.0), (4, 1.0) }
+                .Select(one => new DeviceStanding(Id(one.Item1), TrustTier.Full, TrustTier.Probation, 0, 1, Address(0)) { Preference = one.Item2 })
+                .ToImmutableDictionary(standing => standing.Device),
+        };
+        var random = new Random(7);
+        var counts = new int[4];
+        for (var i = 0; i < 4000; i++)
+        {
+            var bytes = new byte[16];
+            random.NextBytes(bytes);
+            counts[RoutePlanner.Plan(view, Model, null, new SessionId(new Guid(bytes))).Route!.Hops[0].Device.Value[0] - '1']++;
+        }
+
+        Assert.InRange(counts[0], 700, 900);
+        Assert.InRange(counts[1], 3100, 3300);
+        Assert.Equal((0, 0), (counts[2], counts[3]));
+        Assert.Equal(Id(1), RoutePlanner.Plan(view, Model).Route!.Hops[0].Device);
+    }
+
+    [Fact]
+    public void While_no_ledger_answers_devices_of_which_none_said_anything_get_no_new_sessions_and_are_named()
+    {
+        var view = Trusted(View("1:0-6 2:0-3 3:3-6", "1:0-6"), "2q 3q");
+        Assert.Equal(Id(1), RoutePlanner.Plan(view, Model).Route!.Hops[0].Device);
+        Assert.Equal([Id(2), Id(3)], RoutePlanner.Plan(view with { IsLedgerAway = true }, Model).Route!.Hops.Select(hop => hop.Device));
+
+        // A session that has its caches there stays.
+        var kept = new Hop(Id(1), new LayerRange(0, 6), view.Devices[0].Loaded[0].Shard);
+        Assert.Equal(Id(1), RoutePlanner.Plan(view with { IsLedgerAway = true, Standings = view.Standings.Clear() }, Model, [kept], _ => true).Route!.Hops[0].Device);
+
+        var problem = RoutePlanner.Plan(view with { IsLedgerAway = true, Standings = view.Standings.Clear() }, Model).Problem;
+        Assert.Contains($"No ledger answers, and none has said anything of: device {Id(1).Short}", problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Thousands_of_devices_are_planned_at_once()
     {
         var devices = Enumerable.Range(0, 5000).Select(number => Device(number, Address(number), new LayerRange(number % 6, (number % 6) + 1))).ToImmutableArray();

@@ -32,13 +32,14 @@ internal static class LedgerSamples
 
     /// <summary>Reports of few reporters with few numbers, so that many are repeated and out of order.</summary>
     public static readonly Gen<RecordWork> Reports = Gen.Select(
-        Gen.Select(Gen.Int[1, 3], Gen.Long[1, 100]), Gen.Guid, Gen.Int[0, 10], Gen.Int[1, 10], Gen.Int[1, 5], Gen.Int[0, 5000], Gen.Int[-100, 100], Checks)
+        Gen.Select(Gen.Int[1, 3], Gen.Long[1, 100]), Gen.Guid, Gen.Int[0, 10], Gen.Int[1, 10], Gen.Int[1, 7], Gen.Int[0, 5000], Gen.Int[-100, 100], Checks)
         .Select((id, session, first, count, outcome, tokens, minutes, check) => Report(
             id.Item1, id.Item2, outcome == 5 ? 1 + (tokens % 16) : tokens, (WorkOutcome)outcome, outcome == 5 ? check : null) with
         {
             Session = new SessionId(session),
             Range = new LayerRange(first, first + count),
             At = Now.AddMinutes(minutes),
+            Amount = outcome == (int)WorkOutcome.Found ? 1 + tokens : 0,
         });
 
     public static readonly Gen<WorkCounted[]> Histories = Reports.Select(report => Count(report, Now)).Array[0, 150];
@@ -53,7 +54,11 @@ internal static class LedgerSamples
         => Report(reporter, sequence, 16, WorkOutcome.Checked, new CheckFacts(
             role, outcome, 32, Checker, new Digest(1, 2, 3, 4), new Digest(outcome == CheckOutcome.Passed ? 1UL : 9, 2, 3, 4), default, outcome == CheckOutcome.Passed ? "" : "a test"));
 
-    public static WorkCounted Count(RecordWork report, DateTimeOffset now) => WorkRules.Count(report, now, Trust);
+    /// <summary>A device with a full standing as a server: it earns all that its work is worth.</summary>
+    public static readonly Conduct Full = Conduct.New with { Server = RoleStanding.New with { PassedTokens = 1 << 20 } };
+
+    /// <summary>The entry for a report on a device with a full standing.</summary>
+    public static WorkCounted Count(RecordWork report, DateTimeOffset now) => WorkRules.Count(report, now, Trust, Full);
 
     public static ReputationState Fold(IEnumerable<WorkCounted> entries) => entries.Aggregate(ReputationState.Empty(Device), (state, entry) => state.Apply(entry));
 }

@@ -43,7 +43,7 @@ public sealed class LedgerTests : IDisposable
         await using var again = await StartAsync(left);
         ledger = await again.StartLedgerAsync();
         var record = await ledger.Ask<DeviceRecord>(new GetDeviceRecord(report.Device), TestNode.Patience);
-        Assert.Equal((1, 100, 800, 0.8), (record.Sessions, record.Tokens, record.LayerTokens, record.Reward));
+        Assert.Equal((1, 100, 800, 0.0), (record.Sessions, record.Tokens, record.LayerTokens, record.Reward));
         Assert.Equal(report.Id, (await ledger.Ask<WorkRecorded>(report, TestNode.Patience)).Id);
         Assert.Equal(record, await ledger.Ask<DeviceRecord>(new GetDeviceRecord(report.Device), TestNode.Patience));
         Assert.Equal([report.Device], (await ledger.Ask<LedgerDevices>(new ListLedgerDevices(), TestNode.Patience)).Devices.Select(device => device));
@@ -90,7 +90,7 @@ public sealed class LedgerTests : IDisposable
         reporter.Tell(work with { Device = Other, Outcome = WorkOutcome.Failed });
         var record = await RecordAsync(ledger, LedgerSamples.Device, record => record.Recent.Length == 2);
         Assert.Equal((1, 30, 1, 0), (record.Sessions, record.LayerTokens, record.TimeOuts, record.Failures));
-        Assert.Equal((0.03, 1.0), (record.Reward, record.Penalty));
+        Assert.Equal((0.0, 1.0), (record.Reward, record.Penalty));
         Assert.Equal(4.0, (await RecordAsync(ledger, Other, record => record.Failures == 1)).Penalty);
         Assert.Equal([LedgerSamples.Device, Other], (await ledger.Ask<LedgerDevices>(new ListLedgerDevices(), TestNode.Patience)).Devices.Select(device => device));
     }

@@ -75,15 +75,19 @@ public sealed class ReputationStateTests(WireFixture fixture) : IClassFixture<Wi
                 Assert.Equal(served.Count, record.Sessions);
                 Assert.Equal(served.Sum(entry => (long)entry.Tokens), record.Tokens);
                 Assert.Equal(served.Sum(entry => (long)entry.Tokens * entry.Range.Count), record.LayerTokens);
-                Assert.Equal(record.LayerTokens * 0.001, record.Reward, 6);
-                Assert.Equal(record.Server.Score + record.Verifier.Score > 0 ? 0 : record.Reward, record.Vested, 6);
+                var verified = kept.Where(entry => entry.Outcome == WorkOutcome.Verified).Sum(entry => (long)entry.Tokens * entry.Range.Count * 0.0012);
+                var found = kept.Where(entry => entry.Outcome == WorkOutcome.Found).Sum(entry => entry.Reward);
+                Assert.Equal((record.LayerTokens * 0.001) + verified + found, record.Reward, 6);
+                Assert.Equal(record.Reward, record.Escrow + record.Unvested + record.Vested + record.Slashed, 6);
+                Assert.True(record.Server.Score + record.Verifier.Score > 0 ? record.Vested == 0 : record.Unvested == 0);
                 Assert.Equal(kept.Count(entry => entry.Outcome == WorkOutcome.TimedOut), record.TimeOuts);
                 Assert.Equal(kept.Count(entry => entry.Outcome is WorkOutcome.Failed or WorkOutcome.Corrupt), record.Failures);
                 Assert.Equal(record.TimeOuts + (4 * record.Failures), record.Penalty, 6);
                 foreach (var (role, standing) in new[] { (TrustRole.Server, record.Server), (TrustRole.Verifier, record.Verifier) })
                 {
                     var checks = kept.Where(entry => entry.Check?.Role == role).ToList();
-                    Assert.Equal(checks.Aggregate(RoleStanding.New, (before, entry) => StandingRules.After(before, entry.Check!.Outcome, entry.Tokens, entry.At, LedgerSamples.Trust)), standing);
+                    Assert.Equal(checks.Aggregate(RoleStanding.New, (before, entry) => StandingRules.After(before, entry.Check!.Outcome, entry.Tokens, entry.At, LedgerSamples.Trust)), standing with { Exclusion = null, Bans = 0 });
+                    Assert.Equal(standing.ExcludedAt is null, standing.Exclusion is null);
                     Assert.Equal(checks.Count, standing.Passed + standing.Soft + standing.Hard);
                 }
 
@@ -159,7 +163,7 @@ public sealed class ReputationStateTests(WireFixture fixture) : IClassFixture<Wi
     public void A_check_is_judged_by_the_settings_of_its_day_whatever_they_are_later()
     {
         var strict = LedgerSamples.Trust with { HardStep = 20, ExcludeAt = 20 };
-        var harsh = WorkRules.Count(LedgerSamples.Check(1, 1, CheckOutcome.Hard), LedgerSamples.Now, strict);
+        var harsh = WorkRules.Count(LedgerSamples.Check(1, 1, CheckOutcome.Hard), LedgerSamples.Now, strict, Conduct.New);
         Assert.Equal(LedgerSamples.Now, LedgerSamples.Fold([harsh]).Server.ExcludedAt);
         var mild = LedgerSamples.Count(LedgerSamples.Check(1, 1, CheckOutcome.Hard), LedgerSamples.Now);
         Assert.Equal((null, 6.908), (LedgerSamples.Fold([mild]).Server.ExcludedAt, LedgerSamples.Fold([mild]).Server.Score));

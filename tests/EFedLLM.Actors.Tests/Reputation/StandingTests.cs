@@ -42,7 +42,7 @@ public sealed class StandingTests(ITestOutputHelper output) : IDisposable
         foreach (var view in views)
         {
             var standing = (await view.FirstAsync<ClusterView>(view => view.TierOf(LedgerSamples.Device) == TrustTier.Quarantined)).Standings[LedgerSamples.Device];
-            Assert.Equal(new DeviceStanding(LedgerSamples.Device, TrustTier.Quarantined, TrustTier.Probation, 4.605, 2, keeper.Address), standing);
+            Assert.Equal(new DeviceStanding(LedgerSamples.Device, TrustTier.Quarantined, TrustTier.Probation, 4.605, 2, keeper.Address) { Preference = 2.0 / 16 }, standing);
         }
 
         reporter.Tell(Work(LedgerSamples.Device, facts with { Role = TrustRole.Verifier, Outcome = CheckOutcome.Hard }));

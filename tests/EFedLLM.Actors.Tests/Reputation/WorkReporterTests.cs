@@ -4,6 +4,7 @@ using Akka.Configuration;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Reputation;
 using EFedLLM.Actors.Tests.Configuration;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Checkpoints;
 
 namespace EFedLLM.Actors.Tests.Reputation;
@@ -12,6 +13,7 @@ namespace EFedLLM.Actors.Tests.Reputation;
 public sealed class WorkReporterTests : IAsyncLifetime
 {
     private static readonly DeviceId Other = new(new string('e', 32));
+    private static readonly DeviceId? Gateway = new DeviceId(new string('f', 32));
 
     private readonly ActorSystem _system = ActorSystem.Create("reporter", ConfigurationFactory.ParseString("akka { loggers = [], stdout-loglevel = OFF }"));
     private readonly string _folder = Directory.CreateTempSubdirectory("efedllm-outbox-").FullName;
@@ -50,6 +52,31 @@ public sealed class WorkReporterTests : IAsyncLifetime
         reporter.Tell(new WorkRecorded(first.Id, first.Device));
         var (second, _) = await NextAsync();
         Assert.Equal((LedgerSamples.Device, 2L, 2), (second.Device, second.Id.Sequence, second.Tokens));
+    }
+
+    [Theory]
+    [InlineData(CheckOutcome.Passed, TrustRole.Server, 'c', true)]
+    [InlineData(CheckOutcome.Hard, TrustRole.Server, 'c', true)]
+    [InlineData(CheckOutcome.Soft, TrustRole.Server, 'c', false)]
+    [InlineData(CheckOutcome.Hard, TrustRole.Verifier, 'c', false)]
+    [InlineData(CheckOutcome.Passed, TrustRole.Server, 'f', false)]
+    [InlineData(CheckOutcome.Passed, TrustRole.Server, '0', false)]
+    public async Task Whoever_recomputed_and_was_right_gets_a_report_of_its_own(CheckOutcome outcome, TrustRole role, char verifier, bool isPaid)
+    {
+        var reporter = Start(TimeSpan.FromSeconds(30));
+        var facts = LedgerSamples.Check(1, 1, outcome, role).Check! with { Verifier = verifier == '0' ? default : new DeviceId(new string(verifier, 32)) };
+        var check = Work(LedgerSamples.Device, 16) with { Outcome = WorkOutcome.Checked, Check = facts, Size = new WorkSize(160, 10) };
+        reporter.Tell(check);
+        reporter.Tell(Work(Other, 1));
+        Assert.Equal((LedgerSamples.Device, WorkOutcome.Checked), ((await NextAsync()).Report is var first ? first.Device : default, first.Outcome));
+        if (isPaid)
+        {
+            var paid = (await NextAsync()).Report;
+            Assert.Equal((LedgerSamples.Checker, WorkOutcome.Verified, 16, (CheckFacts?)null, 1L), (paid.Device, paid.Outcome, paid.Tokens, paid.Check, paid.Id.Sequence));
+            Assert.Equal(new WorkSize(160, 10), paid.Size);
+        }
+
+        Assert.Equal(Other, (await NextAsync()).Report.Device);
     }
 
     [Fact]
@@ -220,7 +247,7 @@ public sealed class WorkReporterTests : IAsyncLifetime
         var ledger = _system.ActorOf(Props.Create(() => new Ledger(_ledger.Writer)));
         var (file, bounds) = (OutboxFile.Open(Database, limits ?? Limits), limits ?? Limits);
         _file = file;
-        return _system.ActorOf(Props.Create(() => new WorkReporter(ledger, file, bounds, TimeProvider.System, retry, retry * 4)));
+        return _system.ActorOf(Props.Create(() => new WorkReporter(ledger, file, bounds, TimeProvider.System, retry, retry * 4, Gateway)));
     }
 
     private async Task EndAsync(IActorRef reporter)

@@ -41,6 +41,18 @@ public sealed class RoutingPreferenceTests
         Assert.Equal(3 * After(5, 1).Of(1, Start, Settings), After(5, 1).Of(3, Start, Settings), 12);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(3)]
+    [InlineData(90)]
+    public void A_failure_that_never_was_counts_no_more(double days)
+    {
+        var with = After(4, 0).After(CheckOutcome.Hard, Start.AddDays(1), Settings).After(CheckOutcome.Passed, Start.AddDays(1 + days), Settings);
+        var without = After(4, 0).After(CheckOutcome.Passed, Start.AddDays(1 + days), Settings);
+        Assert.Equal(without.Of(1, Start.AddDays(100), Settings), with.WithoutFailure(Start.AddDays(1), Settings).Of(1, Start.AddDays(100), Settings), 12);
+        Assert.True(RoutingPreference.New.WithoutFailure(Start, Settings).Failed == 0);
+    }
+
     private static RoutingPreference After(int passed, int failed)
     {
         var preference = RoutingPreference.New;

@@ -10,7 +10,7 @@ internal static class LedgerCodecs
     private const int Small = 1024;
 
     /// <summary>Most bytes of an entry, wherever it is: with a check whose reason is as long as it may be in any script.</summary>
-    public const int EntryBytes = 2048;
+    public const int EntryBytes = 3072;
 
     /// <summary>Most entries of a device's history that are kept and sent.</summary>
     public const int RecentEntries = 50;
@@ -24,6 +24,8 @@ internal static class LedgerCodecs
         WireCodec.Of<DeviceRecord, Form.DeviceRecord>("dr", (RecentEntries + 4) * EntryBytes, Form.DeviceRecord.Parser, Write, Read),
         WireCodec.Of<ListLedgerDevices, Form.ListLedgerDevices>("ll", Small, Form.ListLedgerDevices.Parser, (_, _) => new Form.ListLedgerDevices(), (_, _) => new ListLedgerDevices()),
         WireCodec.Of<LedgerDevices, Form.LedgerDevices>("ld", ProtocolLimits.Devices * 32, Form.LedgerDevices.Parser, Write, Read),
+        WireCodec.Of<StrikeVerdict, Form.StrikeVerdict>("st", EntryBytes, Form.StrikeVerdict.Parser, Write, Read),
+        WireCodec.Of<StrikeAnswer, Form.StrikeAnswer>("sa", Small, Form.StrikeAnswer.Parser, Write, Read),
     ];
 
     private static Form.RecordWork Write(RecordWork message, ActorPaths _) => new()
@@ -37,6 +39,8 @@ internal static class LedgerCodecs
         Tokens = message.Tokens,
         At = message.At.UtcTicks,
         Check = TrustCodecs.Write(message.Check),
+        Size = Write(message.Size),
+        Amount = message.Amount,
     };
 
     private static RecordWork Read(Form.RecordWork form, ActorPaths _) => new(
@@ -48,7 +52,47 @@ internal static class LedgerCodecs
         Require.Defined<WorkOutcome>(form.Outcome, "outcome"),
         Values.Position(form.Tokens, "tokens"),
         Values.Moment(form.At, "at"),
-        TrustCodecs.Read(form.Check, (WorkOutcome)form.Outcome));
+        TrustCodecs.Read(form.Check, (WorkOutcome)form.Outcome))
+    {
+        Size = Read(form.Size),
+        Amount = Require.UpTo(form.Amount, ProtocolLimits.Flop, "amount"),
+    };
+
+    private static Form.StrikeVerdict Write(StrikeVerdict message, ActorPaths _) => new()
+    {
+        Device = Values.Write(message.Device),
+        Verdict = Values.Write(message.Verdict),
+        Reason = message.Reason,
+    };
+
+    private static StrikeVerdict Read(Form.StrikeVerdict form, ActorPaths _) => new(
+        Values.Device(form.Device, "device"),
+        Values.Verdict(form.Verdict),
+        Require.Text(form.Reason, ProtocolLimits.ReasonCharacters, "reason"));
+
+    private static Form.StrikeAnswer Write(StrikeAnswer message, ActorPaths _) => new()
+    {
+        Device = Values.Write(message.Device),
+        Verdict = Values.Write(message.Verdict),
+        Result = (int)message.Result,
+        Server = (int)message.Server,
+        Verifier = (int)message.Verifier,
+    };
+
+    private static StrikeAnswer Read(Form.StrikeAnswer form, ActorPaths _) => new(
+        Values.Device(form.Device, "device"),
+        Values.Verdict(form.Verdict),
+        Require.Defined<StrikeResult>(form.Result, "result"),
+        Require.Defined<TrustTier>(form.Server, "server"),
+        Require.Defined<TrustTier>(form.Verifier, "verifier"));
+
+    /// <summary>The form of a size of work; null where nobody can say.</summary>
+    public static Form.WorkSize? Write(WorkSize? size) => size is { } work ? new Form.WorkSize { Flop = work.Flop, TokenFlop = work.TokenFlop } : null;
+
+    /// <summary>A size of work; null where nobody can say.</summary>
+    public static WorkSize? Read(Form.WorkSize? form) => form is null
+        ? null
+        : new WorkSize(Require.UpTo(form.Flop, ProtocolLimits.Flop, "flop"), Require.UpTo(form.TokenFlop, ProtocolLimits.Flop, "token_flop"));
 
     private static Form.WorkRecorded Write(WorkRecorded message, ActorPaths _) => new() { Id = Write(message.Id), Device = Values.Write(message.Device) };
 
@@ -75,6 +119,9 @@ internal static class LedgerCodecs
             Verifier = TrustCodecs.Write(message.Verifier),
             VerifierTier = (int)message.VerifierTier,
             Vested = message.Vested,
+            Escrow = message.Escrow,
+            Unvested = message.Unvested,
+            Slashed = message.Slashed,
         };
         if (message.FirstSeen is { } first)
         {
@@ -115,6 +162,9 @@ internal static class LedgerCodecs
             Verifier = TrustCodecs.ReadStanding(form.Verifier),
             VerifierTier = Tier(form.VerifierTier, "verifier_tier"),
             Vested = Require.NotNegative(form.Vested, "vested"),
+            Escrow = Require.NotNegative(form.Escrow, "escrow"),
+            Unvested = Require.NotNegative(form.Unvested, "unvested"),
+            Slashed = Require.NotNegative(form.Slashed, "slashed"),
         };
     }
 
@@ -122,15 +172,29 @@ internal static class LedgerCodecs
     private static TrustTier Tier(int value, string field) => value == 0 ? TrustTier.Probation : Require.Defined<TrustTier>(value, field);
 
     /// <summary>An entry's form.</summary>
-    public static Form.LedgerEntry Write(LedgerEntry entry) => new()
+    public static Form.LedgerEntry Write(LedgerEntry entry)
     {
-        Session = Values.Write(entry.Session),
-        Outcome = (int)entry.Outcome,
-        Tokens = entry.Tokens,
-        Range = Values.Write(entry.Range),
-        At = entry.At.UtcTicks,
-        Check = TrustCodecs.Write(entry.Check),
-    };
+        var form = new Form.LedgerEntry
+        {
+            Session = Values.Write(entry.Session),
+            Outcome = (int)entry.Outcome,
+            Tokens = entry.Tokens,
+            Range = Values.Write(entry.Range),
+            At = entry.At.UtcTicks,
+            Check = TrustCodecs.Write(entry.Check),
+        };
+        if (entry.Verdict is { } verdict)
+        {
+            form.Verdict = Values.Write(verdict);
+        }
+
+        if (entry.Struck is { } struck)
+        {
+            form.Struck = struck;
+        }
+
+        return form;
+    }
 
     /// <summary>An entry.</summary>
     public static LedgerEntry Read(Form.LedgerEntry form) => new(
@@ -139,7 +203,11 @@ internal static class LedgerCodecs
         Values.Position(form.Tokens, "tokens"),
         Values.Range(form.Range),
         Values.Moment(form.At, "at"),
-        TrustCodecs.Read(form.Check, (WorkOutcome)form.Outcome));
+        TrustCodecs.Read(form.Check, (WorkOutcome)form.Outcome))
+    {
+        Verdict = form.HasVerdict ? Values.Verdict(form.Verdict) : null,
+        Struck = form.HasStruck ? Require.Text(form.Struck, ProtocolLimits.ReasonCharacters, "struck") : null,
+    };
 
     private static Form.LedgerDevices Write(LedgerDevices message, ActorPaths _)
     {

@@ -24,6 +24,10 @@ internal static class Require
     public static double NotNegative(double value, string field)
         => double.IsFinite(value) && value >= 0 ? value : throw new MalformedMessageException($"{field} is not a finite number of at least 0.");
 
+    /// <summary>A finite number from 0 to <paramref name="most"/>.</summary>
+    public static double UpTo(double value, double most, string field)
+        => value >= 0 && value <= most ? value : throw new MalformedMessageException($"{field} is {value}; it must be 0 to {most}.");
+
     /// <summary>A count of at most <paramref name="most"/>.</summary>
     public static int Count(int count, int most, string field)
         => count <= most ? count : throw new MalformedMessageException($"{field} has {count} entries; at most {most} are allowed.");

@@ -10,7 +10,7 @@ internal static class TrustCodecs
     /// <summary>How each travels.</summary>
     public static ImmutableArray<WireCodec> All { get; } =
     [
-        WireCodec.Of<DeviceStanding, Form.DeviceStanding>("ds", 1024, Form.DeviceStanding.Parser, Write, Read),
+        WireCodec.Of<DeviceStanding, Form.DeviceStanding>("ds", 1024, Form.DeviceStanding.Parser, (message, _) => Write(message), (form, _) => Read(form)),
     ];
 
     /// <summary>The form of what a check showed; null where there was none.</summary>
@@ -64,6 +64,7 @@ internal static class TrustCodecs
             form.ExcludedAt = excluded.UtcTicks;
         }
 
+        (form.Exclusion, form.Bans, form.UnpaidTokens) = (Write(standing.Exclusion), standing.Bans, standing.UnpaidTokens);
         return form;
     }
 
@@ -85,10 +86,28 @@ internal static class TrustCodecs
             Hard = Require.AtLeast(form.Hard, 0, "hard"),
             HardTimes = [.. form.HardTimes.Select(time => Values.Moment(time, "hard_times"))],
             ExcludedAt = form.HasExcludedAt ? Values.Moment(form.ExcludedAt, "excluded_at") : null,
+            Exclusion = Read(form.Exclusion),
+            Bans = Require.Within(form.Bans, 0, int.MaxValue, "bans"),
+            UnpaidTokens = Require.AtLeast(form.UnpaidTokens, 0, "unpaid_tokens"),
         };
     }
 
-    private static Form.DeviceStanding Write(DeviceStanding message, ActorPaths _) => new()
+    private static Form.Exclusion? Write(Exclusion? exclusion) => exclusion is null ? null : new Form.Exclusion
+    {
+        IsFaulty = exclusion.IsFaulty,
+        Until = exclusion.Until.UtcTicks,
+        ReturnScore = exclusion.ReturnScore,
+        UnpaidTokens = exclusion.UnpaidTokens,
+    };
+
+    private static Exclusion? Read(Form.Exclusion? form) => form is null ? null : new Exclusion(
+        form.IsFaulty,
+        Values.Moment(form.Until, "until"),
+        Require.NotNegative(form.ReturnScore, "return_score"),
+        Require.Within(form.UnpaidTokens, 0, int.MaxValue, "unpaid_tokens"));
+
+    /// <summary>The form of what every node is to know of a device.</summary>
+    public static Form.DeviceStanding Write(DeviceStanding message) => new()
     {
         Device = Values.Write(message.Device),
         Server = (int)message.Server,
@@ -96,15 +115,22 @@ internal static class TrustCodecs
         Score = message.Score,
         Revision = message.Revision,
         Ledger = DeviceCodecs.Write(message.Ledger),
+        Exclusion = Write(message.Exclusion),
+        Preference = message.Preference,
     };
 
-    private static DeviceStanding Read(Form.DeviceStanding form, ActorPaths _) => new(
+    /// <summary>What every node is to know of a device.</summary>
+    public static DeviceStanding Read(Form.DeviceStanding form) => new(
         Values.Device(form.Device, "device"),
         Require.Defined<TrustTier>(form.Server, "server"),
         Require.Defined<TrustTier>(form.Verifier, "verifier"),
         Require.NotNegative(form.Score, "score"),
         Require.AtLeast(form.Revision, 0, "revision"),
-        DeviceCodecs.ReadAddress(Require.Present(form.Ledger, "ledger")));
+        DeviceCodecs.ReadAddress(Require.Present(form.Ledger, "ledger")))
+    {
+        Exclusion = Read(form.Exclusion),
+        Preference = Require.UpTo(form.Preference, 1, "preference"),
+    };
 
     private static Form.Id256? Write(Digest digest)
         => digest == default ? null : new Form.Id256 { Word0 = digest.A, Word1 = digest.B, Word2 = digest.C, Word3 = digest.D };

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using EFedLLM.Actors.Protocol.Wire.Forms;
 using EFedLLM.Transformer.Checkpoints;
@@ -47,6 +48,9 @@ internal static class Values
         digest.Write(bytes);
         return ByteString.CopyFrom(bytes);
     }
+
+    /// <summary>A verdict id's form: its digits as a number.</summary>
+    public static ulong Write(VerdictId id) => ulong.Parse(id.Value, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
 
     /// <summary>A range's form.</summary>
     public static Form.Range Write(LayerRange range) => new() { First = range.First, End = range.End };
@@ -137,6 +141,11 @@ internal static class Values
         BinaryPrimitives.WriteUInt64BigEndian(bytes[8..], id.Low);
         return new Guid(bytes, bigEndian: true);
     }
+
+    /// <summary>A verdict id.</summary>
+    public static VerdictId Verdict(ulong value) => value >> (4 * VerdictId.Digits) == 0
+        ? new VerdictId(value.ToString($"x{VerdictId.Digits}", CultureInfo.InvariantCulture))
+        : throw new MalformedMessageException($"verdict has more than {VerdictId.Digits} digits.");
 
     /// <summary>A session id.</summary>
     public static SessionId Session(Id128? form) => new(Uuid(form, "session"));

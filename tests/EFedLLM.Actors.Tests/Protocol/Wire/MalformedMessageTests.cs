@@ -210,10 +210,24 @@ public sealed class MalformedMessageTests(WireFixture fixture, ITestOutputHelper
         Refused<RecordWork, Form.RecordWork>(form => (form.Outcome, form.Check) = (5, new Form.CheckFacts { Role = 1, Outcome = 1, Position = -1 }), "position");
         Refused<RecordWork, Form.RecordWork>(
             form => (form.Outcome, form.Check) = (5, new Form.CheckFacts { Role = 1, Outcome = 1, Reason = new string('x', ProtocolLimits.ReasonCharacters + 1) }), "reason");
+        Refused<RecordWork, Form.RecordWork>(form => form.Size = new Form.WorkSize { Flop = double.NaN }, "flop");
+        Refused<RecordWork, Form.RecordWork>(form => form.Size = new Form.WorkSize { TokenFlop = 1e25 }, "token_flop");
+        Refused<RecordWork, Form.RecordWork>(form => form.Amount = -1, "amount");
+        Refused<StrikeVerdict, Form.StrikeVerdict>(form => form.Verdict = 1UL << 40, "verdict");
+        Refused<StrikeVerdict, Form.StrikeVerdict>(form => form.Reason = new string('x', ProtocolLimits.ReasonCharacters + 1), "reason");
+        Refused<StrikeAnswer, Form.StrikeAnswer>(form => form.Result = 0, "result");
+        Refused<StrikeAnswer, Form.StrikeAnswer>(form => form.Server = 9, "server");
         Refused<DeviceRecord, Form.DeviceRecord>(form => form.Vested = -1, "vested");
+        Refused<DeviceRecord, Form.DeviceRecord>(form => form.Escrow = double.NaN, "escrow");
+        Refused<DeviceRecord, Form.DeviceRecord>(form => form.Unvested = -1, "unvested");
+        Refused<DeviceRecord, Form.DeviceRecord>(form => form.Slashed = -1, "slashed");
+        Refused<DeviceRecord, Form.DeviceRecord>(form => form.Server = new Form.RoleStanding { Bans = -1 }, "bans");
+        Refused<DeviceRecord, Form.DeviceRecord>(form => form.Server = new Form.RoleStanding { Exclusion = new Form.Exclusion { Until = -1 } }, "until");
+        Refused<DeviceStanding, Form.DeviceStanding>(form => form.Exclusion = new Form.Exclusion { ReturnScore = -1 }, "return_score");
         Refused<DeviceRecord, Form.DeviceRecord>(form => form.ServerTier = 6, "server_tier");
         Refused<DeviceRecord, Form.DeviceRecord>(form => form.Server = new Form.RoleStanding { Hard = -1 }, "hard");
         Refused<DeviceStanding, Form.DeviceStanding>(form => form.Server = 0, "server");
+        Refused<DeviceStanding, Form.DeviceStanding>(form => form.Preference = 1.1, "preference");
         Refused<DeviceStanding, Form.DeviceStanding>(form => form.Verifier = 6, "verifier");
         Refused<DeviceStanding, Form.DeviceStanding>(form => form.Score = -1, "score");
         Refused<DeviceStanding, Form.DeviceStanding>(form => form.Revision = -1, "revision");

@@ -246,10 +246,16 @@ internal sealed class MessageSamples
             .Select((role, outcome, position, verifier, expected, found, proof, reason) => new CheckFacts(role, outcome, position, verifier, expected, found, proof, reason));
         Add(Gen.Select(Reports, Devices, Gen.Select(Sessions, Models), Ranges, outcomes, Positions, Moments, checks)
             .Select((id, device, where, range, outcome, tokens, at, check) => new RecordWork(
-                id, device, where.Item1, where.Item2, range, outcome, tokens, at, outcome == WorkOutcome.Checked ? check : null)));
+                id, device, where.Item1, where.Item2, range, outcome, tokens, at, outcome == WorkOutcome.Checked ? check : null)
+            {
+                Size = tokens % 2 == 0 ? new WorkSize(tokens, 7) : null,
+                Amount = outcome == WorkOutcome.Found ? tokens : 0,
+            }));
         var tiers = Any(Enum.GetValues<TrustTier>());
-        var standings = Gen.Select(Gen.Select(Amounts, Counts, Counts), Gen.Select(Counts, Counts), Moments.Array[0, ProtocolLimits.HardTimes], Moments.Nullable())
-            .Select((good, bad, times, excluded) => new RoleStanding
+        var exclusions = Gen.Select(Gen.Bool, Moments, Amounts, Gen.Int[0, int.MaxValue]).Select((isFaulty, until, score, tokens) => new Exclusion(isFaulty, until, score, tokens)).Null();
+        var verdicts = Gen.ULong[0, (1UL << (4 * VerdictId.Digits)) - 1].Select(value => new VerdictId($"{value:x10}"));
+        var standings = Gen.Select(Gen.Select(Amounts, Counts, Counts), Gen.Select(Counts, Counts), Moments.Array[0, ProtocolLimits.HardTimes], Moments.Nullable(), exclusions, Gen.Select(Gen.Int[0, 9], Counts))
+            .Select((good, bad, times, excluded, exclusion, after) => new RoleStanding
             {
                 Score = good.Item1,
                 PassedTokens = good.Item2,
@@ -258,6 +264,9 @@ internal sealed class MessageSamples
                 Hard = bad.Item2,
                 HardTimes = [.. times],
                 ExcludedAt = excluded,
+                Exclusion = exclusion,
+                Bans = after.Item1,
+                UnpaidTokens = after.Item2,
             });
         Add(Gen.Select(Reports, Devices).Select((id, device) => new WorkRecorded(id, device)));
         Add(Devices.Select(device => new GetDeviceRecord(device)));
@@ -266,10 +275,10 @@ internal sealed class MessageSamples
                 Gen.Select(Moments.Nullable(), Moments.Nullable()),
                 Gen.Select(Counts, Counts, Counts),
                 Gen.Select(Counts, Counts),
-                Gen.Select(Amounts, Amounts),
-                Gen.Select(Sessions, outcomes, Positions, Ranges, Moments, checks)
-                    .Select((session, outcome, tokens, range, at, check) => new LedgerEntry(
-                        session, outcome, tokens, range, at, outcome == WorkOutcome.Checked ? check : null)).Array[0, 50],
+                Gen.Select(Amounts, Amounts, Amounts, Amounts),
+                Gen.Select(Sessions, outcomes, Positions, Ranges, Moments, checks, Gen.Select(verdicts.Nullable(), Texts.Null()))
+                    .Select((session, outcome, tokens, range, at, check, verdict) => new LedgerEntry(
+                        session, outcome, tokens, range, at, outcome == WorkOutcome.Checked ? check : null) { Verdict = verdict.Item1, Struck = verdict.Item2 }).Array[0, 50],
                 Gen.Select(standings, tiers, standings, tiers))
             .Select((device, seen, work, lost, credit, recent, trust) => new DeviceRecord(
                 device, seen.Item1, seen.Item2, work.Item1, work.Item2, work.Item3, lost.Item1, lost.Item2, credit.Item1, credit.Item2, [.. recent])
@@ -279,10 +288,15 @@ internal sealed class MessageSamples
                 Verifier = trust.Item3,
                 VerifierTier = trust.Item4,
                 Vested = credit.Item2,
+                Escrow = credit.Item3,
+                Unvested = credit.Item4,
+                Slashed = credit.Item1,
             }));
-        Add(Gen.Select(Devices, tiers, tiers, Amounts, Counts, Gen.Int[1, ushort.MaxValue])
-            .Select((device, server, verifier, score, revision, port) => new DeviceStanding(
-                device, server, verifier, score, revision, new Address("akka.tcp", "efedllm", "127.0.0.1", port))));
+        Add(Gen.Select(Devices, tiers, tiers, Amounts, Counts, Gen.Int[1, ushort.MaxValue], exclusions, Gen.Double[0, 1])
+            .Select((device, server, verifier, score, revision, port, exclusion, preference) => new DeviceStanding(
+                device, server, verifier, score, revision, new Address("akka.tcp", "efedllm", "127.0.0.1", port)) { Exclusion = exclusion, Preference = preference }));
+        Add(Gen.Select(Devices, verdicts, Texts).Select((device, verdict, reason) => new StrikeVerdict(device, verdict, reason)));
+        Add(Gen.Select(Devices, verdicts, Any(Enum.GetValues<StrikeResult>()), tiers, tiers).Select((device, verdict, result, server, verifier) => new StrikeAnswer(device, verdict, result, server, verifier)));
         Add(Gen.Const(new ListLedgerDevices()));
         Add(Devices.Array[0, 20].Select(devices => new LedgerDevices([.. devices])));
     }

@@ -81,6 +81,8 @@ public sealed class ProtocolSerializerTests(WireFixture fixture, ITestOutputHelp
                 ["SessionOpened"] = "so",
                 ["SessionRefused"] = "sr",
                 ["StepFailed"] = "sf",
+                ["StrikeAnswer"] = "sa",
+                ["StrikeVerdict"] = "st",
                 ["StepRejected"] = "sj",
                 ["PromptScored"] = "ps",
                 ["TextEncoded"] = "te",
