@@ -37,6 +37,12 @@ internal sealed class AuditRun(SessionId session, Hop verifier, bool isJudge, Di
     /// <summary>Digests of the rows of the unit that it was given.</summary>
     public List<Digest> Inputs { get; } = [];
 
+    /// <summary>What the gateway's own was given, from the first position on, for a proof; null where that is too much to be kept.</summary>
+    public List<ReadOnlyMemory<float>>? Kept { get; set; } = [];
+
+    /// <summary>Bytes of <see cref="Kept"/>.</summary>
+    public long KeptBytes { get; set; }
+
     /// <summary>Until when the hop before may take to give again what it gave.</summary>
     public TimeSpan OpenUntil { get; set; }
 

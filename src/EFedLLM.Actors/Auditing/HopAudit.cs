@@ -53,6 +53,9 @@ internal sealed class HopAudit(Hop hop, int unit)
     /// <summary>Verifiers that are not asked again in this session.</summary>
     public HashSet<DeviceId> Spent { get; } = [];
 
+    /// <summary>Its receipts, in order.</summary>
+    public IReadOnlyList<UnitSigned> Units => _units;
+
     /// <summary>Whether all that is to be checked is, or cannot be.</summary>
     public bool IsSettled => Problem is not null || CheckedTo >= WantedTo;
 

@@ -250,6 +250,7 @@ internal sealed partial class SessionAudit
 
             _do(new TellShard(run.Verifier.Shard, new FeedHidden(
                 run.Session, GenerationState.FirstEpoch, message.Position, message.Rows, false, message.Hidden, [])));
+            Remember(run, message.Hidden);
             run.Fed += message.Rows;
             Feed(hop, now);
         }
@@ -365,7 +366,6 @@ internal sealed partial class SessionAudit
             return "it signed something else than this session's work.";
         }
 
-        var key = _view.Devices.FirstOrDefault(device => device.Device == hop.Hop.Device)?.PublicKey ?? default;
-        return DeviceKey.Verify(key.Span, receipt.ToBytes(), message.Signature.AsSpan()) ? null : "its signature is not its own.";
+        return DeviceKey.Verify(KeyOf(hop).Span, receipt.ToBytes(), message.Signature.AsSpan()) ? null : "its signature is not its own.";
     }
 }

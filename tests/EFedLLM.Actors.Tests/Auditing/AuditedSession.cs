@@ -40,9 +40,11 @@ internal sealed class AuditedSession : IDisposable
     /// <param name="isStrict">Whether the answer is to be verified.</param>
     /// <param name="canJudge">Whether the gateway has the model's files.</param>
     /// <param name="standing">How far devices are trusted, by their number; in probation when null.</param>
+    /// <param name="trust">The gateway's settings of trust; the defaults when null.</param>
     public AuditedSession(
         IModelSource source, ServedModel model, IReadOnlyList<(LayerRange Range, string? Saboteur)> devices, ImmutableArray<int> prompt, GenerationSettings settings,
-        NodeLimits limits, AnswerText answer, int seed, bool isStrict, bool canJudge = true, Func<int, TrustTier?>? standing = null)
+        NodeLimits limits, AnswerText answer, int seed, bool isStrict, bool canJudge = true, Func<int, TrustTier?>? standing = null,
+        TrustSettings? trust = null)
     {
         _model = model;
         _cluster = new CheckedCluster(source) { Hears = (message, from) => Do(_state!.Hear(message, from, _now)) };
@@ -65,7 +67,7 @@ internal sealed class AuditedSession : IDisposable
         var nonces = new Random(seed);
         _plan = new GenerationPlan(
             PromptId.New(), SessionId.New(), model, source.Shape.VocabularySize, route, prompt, settings, limits, default,
-            Audit: new AuditPlan(new TrustSettings(), Gateway, Nonce(nonces), Nonce(nonces), isStrict, canJudge));
+            Audit: new AuditPlan(trust ?? new TrustSettings(), Gateway, Nonce(nonces), Nonce(nonces), isStrict, canJudge));
         _state = new GenerationState(_plan, answer);
     }
 
@@ -77,6 +79,9 @@ internal sealed class AuditedSession : IDisposable
 
     /// <summary>What the ledger would hear.</summary>
     public List<ReportCheck> Checks { get; } = [];
+
+    /// <summary>What the gateway would keep to prove its verdicts, by its hash.</summary>
+    public Dictionary<Digest, byte[]> Proofs { get; } = [];
 
     /// <summary>The tokens that whoever asked was told.</summary>
     public IEnumerable<int> Tokens => Told.OfType<TokenGenerated>().Select(token => token.Choice.Id);
@@ -164,6 +169,9 @@ internal sealed class AuditedSession : IDisposable
                     break;
                 case LendJudge lend:
                     _cluster.Later(() => Do(_state.Judge(new JudgeLent(lend.Range, _judges[lend.Range].Ref, ""), _now)));
+                    break;
+                case KeepProof keep:
+                    Proofs.Add(Digest.Of(keep.Bytes.Span), keep.Bytes.ToArray());
                     break;
                 case ReportCheck check:
                     Checks.Add(check);
