@@ -30,6 +30,10 @@ internal sealed record LendJudge(LayerRange Range) : PipelineCommand, INoSeriali
 /// <param name="Facts">What it showed.</param>
 internal sealed record ReportCheck(DeviceId Device, LayerRange Range, int Tokens, CheckFacts Facts) : PipelineCommand;
 
+/// <summary>Keep what proves a verdict. The <see cref="ReportCheck"/> of that names it by its hash.</summary>
+/// <param name="Bytes">The proof in its stored form (<see cref="WorkProof.ToBytes"/>).</param>
+internal sealed record KeepProof(ReadOnlyMemory<byte> Bytes) : PipelineCommand;
+
 /// <summary>Judge to pipeline: a shard to check with, or none.</summary>
 /// <param name="Range">The range.</param>
 /// <param name="Shard">The LayerShard, or null.</param>

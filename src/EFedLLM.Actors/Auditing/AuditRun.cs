@@ -55,6 +55,12 @@ internal sealed class AuditRun(SessionId session, Hop verifier, bool isJudge, Di
     /// <summary>The positions of messages with keys and values that the verifier has not taken yet.</summary>
     public Queue<int> UnderWay { get; } = new();
 
+    /// <summary>What the gateway's own was given, from the first position on, for a proof; null where that is too much to be kept.</summary>
+    public List<ReadOnlyMemory<float>>? Kept { get; set; } = [];
+
+    /// <summary>Bytes of <see cref="Kept"/>.</summary>
+    public long KeptBytes { get; set; }
+
     /// <summary>Until when whoever is to open something may take.</summary>
     public TimeSpan OpenUntil { get; set; }
 

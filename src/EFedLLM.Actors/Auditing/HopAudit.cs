@@ -63,6 +63,9 @@ internal sealed class HopAudit(Hop hop, int unit)
     /// <summary>Verifiers that are not asked again in this session.</summary>
     public HashSet<DeviceId> Spent { get; } = [];
 
+    /// <summary>Its receipts, in order.</summary>
+    public IReadOnlyList<SignedReceipt> Units => _units;
+
     /// <summary>Whether all that is to be checked is, or cannot be.</summary>
     public bool IsSettled => Problem is not null || _wanted.Count == 0;
 

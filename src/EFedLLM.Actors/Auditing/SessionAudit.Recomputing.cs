@@ -339,6 +339,7 @@ internal sealed partial class SessionAudit
         if (hop.Run is { } run)
         {
             _runs.Remove(run.Session);
+            Forget(run);
             hop.Run = null;
             _do(new TellShard(run.Verifier.Shard, new CloseSession(run.Session, GenerationState.FirstEpoch)));
         }

@@ -30,7 +30,7 @@ internal sealed partial class SessionAudit
                 return false;
             }
 
-            Convict(hop, receipt.Position, CheckOutcome.Hard, answer.Answer, signed, "it signed another result than the right one.");
+            ConvictByProof(hop, run, receipt, answer.Answer, null);
             return false;
         }
 
@@ -54,9 +54,16 @@ internal sealed partial class SessionAudit
             return true;
         }
 
-        // A unit before the one in dispute that is wrong makes what the hop opened of it wrong too: the verifier had to differ.
-        var finder = run.IsJudge ? dispute.Verifier?.Device : run.Verifier.Device;
-        Convict(hop, receipt.Position, outcome, answer.Answer, signed, "it signed another result than the right one.", finder);
+        if (run.IsJudge)
+        {
+            // A unit before the one in dispute that is wrong makes what the hop opened of it wrong too: the verifier had to differ.
+            ConvictByProof(hop, run, receipt, answer.Answer, dispute.Verifier?.Device);
+        }
+        else
+        {
+            Convict(hop, receipt.Position, outcome, answer.Answer, signed, WrongResult, run.Verifier.Device);
+        }
+
         return false;
     }
 
@@ -74,9 +81,9 @@ internal sealed partial class SessionAudit
         Convicted ??= new Conviction(after.Hop, given.Position, "what it says it got is not what the hop before it says it gave.", before.Hop);
     }
 
-    private void Convict(HopAudit hop, int position, CheckOutcome outcome, Digest expected, Digest found, string reason, DeviceId? verifier = null)
+    private void Convict(HopAudit hop, int position, CheckOutcome outcome, Digest expected, Digest found, string reason, DeviceId? verifier = null, Proven proven = default)
     {
-        Report(hop.Hop.Device, hop, outcome, TrustRole.Server, position, verifier ?? _audit.Gateway, expected, found, reason);
+        Report(hop.Hop.Device, hop, outcome, TrustRole.Server, position, verifier ?? _audit.Gateway, expected, found, reason + proven.Lack, proven.Proof);
         End(hop);
         Convicted ??= new Conviction(hop.Hop, position, reason, null);
     }
@@ -104,8 +111,8 @@ internal sealed partial class SessionAudit
     private void Report(DeviceId device, HopAudit hop, CheckOutcome outcome, TrustRole role, Dispute dispute, string reason)
         => Report(device, hop, outcome, role, dispute.Position, hop.Hop.Device, Signed(hop.Find(dispute.Position)!, dispute.Key), dispute.Answer, reason);
 
-    private void Report(DeviceId device, HopAudit hop, CheckOutcome outcome, TrustRole role, int position, DeviceId verifier, Digest expected, Digest found, string reason)
-        => _do(new ReportCheck(device, hop.Hop.Range, hop.Find(position)?.Rows ?? 1, new CheckFacts(role, outcome, position, verifier, expected, found, default, reason)));
+    private void Report(DeviceId device, HopAudit hop, CheckOutcome outcome, TrustRole role, int position, DeviceId verifier, Digest expected, Digest found, string reason, Digest proof = default)
+        => _do(new ReportCheck(device, hop.Hop.Range, hop.Find(position)?.Rows ?? 1, new CheckFacts(role, outcome, position, verifier, expected, found, proof, reason)));
 
     private Digest RootOfTokens(int position, int rows) => Merkle.Root([.. _tokens(position, rows).Select(PositionDigest.OfToken)]);
 }

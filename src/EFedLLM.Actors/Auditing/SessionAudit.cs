@@ -267,6 +267,7 @@ internal sealed partial class SessionAudit
 
             _do(new TellShard(run.Verifier.Shard, new FeedHidden(
                 run.Session, GenerationState.FirstEpoch, message.Position, message.Rows, false, message.Hidden, [])));
+            Remember(run, message.Hidden);
             run.Fed += message.Rows;
             Feed(hop, now);
         }
@@ -402,7 +403,6 @@ internal sealed partial class SessionAudit
 
     private bool IsSigned(SignedReceipt signed, HopAudit hop)
     {
-        var key = _view.Devices.FirstOrDefault(device => device.Device == hop.Hop.Device)?.PublicKey ?? default;
-        return DeviceKey.Verify(key.Span, signed.Receipt.ToBytes(), signed.Signature.AsSpan());
+        return DeviceKey.Verify(KeyOf(hop).Span, signed.Receipt.ToBytes(), signed.Signature.AsSpan());
     }
 }

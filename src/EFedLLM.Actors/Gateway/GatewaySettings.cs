@@ -1,4 +1,5 @@
 using Akka.Actor;
+using EFedLLM.Actors.Auditing;
 using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Trust;
@@ -19,6 +20,9 @@ public sealed record GatewaySettings
 
     /// <summary>How it checks devices.</summary>
     public TrustSettings Trust { get; init; } = new() { IsOn = false };
+
+    /// <summary>Where it keeps what proves its verdicts; null where it keeps nothing.</summary>
+    public ProofStore? Proofs { get; init; }
 
     /// <summary>What it bears.</summary>
     public required NodeLimits Limits { get; init; }

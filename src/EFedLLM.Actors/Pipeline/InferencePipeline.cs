@@ -16,6 +16,7 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
     private readonly IActorRef _client;
     private readonly IActorRef _reporter;
     private readonly IActorRef _judge;
+    private readonly ProofStore? _proofs;
     private readonly TimeProvider _time;
     private TimeSpan? _timer;
 
@@ -25,10 +26,11 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
     /// <param name="client">Who asked.</param>
     /// <param name="reporter">Takes <see cref="WorkReport"/>.</param>
     /// <param name="judge">Takes <see cref="LendJudge"/>; nobody where there is none.</param>
+    /// <param name="proofs">Keeps what proves a verdict; null where nothing is kept.</param>
     /// <param name="time">The clock.</param>
-    public InferencePipeline(GenerationPlan plan, AnswerText answer, IActorRef client, IActorRef reporter, IActorRef judge, TimeProvider time)
+    public InferencePipeline(GenerationPlan plan, AnswerText answer, IActorRef client, IActorRef reporter, IActorRef judge, ProofStore? proofs, TimeProvider time)
     {
-        (_plan, _client, _reporter, _judge, _time) = (plan, client, reporter, judge, time);
+        (_plan, _client, _reporter, _judge, _proofs, _time) = (plan, client, reporter, judge, proofs, time);
         _state = new GenerationState(plan, answer);
 
         Receive<ISessionMessage>(message => Do(_state.Hear(message, Sender, Now)));
@@ -106,6 +108,9 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
                     break;
                 case LendJudge lend:
                     _judge.Tell(lend);
+                    break;
+                case KeepProof keep:
+                    _proofs?.KeepSoon(keep.Bytes);
                     break;
                 case ReportCheck check:
                     _reporter.Tell(new WorkReport(check.Device, _plan.Session, _plan.Model.Model, check.Range, WorkOutcome.Checked, check.Tokens, check.Facts)

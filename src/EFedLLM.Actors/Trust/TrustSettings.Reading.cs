@@ -9,6 +9,9 @@ public sealed partial record TrustSettings
     /// <summary>Steps of the statistic are whole multiples of one in so many, so that what they lead to can be computed exactly.</summary>
     public const int StepsPerOne = 10_000;
 
+    // Less than a proof may have in all (see WorkProof).
+    private const long MostProofBytes = 240 << 20;
+
     // A standing keeps the time of each of them.
     private const int MostFailures = 64;
 
@@ -19,9 +22,11 @@ public sealed partial record TrustSettings
     /// <exception cref="ConfigurationException">A value, or several together, are impossible; the message names a key.</exception>
     public static TrustSettings Read(Config configuration)
     {
+        var trust = new SettingsReader(configuration, Section);
         var settings = ReadIncentive(configuration, ReadStanding(configuration, ReadAudit(configuration, new TrustSettings
         {
-            IsOn = new SettingsReader(configuration, Section).Switch("mode"),
+            IsOn = trust.Switch("mode"),
+            ProofBytes = trust.Bytes("proof-bytes", 0, MostProofBytes),
         })));
         var routing = new SettingsReader(configuration, $"{Section}.routing");
         settings = settings with

@@ -9,6 +9,9 @@ public sealed partial record TrustSettings
     /// <summary>Whether gateways check what devices compute.</summary>
     public bool IsOn { get; init; } = true;
 
+    /// <summary>Bytes of activations that a session keeps so that what its checks find can be proven to others; 0 where nothing is to be.</summary>
+    public long ProofBytes { get; init; } = 64_000_000;
+
     /// <summary>The share of units that are checked of a device with a full standing.</summary>
     public double FullRate { get; init; } = 0.05;
 

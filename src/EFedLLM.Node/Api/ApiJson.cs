@@ -43,4 +43,5 @@ namespace EFedLLM.Node.Api;
 [JsonSerializable(typeof(PlanFacts))]
 [JsonSerializable(typeof(IReadOnlyList<SimulationRow>))]
 [JsonSerializable(typeof(TrustFiguresFacts))]
+[JsonSerializable(typeof(ProofFacts))]
 internal sealed partial class ApiJson : JsonSerializerContext;

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using EFedLLM.Actors.Auditing;
 using EFedLLM.Node.Api;
 using EFedLLM.Node.CommandLine;
 using EFedLLM.Node.Http;
@@ -87,6 +88,38 @@ internal sealed class GatewayHttpClient : IAnswerSource
     /// <summary>Appeals against a verdict.</summary>
     public Task<AppealResult> AppealAsync(string device, AppealRequest request, CancellationToken cancellation) =>
         AskAsync(Post($"efedllm/v1/ledger/{Uri.EscapeDataString(device)}/appeal", request, ApiJson.Default.AppealRequest), ApiJson.Default.AppealResult, cancellation);
+
+    /// <summary>What proves a verdict, in its stored form.</summary>
+    /// <param name="hash">Its content hash, or the first digits of it.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <exception cref="UserErrorException">The gateway does not have it, or sends more than a proof can be.</exception>
+    public async Task<byte[]> ReadProofAsync(string hash, CancellationToken cancellation)
+    {
+        using var message = new HttpRequestMessage(HttpMethod.Get, $"efedllm/v1/proofs/{Uri.EscapeDataString(hash)}");
+        using var response = await SendAsync(message, cancellation);
+        try
+        {
+            await using var body = await response.Content.ReadAsStreamAsync(cancellation);
+            using var bytes = new MemoryStream();
+            var buffer = new byte[81920];
+            int count;
+            while ((count = await body.ReadAsync(buffer, cancellation)) > 0)
+            {
+                if (bytes.Length + count > WorkProof.MostBytes)
+                {
+                    throw new UserErrorException($"The gateway at {_gateway} sends more than the {WorkProof.MostBytes} bytes that a proof may have.");
+                }
+
+                bytes.Write(buffer, 0, count);
+            }
+
+            return bytes.ToArray();
+        }
+        catch (Exception error) when (error is HttpRequestException or IOException)
+        {
+            throw NotReachable(error);
+        }
+    }
 
     /// <summary>Asks a device to leave.</summary>
     public Task<LeaveFacts> LeaveAsync(string device, CancellationToken cancellation) =>

@@ -12,6 +12,9 @@ internal static class ExitCodes
     /// <summary>The command line makes no sense.</summary>
     public const int Usage = 2;
 
+    /// <summary>What was asked to be proven can be neither confirmed nor denied here: as with a command line that makes no sense, nothing is said.</summary>
+    public const int CannotTell = 2;
+
     /// <summary>No gateway answers at the address.</summary>
     public const int NotReachable = 3;
 

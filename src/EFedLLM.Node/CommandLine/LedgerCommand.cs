@@ -9,7 +9,7 @@ namespace EFedLLM.Node.CommandLine;
 internal static class LedgerCommand
 {
     /// <summary>Creates the command with its verbs.</summary>
-    public static Command Create() => new("ledger", "Look at what devices did and earned, and what checks of their work showed.") { List(), Show(), AppealCommand.Create() };
+    public static Command Create() => new("ledger", "Look at what devices did and earned, and what checks of their work showed.") { List(), Show(), ProveCommand.Create(), AppealCommand.Create() };
 
     private static Command List()
     {

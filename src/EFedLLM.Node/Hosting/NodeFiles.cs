@@ -18,6 +18,9 @@ internal static class NodeFiles
     /// <summary>The ledger's database.</summary>
     public const string Ledger = "ledger.db";
 
+    /// <summary>The folder of what proves a gateway's verdicts.</summary>
+    public const string Proofs = "proofs";
+
     /// <summary>What waits for the ledger.</summary>
     public const string Outbox = "outbox.db";
 }

@@ -1,4 +1,5 @@
 using Akka.Actor;
+using EFedLLM.Actors.Auditing;
 using EFedLLM.Actors.Blobs;
 using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Gateway;
@@ -25,6 +26,8 @@ internal sealed class NodeParts : IAsyncDisposable
     private BlobHost? _files;
     private BlobFetcher? _fetcher;
     private Lazy<Task<IActorRef>>? _reporter;
+    private ProofStore? _proofs;
+    private ProofReplay? _replay;
 
     private NodeParts()
     {
@@ -32,6 +35,9 @@ internal sealed class NodeParts : IAsyncDisposable
 
     /// <summary>The device, or null where the node is none.</summary>
     public DeviceId? Device { get; private set; }
+
+    /// <summary>Replays the proofs that this node keeps; null where it is no gateway.</summary>
+    public IProofReplay? Replay => _replay;
 
     /// <summary>Base address of the HTTP interface, or null where the node has none.</summary>
     public Uri? Http => _http?.Address;
@@ -82,6 +88,12 @@ internal sealed class NodeParts : IAsyncDisposable
             await _files.DisposeAsync();
         }
 
+        if (_proofs is not null)
+        {
+            await _proofs.Written;
+        }
+
+        _replay?.Dispose();
         _fetcher?.Dispose();
         if (_enrolment is not null)
         {
@@ -210,12 +222,14 @@ internal sealed class NodeParts : IAsyncDisposable
         }
 
         var models = options.ModelFolders.Select(folder => GatewayModel.Open(folder, options.ChatTemplate)).ToList();
+        StartProofs(options, limits, log.CreateLogger(nameof(ProofStore)));
         var gateway = system.StartGateway(new GatewaySettings
         {
             Models = models,
             Files = files is null ? null : new FilesOffer(_key!.Device, files.Port),
             Id = _key!.Device,
             Trust = TrustSettings.Read(system.Settings.Config),
+            Proofs = _proofs,
             Limits = limits,
             View = view,
             Reporter = await _reporter!.Value,
@@ -234,7 +248,16 @@ internal sealed class NodeParts : IAsyncDisposable
             log,
             TimeProvider.System,
             membership,
-            new AppealDesk(ledger, replay: null));
+            new AppealDesk(ledger, _replay),
+            _proofs);
+    }
+
+    /// <summary>Keeps what proves verdicts, and can replay it: on threads of its own, with the memory that a judge may take.</summary>
+    private void StartProofs(NodeOptions options, NodeLimits limits, ILogger log)
+    {
+        _proofs = ProofStore.Open(
+            Path.Combine(options.DataFolder, NodeFiles.Proofs), ProofStore.DefaultFiles, ProofStore.DefaultBytes, error => log.LogError(error, "What proves a verdict is not kept."));
+        _replay = new ProofReplay(_proofs, options.ModelFolders, limits.Threads, limits.DeviceMemoryBytes);
     }
 
     private static Dictionary<ModelId, ModelManifest> Manifests(IReadOnlyList<string> folders)

@@ -1,4 +1,5 @@
 using System.Net;
+using EFedLLM.Actors.Auditing;
 using EFedLLM.Actors.Configuration;
 using EFedLLM.Node.Api;
 using EFedLLM.Node.CommandLine;
@@ -33,10 +34,11 @@ internal sealed class HttpHost : IAsyncDisposable
     /// <param name="clock">Gives the times.</param>
     /// <param name="membership">Invites and evicts; null where there is nothing of that.</param>
     /// <param name="appeals">Hears appeals; null where nobody does.</param>
+    /// <param name="proofs">What proves verdicts; null where none are kept.</param>
     /// <exception cref="UserErrorException">The address is in use or not allowed.</exception>
     public static async Task<HttpHost> StartAsync(
         HttpHostSettings host, IGatewayBackend backend, IClusterApi cluster, HttpApiSettings settings, ILoggerProvider log, TimeProvider clock, IMembershipApi? membership = null,
-        IAppealApi? appeals = null)
+        IAppealApi? appeals = null, ProofStore? proofs = null)
     {
         if (host.Certificate is null && !BindRules.IsLoopback(host.Host))
         {
@@ -68,6 +70,11 @@ internal sealed class HttpHost : IAsyncDisposable
             {
                 app.MapAppeal(appeals, membership);
             }
+        }
+
+        if (proofs is not null)
+        {
+            app.MapProofs(proofs);
         }
 
         app.MapFallback(http => throw new ApiException(

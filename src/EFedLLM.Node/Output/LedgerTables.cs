@@ -87,7 +87,7 @@ internal static class LedgerTables
     {
         var isVerifier = checks.Exists(entry => entry.Check!.Role != "server");
         var table = Tables.Create([
-            "when", "verdict", .. isVerifier ? ["as"] : Array.Empty<string>(), "result", "units", "positions", "session", "by", "expected", "found", "reason"]);
+            "when", "verdict", .. isVerifier ? ["as"] : Array.Empty<string>(), "result", "units", "positions", "session", "by", "expected", "found", "proof", "reason"]);
         foreach (var entry in checks)
         {
             var check = entry.Check!;
@@ -102,6 +102,7 @@ internal static class LedgerTables
                 Short(check.Verifier, 8),
                 Short(check.Expected, 16),
                 Short(check.Found, 16, check.Result == "hard" && check.Found != check.Expected ? Color.Red : Color.Default),
+                Short(check.Proof, 16),
                 new Text(entry.Struck is { } struck ? $"{check.Reason} Struck: {struck}" : check.Reason ?? "")]);
         }
 

@@ -84,6 +84,9 @@ internal sealed class AuditedSession : IDisposable
     /// <summary>What the ledger would hear.</summary>
     public List<ReportCheck> Checks { get; } = [];
 
+    /// <summary>What the gateway would keep to prove its verdicts, by its hash.</summary>
+    public Dictionary<Digest, byte[]> Proofs { get; } = [];
+
     /// <summary>The tokens that whoever asked was told.</summary>
     public IEnumerable<int> Tokens => Told.OfType<TokenGenerated>().Select(token => token.Choice.Id);
 
@@ -214,6 +217,9 @@ internal sealed class AuditedSession : IDisposable
                     break;
                 case LendJudge lend:
                     _cluster.Later(() => Do(_state.Judge(new JudgeLent(lend.Range, _judges[lend.Range].Ref, ""), _now)));
+                    break;
+                case KeepProof keep:
+                    Proofs.Add(Digest.Of(keep.Bytes.Span), keep.Bytes.ToArray());
                     break;
                 case ReportCheck check:
                     Checks.Add(check);

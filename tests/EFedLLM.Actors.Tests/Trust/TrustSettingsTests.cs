@@ -24,7 +24,7 @@ public sealed class TrustSettingsTests : IDisposable
     {
         File.WriteAllText(_file, """
             efedllm.trust {
-              mode = off
+              mode = off, proof-bytes = 1 MB
               audit {
                 full-rate = 0.1, junior-rate = 0.3, probation-tokens = 2048, junior-tokens = 8192, opening-deadline = 20 s, referees = 5, verifier-gap = 4
                 planted-share = 0.1, planted-wrong-share = 0.25

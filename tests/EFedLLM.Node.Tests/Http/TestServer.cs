@@ -1,6 +1,7 @@
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
+using EFedLLM.Actors.Auditing;
 using EFedLLM.Node.Api;
 using EFedLLM.Node.Http;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -18,8 +19,8 @@ internal sealed class TestServer : IAsyncDisposable
 
     public Uri Address => _host.Address;
 
-    public static async Task<TestServer> StartAsync(ScriptedBackend? backend = null, HttpApiSettings? settings = null, IClusterApi? cluster = null, IMembershipApi? membership = null, IAppealApi? appeals = null) => new(await HttpHost.StartAsync(
-        new HttpHostSettings("127.0.0.1", 0), backend ?? new ScriptedBackend(), cluster ?? new EmptyCluster(), settings ?? new HttpApiSettings(), NullLoggerProvider.Instance, TimeProvider.System, membership, appeals));
+    public static async Task<TestServer> StartAsync(ScriptedBackend? backend = null, HttpApiSettings? settings = null, IClusterApi? cluster = null, IMembershipApi? membership = null, IAppealApi? appeals = null, ProofStore? proofs = null) => new(await HttpHost.StartAsync(
+        new HttpHostSettings("127.0.0.1", 0), backend ?? new ScriptedBackend(), cluster ?? new EmptyCluster(), settings ?? new HttpApiSettings(), NullLoggerProvider.Instance, TimeProvider.System, membership, appeals, proofs));
 
     /// <summary>Posts a body and returns the status and the JSON that came back.</summary>
     public async Task<(int Status, JsonElement Body)> PostAsync(string path, string json)
