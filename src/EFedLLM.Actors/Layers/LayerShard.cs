@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.Event;
 using Akka.Remote;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
 
 namespace EFedLLM.Actors.Layers;
 
@@ -36,7 +37,7 @@ internal sealed class LayerShard : ReceiveActor, IWithTimers, IShardOutlet
         Receive<BatchComputed>(_ => _core.BatchDone());
         Receive<OpenSession>(_core.Open);
         Receive<ResumeSession>(message => _core.Resume(message, Sender));
-        Receive<SealReceipts>(message => _core.Seal(message, Sender));
+        Receive<SealReceipts>(Seal);
         Receive<FetchKept>(Fetch);
         Receive<OpenLate>(late => _core.Fetch(late.Message, late.Sender));
         Receive<CloseSession>(message => _core.Close(message, Sender));
@@ -91,20 +92,34 @@ internal sealed class LayerShard : ReceiveActor, IWithTimers, IShardOutlet
         }
     }
 
-    private void Fetch(FetchKept message)
+    private void Seal(SealReceipts message)
     {
-        var delay = _parts.Saboteur is { } saboteur && saboteur.Shows() ? saboteur.Behavior.OpeningDelay : TimeSpan.Zero;
-        if (delay == Timeout.InfiniteTimeSpan)
+        if (_parts.Saboteur?.ToSigning() == ChallengeReply.Forget)
         {
-            _core.Refuse(message, Sender);
-        }
-        else if (delay > TimeSpan.Zero)
-        {
-            Timers.StartSingleTimer(new object(), new OpenLate(message, Sender), delay);
+            _core.Lose(message, Sender);
         }
         else
         {
-            _core.Fetch(message, Sender);
+            _core.Seal(message, Sender);
+        }
+    }
+
+    private void Fetch(FetchKept message)
+    {
+        switch (_parts.Saboteur?.ToOpening())
+        {
+            case ChallengeReply.Refuse:
+                _core.Refuse(message, Sender);
+                break;
+            case ChallengeReply.Late:
+                Timers.StartSingleTimer(new object(), new OpenLate(message, Sender), _parts.Saboteur!.Behavior.OpeningDelay);
+                break;
+            case ChallengeReply.Forget:
+                _core.Lose(message, Sender);
+                break;
+            default:
+                _core.Fetch(message, Sender);
+                break;
         }
     }
 

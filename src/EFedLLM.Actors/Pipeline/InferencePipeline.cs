@@ -3,6 +3,7 @@ using Akka.Event;
 using Akka.Remote;
 using EFedLLM.Actors.Auditing;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Generation;
 
 namespace EFedLLM.Actors.Pipeline;
@@ -17,6 +18,7 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
     private readonly IActorRef _reporter;
     private readonly IActorRef _judge;
     private readonly TimeProvider _time;
+    private readonly Dictionary<SessionId, int> _checkedUnits = [];
     private TimeSpan? _timer;
 
     /// <summary>A pipeline that begins at once. It is to be sent every <see cref="ClusterView"/>.</summary>
@@ -78,6 +80,7 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
             switch (command)
             {
                 case FeedRoute feed:
+                    WorkMeters.AddServed((long)feed.Message.Tokens.Length * _state.Route.Hops[^1].Range.End);
                     _state.Route.Hops[0].Shard.Tell(feed.Message);
                     break;
                 case Note note:
@@ -98,10 +101,12 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
                     close.Hop.Shard.Tell(new CloseSession(_plan.Session, close.Epoch));
                     break;
                 case OpenCheck check:
+                    _checkedUnits[check.Run.Session] = check.Run.Verifier.Range.Count;
                     Context.Watch(check.Run.Verifier.Shard);
                     check.Run.Verifier.Shard.Tell(_plan.Open(check, Self));
                     break;
                 case TellShard tell:
+                    Count(tell.Message);
                     tell.Shard.Tell(tell.Message);
                     break;
                 case LendJudge lend:
@@ -123,6 +128,20 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
         }
 
         Schedule();
+    }
+
+    private void Count(ISessionMessage message)
+    {
+        if (message is CloseSession && _checkedUnits.Remove(message.Session))
+        {
+            return;
+        }
+
+        var rows = message switch { FeedTokens feed => feed.Tokens.Length, FeedHidden feed => feed.Rows, _ => 0 };
+        if (rows > 0 && _checkedUnits.TryGetValue(message.Session, out var units))
+        {
+            WorkMeters.AddRecomputed((long)rows * units);
+        }
     }
 
     /// <summary>One timer runs at a time; progress only moves the deadline on, which the timer finds out when it rings.</summary>

@@ -41,4 +41,6 @@ namespace EFedLLM.Node.Api;
 [JsonSerializable(typeof(PlanFacts))]
 [JsonSerializable(typeof(IReadOnlyList<SimulationRow>))]
 [JsonSerializable(typeof(TrustFiguresFacts))]
+[JsonSerializable(typeof(WorkFacts))]
+[JsonSerializable(typeof(IReadOnlyList<EFedLLM.Node.Bench.TrustSample>))]
 internal sealed partial class ApiJson : JsonSerializerContext;

@@ -2,6 +2,7 @@ using System.Net;
 using EFedLLM.Actors.Configuration;
 using EFedLLM.Node.Api;
 using EFedLLM.Node.CommandLine;
+using EFedLLM.Node.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -19,7 +20,9 @@ internal sealed class HttpHost : IAsyncDisposable
 
     private readonly WebApplication _app;
 
-    private HttpHost(WebApplication app, Uri address) => (_app, Address) = (app, address);
+    private readonly WorkTotals _work;
+
+    private HttpHost(WebApplication app, WorkTotals work, Uri address) => (_app, _work, Address) = (app, work, address);
 
     /// <summary>Its base address.</summary>
     public Uri Address { get; }
@@ -57,6 +60,8 @@ internal sealed class HttpHost : IAsyncDisposable
         app.UseRouting();
         app.MapOpenAi(backend, settings, clock);
         app.MapNative(backend, cluster, settings);
+        var work = new WorkTotals();
+        app.MapGet("/efedllm/v1/work", http => http.Response.WriteAsJsonAsync(work.Read(), ApiJson.Default.WorkFacts));
         app.MapLeave(cluster);
         app.MapHealth(backend);
         if (membership is not null)
@@ -72,12 +77,13 @@ internal sealed class HttpHost : IAsyncDisposable
         }
         catch (IOException error)
         {
+            work.Dispose();
             await app.DisposeAsync();
             throw new UserErrorException($"The HTTP port {host.Port} cannot be used: {error.Message} Choose another with --http-port, or 0 for any free one.", ExitCodes.Failed, error);
         }
 
         var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
-        return new HttpHost(app, new Uri(address));
+        return new HttpHost(app, work, new Uri(address));
     }
 
     /// <summary>Stops listening; what still runs after a moment is cut off.</summary>
@@ -94,6 +100,7 @@ internal sealed class HttpHost : IAsyncDisposable
         }
 
         await _app.DisposeAsync();
+        _work.Dispose();
     }
 
     private static void Configure(KestrelServerOptions kestrel, HttpHostSettings host, HttpApiSettings settings)

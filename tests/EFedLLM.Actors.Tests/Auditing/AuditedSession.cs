@@ -18,7 +18,8 @@ internal sealed class AuditedSession : IDisposable
 {
     public static readonly DeviceId Gateway = new(new string('e', 32));
 
-    private static readonly Address Self = new("akka.tcp", "test", "127.0.0.1", 1999);
+    /// <summary>The node that looks.</summary>
+    public static readonly Address Self = new("akka.tcp", "test", "127.0.0.1", 1999);
 
     private readonly CheckedCluster _cluster;
     private readonly ServedModel _model;
@@ -31,7 +32,7 @@ internal sealed class AuditedSession : IDisposable
 
     /// <param name="source">The model.</param>
     /// <param name="model">What the cluster knows of it.</param>
-    /// <param name="devices">A range and what is wrong with it, for each device.</param>
+    /// <param name="devices">A range and what is wrong with it, for each device. What is wrong stays the caller's, as it may remember.</param>
     /// <param name="prompt">The prompt.</param>
     /// <param name="settings">How to generate.</param>
     /// <param name="limits">The gateway's limits.</param>
@@ -40,19 +41,21 @@ internal sealed class AuditedSession : IDisposable
     /// <param name="isStrict">Whether the answer is to be verified.</param>
     /// <param name="canJudge">Whether the gateway has the model's files.</param>
     /// <param name="standing">How far devices are trusted, by their number; in probation when null.</param>
+    /// <param name="trust">Rates and bounds; the defaults when null.</param>
+    /// <param name="through">A device that the first route goes through if it may, by its number; whoever comes first when null.</param>
     public AuditedSession(
-        IModelSource source, ServedModel model, IReadOnlyList<(LayerRange Range, string? Saboteur)> devices, ImmutableArray<int> prompt, GenerationSettings settings,
-        NodeLimits limits, AnswerText answer, int seed, bool isStrict, bool canJudge = true, Func<int, TrustTier?>? standing = null)
+        IModelSource source, ServedModel model, IReadOnlyList<(LayerRange Range, Saboteur? Saboteur)> devices, ImmutableArray<int> prompt, GenerationSettings settings,
+        NodeLimits limits, AnswerText answer, int seed, bool isStrict, bool canJudge = true, Func<int, DeviceId, DeviceStanding?>? standing = null, TrustSettings? trust = null, int? through = null)
     {
         _model = model;
-        _cluster = new CheckedCluster(source) { Hears = (message, from) => Do(_state!.Hear(message, from, _now)) };
+        _cluster = new CheckedCluster(source) { Hears = Hear };
         foreach (var (number, (range, saboteur)) in devices.Index())
         {
-            var stage = _cluster.Add(range, saboteur: saboteur is null ? null : Saboteur.Parse(saboteur, seed));
+            var stage = _cluster.Add(range, saboteur: saboteur);
             Devices.Add(stage);
-            if (standing?.Invoke(number) is { } tier)
+            if (standing?.Invoke(number, stage.Device) is { } known)
             {
-                _standings.Add(stage.Device, new DeviceStanding(stage.Device, tier, tier, 0, 1, Self));
+                _standings.Add(stage.Device, known);
             }
         }
 
@@ -61,11 +64,14 @@ internal sealed class AuditedSession : IDisposable
             _judges.Add(range, _cluster.Add(range));
         }
 
-        var route = RoutePlanner.Plan(View(), model).Route!;
+        // As if the others were busy.
+        var liked = through is { } wanted ? Devices[wanted] : null;
+        var view = View();
+        var route = (RoutePlanner.Plan(view, model, [], hop => liked is null || hop.Range != liked.Range || hop.Device == liked.Device).Route ?? RoutePlanner.Plan(view, model).Route)!;
         var nonces = new Random(seed);
         _plan = new GenerationPlan(
             PromptId.New(), SessionId.New(), model, source.Shape.VocabularySize, route, prompt, settings, limits, default,
-            Audit: new AuditPlan(new TrustSettings(), Gateway, Nonce(nonces), Nonce(nonces), isStrict, canJudge));
+            Audit: new AuditPlan(trust ?? new TrustSettings(), Gateway, Nonce(nonces), Nonce(nonces), isStrict, canJudge));
         _state = new GenerationState(_plan, answer);
     }
 
@@ -77,6 +83,15 @@ internal sealed class AuditedSession : IDisposable
 
     /// <summary>What the ledger would hear.</summary>
     public List<ReportCheck> Checks { get; } = [];
+
+    /// <summary>What else the ledger would hear.</summary>
+    public List<WorkReport> Works { get; } = [];
+
+    /// <summary>Positions that each device computed, as it signed.</summary>
+    public Dictionary<DeviceId, int> Signed { get; } = [];
+
+    /// <summary>The session.</summary>
+    public SessionId Session => _plan.Session;
 
     /// <summary>The tokens that whoever asked was told.</summary>
     public IEnumerable<int> Tokens => Told.OfType<TokenGenerated>().Select(token => token.Choice.Id);
@@ -114,6 +129,16 @@ internal sealed class AuditedSession : IDisposable
     }
 
     public void Dispose() => _cluster.Dispose();
+
+    private void Hear(ISessionMessage message, IActorRef from)
+    {
+        if (message is UnitSigned { Receipt: var receipt } && receipt.Session == _plan.Session)
+        {
+            Signed[receipt.Device] = Math.Max(Signed.GetValueOrDefault(receipt.Device), receipt.Position + receipt.Rows);
+        }
+
+        Do(_state.Hear(message, from, _now));
+    }
 
     private static Digest Nonce(Random random)
     {
@@ -167,6 +192,9 @@ internal sealed class AuditedSession : IDisposable
                     break;
                 case ReportCheck check:
                     Checks.Add(check);
+                    break;
+                case ReportWork work:
+                    Works.Add(work.Report);
                     break;
                 case TellClient tell:
                     Told.Add(tell.Event);

@@ -92,7 +92,8 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
             return;
         }
 
-        var core = _stages.FirstOrDefault(stage => stage.Ref.Equals(to))?.Core;
+        var stage = _stages.FirstOrDefault(stage => stage.Ref.Equals(to));
+        var core = stage?.Core;
         switch (message)
         {
             case OpenSession open:
@@ -110,17 +111,39 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
             case HiddenReceived credit:
                 core?.Credit(credit, from);
                 break;
+            case SealReceipts seal when stage?.Saboteur?.ToSigning() == ChallengeReply.Forget:
+                core?.Lose(seal, from);
+                break;
             case SealReceipts seal:
                 core?.Seal(seal, from);
                 break;
             case FetchKept fetch:
-                core?.Fetch(fetch, from);
+                Open(stage, fetch, from);
                 break;
             case CloseSession close:
                 core?.Close(close, from);
                 break;
             default:
                 throw new InvalidOperationException($"{message.GetType().Name} goes to no shard.");
+        }
+    }
+
+    /// <summary>No clock runs here: what comes late does not come.</summary>
+    private static void Open(Stage? stage, FetchKept fetch, IActorRef from)
+    {
+        switch (stage?.Saboteur?.ToOpening())
+        {
+            case ChallengeReply.Refuse:
+                stage.Core.Refuse(fetch, from);
+                break;
+            case ChallengeReply.Forget:
+                stage.Core.Lose(fetch, from);
+                break;
+            case ChallengeReply.Late:
+                break;
+            default:
+                stage?.Core.Fetch(fetch, from);
+                break;
         }
     }
 
@@ -288,7 +311,7 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
 
         public Stage(CheckedCluster cluster, IModelSource source, LayerRange range, int threads, int batchRows, int number, bool hasKey, Saboteur? saboteur)
         {
-            (_cluster, Range) = (cluster, range);
+            (_cluster, Range, Saboteur) = (cluster, range, saboteur);
 
             // The same keys each time: who serves and who checks follows from them.
             _key = DeviceKey.Of(SHA256.HashData([(byte)number]));
@@ -304,6 +327,8 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
         }
 
         public LayerRange Range { get; }
+
+        public Saboteur? Saboteur { get; }
 
         public NamedRef Ref { get; }
 
