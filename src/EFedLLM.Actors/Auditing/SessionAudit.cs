@@ -253,6 +253,14 @@ internal sealed partial class SessionAudit
                 continue;
             }
 
+            if (Layers.Activations.FirstUnsound(message.Hidden.Span, _plan.Model.HiddenSize) >= 0)
+            {
+                // No verifier could take it.
+                End(hop);
+                Convict(_hops[sender], message.Position, CheckOutcome.Soft, default, default, "it gave a value that is not finite, or larger than any model's.", hop.Hop.Device);
+                continue;
+            }
+
             for (var row = 0; row < message.Rows; row++)
             {
                 run.Inputs.Add(PositionDigest.OfRow(message.Hidden.Span.Slice(row * _plan.Model.HiddenSize, _plan.Model.HiddenSize)));

@@ -23,4 +23,5 @@ internal enum FeedOutcome
 /// <param name="Outcome">What comes of it.</param>
 /// <param name="Session">The session, if there is one.</param>
 /// <param name="Problem">Why it failed, for people.</param>
-internal readonly record struct FeedDecision(FeedOutcome Outcome, ShardSession? Session, string Problem = "");
+/// <param name="Refused">Where it failed because of what the hop before sent: the first position that cannot be as it came; else null.</param>
+internal readonly record struct FeedDecision(FeedOutcome Outcome, ShardSession? Session, string Problem = "", int? Refused = null);

@@ -150,6 +150,7 @@ internal sealed partial class LayerHost : ReceiveActor, IWithTimers
     /// <summary>Tells whoever runs this device why it gets no work, or works again.</summary>
     private void NoteStanding(ClusterView before, ClusterView now)
     {
+        _settings.Saboteur?.Behavior.Heard(now.Standings.TryGetValue(_settings.DeviceId, out var standing) ? standing.Score : 0);
         var (was, isNow) = (before.IsExcluded(_settings.DeviceId), now.IsExcluded(_settings.DeviceId));
         if (isNow && !was)
         {

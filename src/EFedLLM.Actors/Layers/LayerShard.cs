@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.Event;
 using Akka.Remote;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
 
 namespace EFedLLM.Actors.Layers;
 
@@ -37,10 +38,10 @@ internal sealed class LayerShard : ReceiveActor, IWithTimers, IShardOutlet
         Receive<BatchComputed>(_ => _core.BatchDone());
         Receive<OpenSession>(_core.Open);
         Receive<ResumeSession>(message => _core.Resume(message, Sender));
-        Receive<SealReceipts>(message => _core.Seal(message, Sender));
+        Receive<SealReceipts>(Seal);
         Receive<FeedCache>(message => _core.Feed(message, Sender));
-        Receive<FetchKept>(message => Open(message, Sender));
-        Receive<FetchCache>(message => Open(message, Sender));
+        Receive<FetchKept>(Open);
+        Receive<FetchCache>(Open);
         Receive<OpenLate>(late => _core.Open(late.Message, late.Sender));
         Receive<CloseSession>(message => _core.Close(message, Sender));
         Receive<Terminated>(message => _core.PipelineGone(message.ActorRef));
@@ -94,20 +95,34 @@ internal sealed class LayerShard : ReceiveActor, IWithTimers, IShardOutlet
         }
     }
 
-    private void Open(ISessionMessage message, IActorRef sender)
+    private void Seal(SealReceipts message)
     {
-        var delay = _parts.Saboteur is { } saboteur && saboteur.Shows() ? saboteur.Behavior.OpeningDelay : TimeSpan.Zero;
-        if (delay == Timeout.InfiniteTimeSpan)
+        if (_parts.Saboteur?.ToSigning() == ChallengeReply.Forget)
         {
-            _core.Refuse(message, sender);
-        }
-        else if (delay > TimeSpan.Zero)
-        {
-            Timers.StartSingleTimer(new object(), new OpenLate(message, sender), delay);
+            _core.Lose(message, Sender);
         }
         else
         {
-            _core.Open(message, sender);
+            _core.Seal(message, Sender);
+        }
+    }
+
+    private void Open(ISessionMessage message)
+    {
+        switch (_parts.Saboteur?.ToOpening())
+        {
+            case ChallengeReply.Refuse:
+                _core.Refuse(message, Sender);
+                break;
+            case ChallengeReply.Late:
+                Timers.StartSingleTimer(new object(), new OpenLate(message, Sender), _parts.Saboteur!.Behavior.OpeningDelay);
+                break;
+            case ChallengeReply.Forget:
+                _core.Lose(message, Sender);
+                break;
+            default:
+                _core.Open(message, Sender);
+                break;
         }
     }
 

@@ -4,7 +4,7 @@ using EFedLLM.Transformer.Blocks;
 
 namespace EFedLLM.Actors.Layers;
 
-/// <summary>The one place where a saboteur changes what a shard computed. An honest device has none of it.</summary>
+/// <summary>The one place where a saboteur changes what a shard computed and sends. An honest device has none of it.</summary>
 /// <param name="saboteur">What it does.</param>
 /// <param name="shard">What computes.</param>
 internal sealed class Sabotage(Saboteur saboteur, TransformerShard shard)
@@ -72,6 +72,13 @@ internal sealed class Sabotage(Saboteur saboteur, TransformerShard shard)
                 saboteur.Behavior.Kept(position, offset, values[..Math.Min(width, values.Length)]);
             }
         }
+    }
+
+    /// <summary>Rows leave for the next hop, on the shard's actor.</summary>
+    public FeedHidden Sent(FeedHidden message)
+    {
+        var rows = saboteur.Behavior.Sent(message.Hidden, message.Rows);
+        return rows.Equals(message.Hidden) || !saboteur.Shows() ? message : message with { Hidden = rows };
     }
 
     private HopOutput Output(BatchSlot slot)

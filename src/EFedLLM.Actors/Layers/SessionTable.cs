@@ -141,16 +141,22 @@ internal sealed partial class SessionTable(ModelId model, ModelShape shape, Laye
 
         if (message.Rows < 1 || message.Hidden.Length != (long)message.Rows * shape.HiddenSize)
         {
-            return Fail(session, $"{message.Hidden.Length} activations are not {message.Rows} rows of {shape.HiddenSize}.");
+            return Refuse(session, message, 0, $"{message.Hidden.Length} activations are not {message.Rows} rows of {shape.HiddenSize}.");
         }
 
         if (message.HopMicroseconds.IsDefault || !(message.HopMicroseconds.Length == session.Open.HopIndex || (session.IsCheck && message.HopMicroseconds.IsEmpty)) || message.HopMicroseconds.AsSpan().ContainsAnyExceptInRange(0, int.MaxValue))
         {
-            return Fail(session, $"a step names {session.Open.HopIndex} compute times here.");
+            return Refuse(session, message, 0, $"a step names {session.Open.HopIndex} compute times here.");
         }
 
-        return session.Owed >= ProtocolLimits.HiddenCredit
-            ? Fail(session, "the hop before sends more than it has credit for.")
+        if (session.Owed >= ProtocolLimits.HiddenCredit)
+        {
+            return Refuse(session, message, 0, "the hop before sends more than it has credit for.");
+        }
+
+        // No kernel sees it: what comes of it would be this hop's own.
+        return message.Position == session.NextPosition && Activations.FirstUnsound(message.Hidden.Span, shape.HiddenSize) is >= 0 and var row
+            ? Refuse(session, message, row, "the hop before sent a value that is not finite, or larger than any model's.")
             : Accept(session, StepPiece.Of(message));
     }
 
@@ -298,6 +304,8 @@ internal sealed partial class SessionTable(ModelId model, ModelShape shape, Laye
     private bool HasNext(ShardSession session) => !range.HasHead(shape.Layers) && session is { IsWhole: false, IsCheck: false };
 
     private static FeedDecision Fail(ShardSession session, string problem) => new(FeedOutcome.Failed, session, problem);
+
+    private static FeedDecision Refuse(ShardSession session, FeedHidden message, int row, string problem) => new(FeedOutcome.Failed, session, problem, message.Position + row);
 
     private OpenDecision Again(ShardSession session, OpenSession message, TimeSpan now)
     {

@@ -68,6 +68,9 @@ internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action do
         return slot.Rows;
     }
 
+    /// <summary>What leaves instead of a message to the next hop: of an honest device the message.</summary>
+    public FeedHidden Outgoing(FeedHidden message) => sabotage is null ? message : sabotage.Sent(message);
+
     /// <summary>Empties it.</summary>
     public void Clear()
     {

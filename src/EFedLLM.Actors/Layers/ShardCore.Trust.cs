@@ -159,6 +159,9 @@ internal sealed partial class ShardCore
         => _outlet.Send(session.Open.Pipeline, new CacheOpened(
             session.Open.Session, session.Epoch, session.Open.HopIndex, asked.Position, asked.Offset, rows, session.Cache!.PositionValues, values));
 
+    /// <summary>Loses a session of which its pipeline asks, as a program that was started anew has lost it: nobody is told.</summary>
+    public void Lose(ISessionMessage message, IActorRef sender) => Close(_sessions.Asked(message, sender));
+
     private void Give(ShardSession session, int position, int rows, ReadOnlyMemory<float> hidden)
         => _outlet.Send(session.Open.Pipeline, new KeptRows(session.Open.Session, session.Epoch, session.Open.HopIndex, position, rows, hidden));
 

@@ -229,7 +229,7 @@ internal sealed partial class ShardCore
                 _outlet.Send(session.Open.Pipeline, new StepRejected(message.Session, session.Epoch, session.Open.HopIndex, position, session.NextPosition));
                 break;
             case FeedOutcome.Failed:
-                Fail(decision.Session!, decision.Problem);
+                Fail(decision.Session!, decision.Problem, decision.Refused);
                 break;
             case FeedOutcome.Unknown when message is FeedTokens:
                 // A pipeline learns that its session is gone; a hop learns it from the pipeline.
@@ -343,7 +343,7 @@ internal sealed partial class ShardCore
     {
         while (session.NextMessage(_width, _rowsPerMessage) is { } message)
         {
-            _outlet.Send(session.Next!, message);
+            _outlet.Send(session.Next!, _batch.Outgoing(message));
         }
     }
 
@@ -364,10 +364,10 @@ internal sealed partial class ShardCore
         return ImmutableCollectionsMarshal.AsImmutableArray(times);
     }
 
-    private void Fail(ShardSession session, string problem)
+    private void Fail(ShardSession session, string problem, int? refused = null)
     {
         _outlet.Warn(new SessionFailure(session.Open.Session, problem));
-        _outlet.Send(session.Open.Pipeline, new StepFailed(session.Open.Session, session.Epoch, session.Open.HopIndex, problem));
+        _outlet.Send(session.Open.Pipeline, new StepFailed(session.Open.Session, session.Epoch, session.Open.HopIndex, problem, refused));
         Close(session);
     }
 

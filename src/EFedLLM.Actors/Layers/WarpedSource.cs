@@ -1,6 +1,7 @@
 using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Checkpoints;
+using EFedLLM.Transformer.Linear;
 
 namespace EFedLLM.Actors.Layers;
 
@@ -20,7 +21,7 @@ internal sealed class WarpedSource(IModelSource source, IHopBehavior behavior) :
 
     /// <summary>The source that a device computes with: the model's own unless it is a saboteur that has another. An encoder's stays as it is.</summary>
     public static IModelSource Of(IModelSource source, Saboteur? saboteur)
-        => saboteur is { Behavior: { WarpsWeights: true } behavior } && source.Shape.Encoder is null ? new WarpedSource(source, behavior) : source;
+        => saboteur is { Behavior: { WarpsWeights: true } or { WarpsMatrices: true } } && source.Shape.Encoder is null ? new WarpedSource(source, saboteur.Behavior) : source;
 
     /// <inheritdoc/>
     public long UnitBytes(int unit) => source.UnitBytes(unit);
@@ -33,21 +34,37 @@ internal sealed class WarpedSource(IModelSource source, IHopBehavior behavior) :
     {
         var right = source.LoadLayer(layer);
         var (attention, feedForward) = (right.InputNorm.ToArray(), right.PostAttentionNorm.ToArray());
-        behavior.Warp(attention, feedForward);
+        if (behavior.WarpsWeights)
+        {
+            behavior.Warp(attention, feedForward);
+        }
+
         return new LayerWeights
         {
             InputNorm = attention,
-            Query = right.Query,
-            Key = right.Key,
-            Value = right.Value,
-            Output = right.Output,
+            Query = Warped(right.Query),
+            Key = Warped(right.Key),
+            Value = Warped(right.Value),
+            Output = Warped(right.Output),
             QueryNorm = right.QueryNorm,
             KeyNorm = right.KeyNorm,
             PostAttentionNorm = feedForward,
-            Gate = right.Gate,
-            Up = right.Up,
-            Down = right.Down,
+            Gate = Warped(right.Gate),
+            Up = Warped(right.Up),
+            Down = Warped(right.Down),
         };
+    }
+
+    private LinearLayer Warped(LinearLayer right)
+    {
+        if (!behavior.WarpsMatrices)
+        {
+            return right;
+        }
+
+        var weights = PlainLinear.WeightsOf(right);
+        behavior.WarpMatrix(weights, right.Outputs, right.Inputs);
+        return new PlainLinear(right.Inputs, right.Outputs, weights, right.Bias);
     }
 
     /// <inheritdoc/>

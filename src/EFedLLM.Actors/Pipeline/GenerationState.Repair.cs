@@ -83,7 +83,11 @@ internal sealed partial class GenerationState
     }
 
     /// <summary>A hop cannot go on, and has closed the session.</summary>
-    public IReadOnlyList<PipelineCommand> Failed(int hop, string message, TimeSpan now)
+    /// <param name="hop">Its place.</param>
+    /// <param name="message">Why, for people.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="refused">The position of what the hop before sent and it cannot take; null where that is not why.</param>
+    public IReadOnlyList<PipelineCommand> Failed(int hop, string message, TimeSpan now, int? refused = null)
     {
         _commands.Clear();
         var lost = _current.Route.Hops[hop];
@@ -94,6 +98,10 @@ internal sealed partial class GenerationState
         else if (_phase == Phase.Waiting)
         {
             _holders.Remove(lost.Shard);
+        }
+        else if (_phase is Phase.Running or Phase.Probing or Phase.Asking && hop > 0 && refused < _reach)
+        {
+            AskWhoSent(hop, refused.Value, message, now);
         }
         else if (_phase != Phase.Ended)
         {
@@ -150,7 +158,7 @@ internal sealed partial class GenerationState
     {
         _commands.Clear();
         var affected = _current.Route.Hops.Where(hop => hop.Shard.Path.Address.Equals(node)).ToArray();
-        if (affected.Length > 0 && _phase is Phase.Running or Phase.Probing or Phase.Checking)
+        if (affected.Length > 0 && _phase is Phase.Running or Phase.Probing or Phase.Checking or Phase.Asking)
         {
             _trouble = $"{_plan.Describe(affected[0])}: the connection to it broke.";
             _suspects.UnionWith(affected.Select(hop => hop.Shard));
@@ -265,6 +273,9 @@ internal sealed partial class GenerationState
             case Phase.Checking:
                 CheckLate(now);
                 break;
+            case Phase.Asking:
+                AskLate(now);
+                break;
             case Phase.Probing:
                 ProbeLate(now);
                 break;
@@ -360,6 +371,7 @@ internal sealed partial class GenerationState
             return;
         }
 
+        _refusal = null;
         _audit?.Pause();
         CancelMove();
         _commands.Add(new Note($"looks for another way at position {_furthest}: {_trouble}"));

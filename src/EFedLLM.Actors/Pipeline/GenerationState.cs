@@ -51,6 +51,7 @@ internal sealed partial class GenerationState
         Probing,
         Waiting,
         Checking,
+        Asking,
         Ended,
     }
 
@@ -82,6 +83,11 @@ internal sealed partial class GenerationState
     /// <param name="now">The time.</param>
     public IReadOnlyList<PipelineCommand> Hear(ISessionMessage message, IActorRef sender, TimeSpan now)
     {
+        if (message is KeptRows kept && IsAbout(kept, sender))
+        {
+            return Opened(kept, now);
+        }
+
         if (message.Session != _plan.Session || message is UnitSigned or ReceiptsSealed or KeptRows or CacheOpened)
         {
             return HearCheck(message, sender, now);
@@ -111,7 +117,7 @@ internal sealed partial class GenerationState
             SessionOpened opened when _current.Is(opened.HopIndex, sender) => Opened(opened.HopIndex, now, new HopStock(opened.KvLength, opened.KeptFrom)),
             SessionRefused refused when _current.Is(refused.HopIndex, sender) => Refused(refused.HopIndex, refused.Reason, refused.Message, now),
             StepRejected rejected when _current.Is(rejected.HopIndex, sender) => Rejected(rejected.HopIndex, rejected, now),
-            StepFailed failed when _current.Is(failed.HopIndex, sender) => Failed(failed.HopIndex, failed.Message, now),
+            StepFailed failed when _current.Is(failed.HopIndex, sender) => Failed(failed.HopIndex, failed.Message, now, failed.Refused),
             _ => [],
         };
     }

@@ -3,6 +3,7 @@ using Akka.Event;
 using Akka.Remote;
 using EFedLLM.Actors.Auditing;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Generation;
 
 namespace EFedLLM.Actors.Pipeline;
@@ -18,6 +19,7 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
     private readonly IActorRef _judge;
     private readonly ProofStore? _proofs;
     private readonly TimeProvider _time;
+    private readonly Dictionary<SessionId, int> _checkedUnits = [];
     private TimeSpan? _timer;
 
     /// <summary>A pipeline that begins at once. It is to be sent every <see cref="ClusterView"/>.</summary>
@@ -80,6 +82,7 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
             switch (command)
             {
                 case FeedRoute feed:
+                    WorkMeters.AddServed((long)feed.Message.Tokens.Length * _state.Route.Hops[^1].Range.End);
                     _state.Route.Hops[0].Shard.Tell(feed.Message);
                     break;
                 case Note note:
@@ -100,10 +103,12 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
                     close.Hop.Shard.Tell(new CloseSession(_plan.Session, close.Epoch));
                     break;
                 case OpenCheck check:
+                    _checkedUnits[check.Run.Session] = check.Run.Verifier.Range.Count;
                     Context.Watch(check.Run.Verifier.Shard);
                     check.Run.Verifier.Shard.Tell(_plan.Open(check, Self));
                     break;
                 case TellShard tell:
+                    Count(tell.Message);
                     tell.Shard.Tell(tell.Message);
                     break;
                 case LendJudge lend:
@@ -131,6 +136,20 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
         }
 
         Schedule();
+    }
+
+    private void Count(ISessionMessage message)
+    {
+        if (message is CloseSession && _checkedUnits.Remove(message.Session))
+        {
+            return;
+        }
+
+        var rows = message switch { FeedTokens feed => feed.Tokens.Length, FeedHidden feed => feed.Rows, _ => 0 };
+        if (rows > 0 && _checkedUnits.TryGetValue(message.Session, out var units))
+        {
+            WorkMeters.AddRecomputed((long)rows * units);
+        }
     }
 
     /// <summary>One timer runs at a time; progress only moves the deadline on, which the timer finds out when it rings.</summary>

@@ -100,9 +100,10 @@ public sealed record SequenceEncoded(SessionId Session, int Epoch, int Rows, Rea
 /// <param name="KvLength">Positions the hop has: the only position it will accept.</param>
 public sealed record StepRejected(SessionId Session, int Epoch, int HopIndex, int Position, int KvLength) : ISessionMessage, IEvent;
 
-/// <summary>Hop to pipeline: computing failed, for example because an activation was not finite. The session cannot go on there.</summary>
+/// <summary>Hop to pipeline: computing failed, or was not begun because of what came in. The session cannot go on there.</summary>
 /// <param name="Session">The session.</param>
 /// <param name="Epoch">The epoch of the route.</param>
 /// <param name="HopIndex">The hop.</param>
 /// <param name="Message">For people.</param>
-public sealed record StepFailed(SessionId Session, int Epoch, int HopIndex, string Message) : ISessionMessage, IEvent;
+/// <param name="Refused">Where what the hop before sent could not be taken, for example because a value was not finite: the position; else null.</param>
+public sealed record StepFailed(SessionId Session, int Epoch, int HopIndex, string Message, int? Refused = null) : ISessionMessage, IEvent;

@@ -1,5 +1,3 @@
-using EFedLLM.Transformer.Linear;
-
 namespace EFedLLM.Actors.Trust;
 
 /// <summary>The behaviours that have a name.</summary>
@@ -8,28 +6,42 @@ internal static class HopBehaviors
     // Behind what anybody waits for an opening.
     private static readonly TimeSpan TooLate = TimeSpan.FromSeconds(45);
 
-    /// <summary>By name; each gives a new one.</summary>
-    public static SortedDictionary<string, Func<IHopBehavior>> All { get; } = new(StringComparer.Ordinal)
+    /// <summary>By name.</summary>
+    public static SortedDictionary<string, HopBehaviorForm> All { get; } = new(StringComparer.Ordinal)
     {
-        ["bf16"] = () => new Spoils(RoundToBFloat16),
-        ["bit-flip"] = () => new Spoils(FlipBit),
-        ["echo-input"] = () => new Spoils(EchoInput),
-        ["forged-kv"] = () => new Forges(),
-        ["huge"] = () => new Spoils(output => At(output) = 1e38f),
-        ["int4"] = () => new Spoils(RoundToFourBits),
-        ["lazy-verifier"] = () => new Answers((_, _) => default),
-        ["nan"] = () => new Spoils(output => At(output) = float.NaN),
-        ["noise"] = () => new Spoils(AddNoise),
-        ["refuse-opening"] = () => new Opens(Timeout.InfiniteTimeSpan),
-        ["replay"] = () => new Replays(),
-        ["sign-flip"] = () => new Spoils(FlipSigns),
-        ["sign-one-send-another"] = () => new SendsAnother(),
-        ["skip-attention"] = () => new Warps((attention, _) => attention.Clear()),
-        ["skip-ffn"] = () => new Warps((_, feedForward) => feedForward.Clear()),
-        ["slander"] = () => new Answers((answer, random) => answer with { A = answer.A ^ (1UL << random.Next(64)) }),
-        ["slow-opening"] = () => new Opens(TooLate),
-        ["stale"] = () => new Warps(Drift),
+        ["bf16"] = Plain(() => new Rounds(WeightSpoils.ToBFloat16)),
+        ["bit-flip"] = Plain(() => new Spoils(FlipBit)),
+        ["cautious"] = Plain(() => new Watches()),
+        ["crash"] = Plain(() => new Forgets(opening: true)),
+        ["denormal"] = Plain(() => new Spoils(output => At(output) = float.Epsilon)),
+        ["echo-input"] = Plain(() => new Spoils(EchoInput)),
+        ["forged-kv"] = Plain(() => new Forges()),
+        ["huge"] = Plain(() => new Spoils(output => At(output) = 1e38f)),
+        ["inf"] = Plain(() => new Spoils(output => At(output) = float.PositiveInfinity)),
+        ["int4"] = Plain(() => new Rounds((weights, _, inputs) => WeightSpoils.ToIntegers(weights, inputs, 4))),
+        ["int6"] = Plain(() => new Rounds((weights, _, inputs) => WeightSpoils.ToIntegers(weights, inputs, 6))),
+        ["int8"] = Plain(() => new Rounds((weights, _, inputs) => WeightSpoils.ToIntegers(weights, inputs, 8))),
+        ["late-positions"] = new(from => new FromPosition(from), 64),
+        ["lazy-verifier"] = Plain(() => new Answers((_, _) => default)),
+        ["low-rank"] = Plain(() => new Rounds(WeightSpoils.ToLowerRank)),
+        ["nan"] = Plain(() => new Spoils(output => At(output) = float.NaN)),
+        ["noise"] = Plain(() => new Spoils(AddNoise)),
+        ["refuse-opening"] = Plain(() => new Opens(Timeout.InfiniteTimeSpan)),
+        ["replay"] = Plain(() => new Replays()),
+        ["restart"] = Plain(() => new Forgets(opening: false)),
+        ["sign-flip"] = Plain(() => new Spoils(FlipSigns)),
+        ["sign-one-send-another"] = Plain(() => new SendsAnother()),
+        ["skip-attention"] = Plain(() => new Warps((attention, _) => attention.Clear())),
+        ["skip-ffn"] = Plain(() => new Warps((_, feedForward) => feedForward.Clear())),
+        ["slander"] = Plain(() => new Answers((answer, random) => answer with { A = answer.A ^ (1UL << random.Next(64)) })),
+        ["sleeper"] = new(honest => new Sleeps(honest), 50_000),
+        ["slow-opening"] = Plain(() => new Opens(TooLate)),
+        ["stale"] = Plain(() => new Warps(Drift)),
+        ["truncate"] = Plain(() => new Sends((rows, count) => rows[..(rows.Length / count / 2 * count)])),
+        ["wrong-shape"] = Plain(() => new Sends((rows, count) => new float[rows.Length + count])),
     };
+
+    private static HopBehaviorForm Plain(Func<IHopBehavior> make) => new(_ => make());
 
     private static ref float At(HopOutput output) => ref output.Values.Span[output.Random.Next(output.Values.Length)];
 
@@ -39,19 +51,13 @@ internal static class HopBehaviors
         value = BitConverter.Int32BitsToSingle(BitConverter.SingleToInt32Bits(value) ^ 1);
     }
 
-    private static void FlipSigns(HopOutput output)
+    private static void FlipSigns(HopOutput output) => FlipSigns(output.Values.Span);
+
+    private static void FlipSigns(Span<float> values)
     {
-        foreach (ref var value in output.Values.Span)
+        foreach (ref var value in values)
         {
             value = -value;
-        }
-    }
-
-    private static void RoundToBFloat16(HopOutput output)
-    {
-        foreach (ref var value in output.Values.Span)
-        {
-            value = BFloat16.ToSingle(BFloat16.FromSingle(value));
         }
     }
 
@@ -70,27 +76,6 @@ internal static class HopBehaviors
         output.Input.Span[..Math.Min(output.Input.Length, output.Values.Length)].CopyTo(output.Values.Span);
     }
 
-    /// <summary>What comes out of weights of so few bits is as coarse.</summary>
-    private static void RoundToFourBits(HopOutput output)
-    {
-        const int Group = 32;
-        const int Most = 7;
-        for (var rest = output.Values.Span; !rest.IsEmpty; rest = rest[Math.Min(Group, rest.Length)..])
-        {
-            var group = rest[..Math.Min(Group, rest.Length)];
-            var largest = 0f;
-            foreach (var value in group)
-            {
-                largest = Math.Max(largest, Math.Abs(value));
-            }
-
-            foreach (ref var value in group)
-            {
-                value = largest == 0 ? 0 : MathF.Round(value / largest * Most) * largest / Most;
-            }
-        }
-    }
-
     private static void Drift(Span<float> attention, Span<float> feedForward)
     {
         for (var i = 0; i < attention.Length; i++)
@@ -101,6 +86,8 @@ internal static class HopBehaviors
     }
 
     private delegate void Change(Span<float> attention, Span<float> feedForward);
+
+    private delegate void Rounding(Span<float> weights, int outputs, int inputs);
 
     private sealed class Spoils(Action<HopOutput> change) : IHopBehavior
     {
@@ -114,6 +101,13 @@ internal static class HopBehaviors
         public void Warp(Span<float> attention, Span<float> feedForward) => change(attention, feedForward);
     }
 
+    private sealed class Rounds(Rounding rounding) : IHopBehavior
+    {
+        public bool WarpsMatrices => true;
+
+        public void WarpMatrix(Span<float> weights, int outputs, int inputs) => rounding(weights, outputs, inputs);
+    }
+
     private sealed class Answers(Func<Digest, Random, Digest> change) : IHopBehavior
     {
         public Digest Answer(Digest answer, Random random) => change(answer, random);
@@ -122,6 +116,66 @@ internal static class HopBehaviors
     private sealed class Opens(TimeSpan delay) : IHopBehavior
     {
         public TimeSpan OpeningDelay => delay;
+    }
+
+    private sealed class Sends(Func<ReadOnlyMemory<float>, int, ReadOnlyMemory<float>> change) : IHopBehavior
+    {
+        public ReadOnlyMemory<float> Sent(ReadOnlyMemory<float> rows, int count) => change(rows, count);
+    }
+
+    /// <summary>Flips signs, and has no session any more when somebody wants to know.</summary>
+    private sealed class Forgets(bool opening) : IHopBehavior
+    {
+        public bool ForgetsWhenAskedToOpen => opening;
+
+        public bool ForgetsWhenAskedToSign => !opening;
+
+        public void Computed(HopOutput output) => FlipSigns(output);
+    }
+
+    /// <summary>Flips signs while nothing speaks against it.</summary>
+    private sealed class Watches : IHopBehavior
+    {
+        private volatile bool _isWatched;
+
+        public void Heard(double score) => _isWatched = score > 0;
+
+        public void Computed(HopOutput output)
+        {
+            if (!_isWatched)
+            {
+                FlipSigns(output);
+            }
+        }
+    }
+
+    /// <summary>Flips signs of late positions: only long prompts and answers have them.</summary>
+    private sealed class FromPosition(int first) : IHopBehavior
+    {
+        public void Computed(HopOutput output)
+        {
+            // At the head there may be fewer rows of values than positions: those of the last ones.
+            if (output.Position + output.Rows > first)
+            {
+                FlipSigns(output.IsHead ? output.Values.Span : output.Values.Span[(Math.Max(0, first - output.Position) * (output.Values.Length / output.Rows))..]);
+            }
+        }
+    }
+
+    /// <summary>Is honest for so many positions, and flips signs from then on.</summary>
+    private sealed class Sleeps(int honest) : IHopBehavior
+    {
+        private long _positions;
+
+        public void Computed(HopOutput output)
+        {
+            if (_positions >= honest)
+            {
+                FlipSigns(output);
+            }
+
+            _positions += output.Rows;
+        }
     }
 
     /// <summary>Gives what it gave before, whatever comes in.</summary>

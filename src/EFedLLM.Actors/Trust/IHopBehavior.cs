@@ -2,21 +2,39 @@ namespace EFedLLM.Actors.Trust;
 
 /// <summary>
 /// How a dishonest device departs from what it is asked: for demonstrations and for tests, so that everybody can see what becomes of one.
-/// Each member does what is honest unless it is written anew. All run on the device's compute thread, but <see cref="OpeningDelay"/> and, where
-/// it is about an opening, <see cref="Kept"/>.
+/// Each member does what is honest unless it is written anew. Most run on the device's compute thread; <see cref="OpeningDelay"/>,
+/// <see cref="ForgetsWhenAskedToOpen"/>, <see cref="ForgetsWhenAskedToSign"/>, <see cref="Sent"/>, <see cref="Heard"/> and, where it is about an
+/// opening, <see cref="Kept"/> do not.
 /// </summary>
 public interface IHopBehavior
 {
     /// <summary>Whether it computes with other weights than the model's: <see cref="Warp"/> is then asked for every layer.</summary>
     bool WarpsWeights => false;
 
+    /// <summary>Whether it computes with other matrices than the model's: <see cref="WarpMatrix"/> is then asked for every one of a layer.</summary>
+    bool WarpsMatrices => false;
+
     /// <summary>How long after it is asked it gives what it kept; <see cref="Timeout.InfiniteTimeSpan"/> is not at all, which it says at once.</summary>
     TimeSpan OpeningDelay => TimeSpan.Zero;
+
+    /// <summary>Whether a session is lost, as a program that crashed has lost it, when it is asked for what it kept.</summary>
+    bool ForgetsWhenAskedToOpen => false;
+
+    /// <summary>Whether a session is lost, as a program that was started anew has lost it, when it is asked to sign what it computed.</summary>
+    bool ForgetsWhenAskedToSign => false;
 
     /// <summary>A layer is loaded: changes the gains of its norms.</summary>
     /// <param name="attention">Of the norm before attention, [hidden].</param>
     /// <param name="feedForward">Of the norm before the feed-forward block, [hidden].</param>
     void Warp(Span<float> attention, Span<float> feedForward)
+    {
+    }
+
+    /// <summary>A matrix is loaded: changes its weights. It is then computed with in plain float32.</summary>
+    /// <param name="weights">[outputs, inputs], row-major.</param>
+    /// <param name="outputs">Number of outputs.</param>
+    /// <param name="inputs">Number of inputs.</param>
+    void WarpMatrix(Span<float> weights, int outputs, int inputs)
     {
     }
 
@@ -35,6 +53,17 @@ public interface IHopBehavior
     /// <param name="offset">Which of its values is the first: 0, but where it does not fit one message.</param>
     /// <param name="values">Its keys and values, or a part of them: of [layers, 2 (key, value), key/value heads, head size].</param>
     void Kept(int position, int offset, Span<float> values)
+    {
+    }
+
+    /// <summary>Rows go to the next hop: what is sent instead.</summary>
+    /// <param name="rows">[count, hidden], signed and kept; not to be written to.</param>
+    /// <param name="count">Number of rows, which is said beside them.</param>
+    ReadOnlyMemory<float> Sent(ReadOnlyMemory<float> rows, int count) => rows;
+
+    /// <summary>The ledger says how far it trusts the device.</summary>
+    /// <param name="score">The statistic S: 0 when nothing speaks against it.</param>
+    void Heard(double score)
     {
     }
 

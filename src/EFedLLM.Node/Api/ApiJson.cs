@@ -44,4 +44,6 @@ namespace EFedLLM.Node.Api;
 [JsonSerializable(typeof(IReadOnlyList<SimulationRow>))]
 [JsonSerializable(typeof(TrustFiguresFacts))]
 [JsonSerializable(typeof(ProofFacts))]
+[JsonSerializable(typeof(WorkFacts))]
+[JsonSerializable(typeof(IReadOnlyList<EFedLLM.Node.Bench.TrustSample>))]
 internal sealed partial class ApiJson : JsonSerializerContext;

@@ -92,5 +92,5 @@ internal static class ClusterBench
     }
 
     /// <summary>Enough for all of the model on each device and its caches, so that memory never decides the plan.</summary>
-    private static long MemoryOf(FactoredModel model) => model.Manifest.TotalBytes + (512L << 20);
+    internal static long MemoryOf(FactoredModel model) => model.Manifest.TotalBytes + (512L << 20);
 }

@@ -75,6 +75,9 @@ internal sealed class GatewayHttpClient : IAnswerSource
     /// <summary>The cluster as the gateway sees it.</summary>
     public Task<ClusterFacts> ReadClusterAsync(CancellationToken cancellation) => GetAsync("efedllm/v1/cluster", ApiJson.Default.ClusterFacts, cancellation);
 
+    /// <summary>What the gateway had others compute.</summary>
+    public Task<WorkFacts> ReadWorkAsync(CancellationToken cancellation) => GetAsync("efedllm/v1/work", ApiJson.Default.WorkFacts, cancellation);
+
     /// <summary>Who is to hold what, and who would if the devices were others.</summary>
     public Task<PlanFacts> ReadPlanAsync(PlanQuestion question, CancellationToken cancellation) => GetAsync($"efedllm/v1/plan{PlanQuery.Write(question)}", ApiJson.Default.PlanFacts, cancellation);
 

@@ -11,6 +11,8 @@ namespace EFedLLM.Node.CommandLine;
 /// <summary><c>efedllm bench</c>: how fast a model runs here, in one process and over devices.</summary>
 internal sealed class BenchCommand : Command
 {
+    private static readonly double[] CheckedShares = [0.05, 1];
+
     private readonly Option<string?> _model = CommonOptions.ModelFolder();
     private readonly Option<string?> _shape = new("--shape")
     {
@@ -39,6 +41,11 @@ internal sealed class BenchCommand : Command
         AllowMultipleArgumentsPerToken = true,
     };
 
+    private readonly Option<bool> _trust = new("--trust")
+    {
+        Description = "Measure what trust costs instead: receipts alone, and checks of 5 % and of all units, each side by side with a cluster without trust. Default: 8 devices, 20 repetitions.",
+    };
+
     private readonly Option<int?> _prompt = new Option<int?>("--prompt-tokens") { Description = "Tokens of the prompt. Default: 128.", HelpName = "n" }.Between(1, 1 << 16);
     private readonly Option<int?> _decode = new Option<int?>("--decode-tokens") { Description = "Tokens generated. Default: 64.", HelpName = "n" }.Between(1, 1 << 16);
     private readonly Option<int?> _repetitions = new Option<int?>("--repetitions", "-r") { Description = "Repetitions that count; one more goes before them. Default: 5.", HelpName = "n" }.Between(1, 1000);
@@ -46,12 +53,12 @@ internal sealed class BenchCommand : Command
     private readonly Option<bool> _json = new("--json") { Description = "The same as --format json." };
 
     public BenchCommand()
-        : base("bench", "Measure tokens per second, bytes per token and the time of a hop, in this process and over devices on this machine.")
+        : base("bench", "Measure tokens per second, bytes per token and the time of a hop, in this process and over devices on this machine; or what trust costs there.")
     {
         _shape.AcceptOnlyFromAmong([.. KnownShapes.Names]);
         _bits.AcceptOnlyFromAmong("8", "6", "5", "4");
         _format.AcceptOnlyFromAmong("table", "json", "csv", "md");
-        foreach (var option in new Option[] { _model, _shape, _bits, _devices, _threads, _prompt, _decode, _repetitions, _format, _json })
+        foreach (var option in new Option[] { _model, _shape, _bits, _devices, _threads, _trust, _prompt, _decode, _repetitions, _format, _json })
         {
             Add(option);
         }
@@ -71,6 +78,11 @@ internal sealed class BenchCommand : Command
             throw new UserErrorException("--bits is for --shape: a model's weights have the bits it was compressed to.", ExitCodes.Usage);
         }
 
+        if (parse.GetValue(_trust) && parse.GetResult(_threads) is { Implicit: false })
+        {
+            throw new UserErrorException("--threads is for measurements in this process; --trust measures devices, each with one thread.", ExitCodes.Usage);
+        }
+
         var settings = new BenchSettings();
         settings = settings with
         {
@@ -87,6 +99,12 @@ internal sealed class BenchCommand : Command
             if (settings.PromptTokens + settings.DecodeTokens + 1 > model.Shape.ContextLength)
             {
                 throw new UserErrorException($"The model's context is {model.Shape.ContextLength} tokens: choose fewer --prompt-tokens and --decode-tokens.", ExitCodes.Usage);
+            }
+
+            if (parse.GetValue(_trust))
+            {
+                Print(parse, model, await MeasureTrustAsync(model, Counts(parse, _devices, [8], 64), scratch.FullName, settings with { Repetitions = parse.GetValue(_repetitions) ?? 20 }, cancellation));
+                return ExitCodes.Ok;
             }
 
             Print(parse, model, await MeasureAsync(model, threads, devices, scratch.FullName, settings, cancellation));
@@ -125,6 +143,20 @@ internal sealed class BenchCommand : Command
         return samples;
     }
 
+    private static async Task<List<TrustSample>> MeasureTrustAsync(
+        FactoredModel model, IReadOnlyList<int> devices, string scratch, BenchSettings settings, CancellationToken cancellation)
+    {
+        var samples = new List<TrustSample>();
+        foreach (var count in devices)
+        {
+            samples.AddRange(await Screen.WaitingAsync(
+                $"measuring trust over {Say.Count(count, "device")}",
+                () => TrustBench.RunAsync(model, count, CheckedShares, scratch, settings, cancellation)));
+        }
+
+        return samples;
+    }
+
     private async Task<string> FolderAsync(ParseResult parse, string scratch, CancellationToken cancellation)
     {
         if (parse.GetValue(_shape) is not { } shape)
@@ -153,6 +185,25 @@ internal sealed class BenchCommand : Command
                 break;
             default:
                 BenchTables.Table(model, samples);
+                break;
+        }
+    }
+
+    private void Print(ParseResult parse, FactoredModel model, IReadOnlyList<TrustSample> samples)
+    {
+        switch (parse.GetValue(_json) ? "json" : parse.GetRequiredValue(_format))
+        {
+            case "json":
+                Screen.Json(samples, ApiJson.Default.IReadOnlyListTrustSample);
+                break;
+            case "csv":
+                TrustBenchTables.Csv(samples);
+                break;
+            case "md":
+                TrustBenchTables.Markdown(samples);
+                break;
+            default:
+                TrustBenchTables.Table(model, samples);
                 break;
         }
     }

@@ -7,9 +7,9 @@ namespace EFedLLM.Node.CommandLine;
 internal static class SaboteurSpec
 {
     /// <summary>What the option that names one takes.</summary>
-    public const string Help = "behaviour[:rate]";
+    public const string Help = "behaviour[=number][:rate]";
 
-    /// <summary>Checks <c>behaviour</c> or <c>behaviour:rate</c>, and returns it.</summary>
+    /// <summary>Checks <c>behaviour[=number][:rate]</c>, and returns it.</summary>
     /// <exception cref="UserErrorException">There is no such behaviour; the message lists those there are.</exception>
     public static string Check(string text)
     {
@@ -24,7 +24,7 @@ internal static class SaboteurSpec
         }
     }
 
-    /// <summary>Reads <c>device=behaviour[:rate]</c>, each device at most once.</summary>
+    /// <summary>Reads <c>device=behaviour[=number][:rate]</c>, each device at most once.</summary>
     /// <param name="texts">As they were given.</param>
     /// <param name="devices">How many devices there are, numbered from 1.</param>
     /// <exception cref="UserErrorException">One makes no sense.</exception>

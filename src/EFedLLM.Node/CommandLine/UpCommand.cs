@@ -42,7 +42,7 @@ internal sealed class UpCommand : Command
 
     private readonly Option<string[]> _saboteurs = new("--saboteur")
     {
-        Description = $"Make a device do wrong on purpose, to see what becomes of it: its number, what it does, and how often (always where no share is said), for example 2=sign-flip:0.05. May be given several times. There are {string.Join(", ", Saboteur.Names)}.",
+        Description = $"Make a device do wrong on purpose, to see what becomes of it: its number, what it does, and how often (always where no share is said), for example 2=sign-flip:0.05, or 2=sleeper=1000 for one that is honest for so many tokens. May be given several times. There are {string.Join(", ", Saboteur.Names)}.",
         HelpName = $"n={SaboteurSpec.Help}",
     };
 

@@ -3,6 +3,7 @@ using EFedLLM.Actors.Auditing;
 using EFedLLM.Actors.Configuration;
 using EFedLLM.Node.Api;
 using EFedLLM.Node.CommandLine;
+using EFedLLM.Node.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -20,7 +21,9 @@ internal sealed class HttpHost : IAsyncDisposable
 
     private readonly WebApplication _app;
 
-    private HttpHost(WebApplication app, Uri address) => (_app, Address) = (app, address);
+    private readonly WorkTotals _work;
+
+    private HttpHost(WebApplication app, WorkTotals work, Uri address) => (_app, _work, Address) = (app, work, address);
 
     /// <summary>Its base address.</summary>
     public Uri Address { get; }
@@ -61,6 +64,8 @@ internal sealed class HttpHost : IAsyncDisposable
         app.UseRouting();
         app.MapOpenAi(backend, settings, clock);
         app.MapNative(backend, cluster, settings);
+        var work = new WorkTotals();
+        app.MapGet("/efedllm/v1/work", http => http.Response.WriteAsJsonAsync(work.Read(), ApiJson.Default.WorkFacts));
         app.MapLeave(cluster);
         app.MapHealth(backend);
         if (membership is not null)
@@ -85,12 +90,13 @@ internal sealed class HttpHost : IAsyncDisposable
         }
         catch (IOException error)
         {
+            work.Dispose();
             await app.DisposeAsync();
             throw new UserErrorException($"The HTTP port {host.Port} cannot be used: {error.Message} Choose another with --http-port, or 0 for any free one.", ExitCodes.Failed, error);
         }
 
         var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
-        return new HttpHost(app, new Uri(address));
+        return new HttpHost(app, work, new Uri(address));
     }
 
     /// <summary>Stops listening; what still runs after a moment is cut off.</summary>
@@ -107,6 +113,7 @@ internal sealed class HttpHost : IAsyncDisposable
         }
 
         await _app.DisposeAsync();
+        _work.Dispose();
     }
 
     private static void Configure(KestrelServerOptions kestrel, HttpHostSettings host, HttpApiSettings settings)

@@ -18,7 +18,8 @@ internal sealed class AuditedSession : IDisposable
 {
     public static readonly DeviceId Gateway = new(new string('e', 32));
 
-    private static readonly Address Self = new("akka.tcp", "test", "127.0.0.1", 1999);
+    /// <summary>The node that looks.</summary>
+    public static readonly Address Self = new("akka.tcp", "test", "127.0.0.1", 1999);
 
     private readonly CheckedCluster _cluster;
     private readonly ServedModel _model;
@@ -33,7 +34,7 @@ internal sealed class AuditedSession : IDisposable
 
     /// <param name="source">The model.</param>
     /// <param name="model">What the cluster knows of it.</param>
-    /// <param name="devices">A range and what is wrong with it, for each device.</param>
+    /// <param name="devices">A range and what is wrong with it, for each device. What is wrong stays the caller's, as it may remember.</param>
     /// <param name="prompt">The prompt.</param>
     /// <param name="settings">How to generate.</param>
     /// <param name="limits">The gateway's limits.</param>
@@ -42,23 +43,23 @@ internal sealed class AuditedSession : IDisposable
     /// <param name="isStrict">Whether the answer is to be verified.</param>
     /// <param name="canJudge">Whether the gateway has the model's files.</param>
     /// <param name="standing">How far devices are trusted, by their number; in probation when null.</param>
-    /// <param name="trust">Rates and bounds.</param>
-    /// <param name="liar">What else is wrong with devices, by their number; nothing when null.</param>
+    /// <param name="trust">Rates and bounds; the defaults when null.</param>
     /// <param name="messageBytes">Most bytes of a message with more than one row.</param>
+    /// <param name="through">A device that the first route goes through if it may, by its number; whoever comes first when null.</param>
     public AuditedSession(
-        IModelSource source, ServedModel model, IReadOnlyList<(LayerRange Range, string? Saboteur)> devices, ImmutableArray<int> prompt, GenerationSettings settings,
-        NodeLimits limits, AnswerText answer, int seed, bool isStrict, bool canJudge = true, Func<int, TrustTier?>? standing = null,
-        TrustSettings? trust = null, Func<int, Saboteur?>? liar = null, int messageBytes = ProtocolLimits.ActivationBytes)
+        IModelSource source, ServedModel model, IReadOnlyList<(LayerRange Range, Saboteur? Saboteur)> devices, ImmutableArray<int> prompt, GenerationSettings settings,
+        NodeLimits limits, AnswerText answer, int seed, bool isStrict, bool canJudge = true, Func<int, DeviceId, DeviceStanding?>? standing = null, TrustSettings? trust = null,
+        int messageBytes = ProtocolLimits.ActivationBytes, int? through = null)
     {
         _model = model;
         _cluster = new CheckedCluster(source) { Hears = Hear, MessageBytes = messageBytes };
         foreach (var (number, (range, saboteur)) in devices.Index())
         {
-            var stage = _cluster.Add(range, saboteur: saboteur is null ? liar?.Invoke(number) : Saboteur.Parse(saboteur, seed));
+            var stage = _cluster.Add(range, saboteur: saboteur);
             Devices.Add(stage);
-            if (standing?.Invoke(number) is { } tier)
+            if (standing?.Invoke(number, stage.Device) is { } known)
             {
-                _standings.Add(stage.Device, new DeviceStanding(stage.Device, tier, tier, 0, 1, Self));
+                _standings.Add(stage.Device, known);
             }
         }
 
@@ -67,10 +68,13 @@ internal sealed class AuditedSession : IDisposable
             _judges.Add(range, _cluster.Add(range));
         }
 
-        var route = RoutePlanner.Plan(View(), model).Route!;
+        // As if the others were busy.
+        var liked = through is { } wanted ? Devices[wanted] : null;
+        var view = View();
+        var route = (RoutePlanner.Plan(view, model, [], hop => liked is null || hop.Range != liked.Range || hop.Device == liked.Device).Route ?? RoutePlanner.Plan(view, model).Route)!;
         var nonces = new Random(seed);
         _plan = new GenerationPlan(
-            PromptId.New(), Session(nonces), model, source.Shape.VocabularySize, route, prompt, settings, limits, default,
+            PromptId.New(), NewSession(nonces), model, source.Shape.VocabularySize, route, prompt, settings, limits, default,
             Audit: new AuditPlan(trust ?? new TrustSettings(), Gateway, Nonce(nonces), Nonce(nonces), isStrict, canJudge, messageBytes));
         _state = new GenerationState(_plan, answer);
     }
@@ -86,6 +90,15 @@ internal sealed class AuditedSession : IDisposable
 
     /// <summary>What the gateway would keep to prove its verdicts, by its hash.</summary>
     public Dictionary<Digest, byte[]> Proofs { get; } = [];
+
+    /// <summary>What else the ledger would hear.</summary>
+    public List<WorkReport> Works { get; } = [];
+
+    /// <summary>Positions that each device computed, as it signed.</summary>
+    public Dictionary<DeviceId, int> Signed { get; } = [];
+
+    /// <summary>The session.</summary>
+    public SessionId Session => _plan.Session;
 
     /// <summary>The tokens that whoever asked was told.</summary>
     public IEnumerable<int> Tokens => Told.OfType<TokenGenerated>().Select(token => token.Choice.Id);
@@ -156,7 +169,7 @@ internal sealed class AuditedSession : IDisposable
         return Digest.Read(bytes);
     }
 
-    private static SessionId Session(Random random)
+    private static SessionId NewSession(Random random)
     {
         var bytes = new byte[16];
         random.NextBytes(bytes);
@@ -169,6 +182,8 @@ internal sealed class AuditedSession : IDisposable
         if (message is UnitSigned signed)
         {
             _signed.Add((from, signed));
+            var device = Devices.Single(stage => stage.Ref.Equals(from)).Device;
+            Signed[device] = Math.Max(Signed.GetValueOrDefault(device), signed.Position + signed.Rows);
         }
 
         Do(_state.Hear(message, from, _now));
@@ -223,6 +238,9 @@ internal sealed class AuditedSession : IDisposable
                     break;
                 case ReportCheck check:
                     Checks.Add(check);
+                    break;
+                case ReportWork work:
+                    Works.Add(work.Report);
                     break;
                 case TellClient tell:
                     Told.Add(tell.Event);

@@ -22,7 +22,10 @@ public sealed class AuditedSessionTests : IDisposable
 
     private static readonly NodeLimits Limits = TestLimits.Reference with { PromptChunk = 7 };
 
-    private static readonly string[] WrongWork = ["bit-flip", "echo-input", "forged-kv", "int4", "noise", "replay", "sign-flip", "skip-attention", "skip-ffn", "stale"];
+    private static readonly string[] WrongWork =
+    [
+        "bf16", "bit-flip", "denormal", "echo-input", "forged-kv", "int4", "int6", "int8", "low-rank", "noise", "replay", "sign-flip", "skip-attention", "skip-ffn", "stale",
+    ];
 
     private readonly List<IDisposable> _open = [];
 
@@ -136,6 +139,7 @@ public sealed class AuditedSessionTests : IDisposable
         Assert.Empty(session.Accused(CheckOutcome.Hard));
         var served = session.Devices.Where((_, number) => number / 4 == hop && number % 4 < 2).Any(liar => session.Served.Contains(liar.Ref));
         Assert.Equal(served && behaviour != "refuse-opening", session.Accused(CheckOutcome.Soft).Count > 0);
+        Assert.Equal(0, session.Left);
     }
 
     [SharedFact]
@@ -238,8 +242,9 @@ public sealed class AuditedSessionTests : IDisposable
         var session = new AuditedSession(
             source,
             Facts.Model('a', "tiny", source.Shape.Layers) with { Model = TestSessions.Model, HiddenSize = source.Shape.HiddenSize },
-            [.. saboteurs.Select((saboteur, number) => (ranges[number / perHop], saboteur))],
-            Prompt, settings, Limits, new AnswerText(tokenizer, settings, source.Shape.EndTokens), seed, isStrict, canJudge, standing)
+            [.. saboteurs.Select((saboteur, number) => (ranges[number / perHop], saboteur is null ? null : Saboteur.Parse(saboteur, seed)))],
+            Prompt, settings, Limits, new AnswerText(tokenizer, settings, source.Shape.EndTokens), seed, isStrict, canJudge,
+            (number, device) => standing?.Invoke(number) is { } tier ? new DeviceStanding(device, tier, tier, 0, 1, AuditedSession.Self) : null)
         {
             Death = death,
         };

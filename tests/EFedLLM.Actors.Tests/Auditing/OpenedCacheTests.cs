@@ -234,9 +234,10 @@ public sealed class OpenedCacheTests(ITestOutputHelper output) : IDisposable
         var session = new AuditedSession(
             source,
             Facts.Model('a', "tiny", source.Shape.Layers) with { Model = TestSessions.Model, HiddenSize = source.Shape.HiddenSize },
-            [.. Enumerable.Range(0, 3 * perHop).Select(number => ((ranges ?? Thirds)[number / perHop], (string?)null))],
-            Prompt, settings, Limits, new AnswerText(tokenizer, settings, source.Shape.EndTokens), seed, isStrict: false, canJudge, _ => TrustTier.Full,
-            new TrustSettings { FullRate = rate }, liar, messageBytes)
+            [.. Enumerable.Range(0, 3 * perHop).Select(number => ((ranges ?? Thirds)[number / perHop], liar?.Invoke(number)))],
+            Prompt, settings, Limits, new AnswerText(tokenizer, settings, source.Shape.EndTokens), seed, isStrict: false, canJudge,
+            (_, device) => new DeviceStanding(device, TrustTier.Full, TrustTier.Full, 0, 1, AuditedSession.Self),
+            new TrustSettings { FullRate = rate }, messageBytes)
         {
             Loss = loss,
             Death = death,

@@ -234,7 +234,7 @@ public sealed class WorkProofTests : IDisposable
         var session = new AuditedSession(
             source,
             Facts.Model('a', "tiny", source.Shape.Layers) with { Model = TestSessions.Model, HiddenSize = source.Shape.HiddenSize },
-            [.. Enumerable.Range(0, 12).Select(number => (Ranges[number / 4], number / 4 == hop ? behaviour : null))],
+            [.. Enumerable.Range(0, 12).Select(number => (Ranges[number / 4], number / 4 == hop ? Saboteur.Parse(behaviour, 7) : null))],
             Prompt, settings, Limits, new AnswerText(tokenizer, settings, source.Shape.EndTokens), 7, isStrict, trust: trust);
         _open.Add(session);
         session.Run();

@@ -95,7 +95,8 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
             return;
         }
 
-        var core = _stages.FirstOrDefault(stage => stage.Ref.Equals(to))?.Core;
+        var stage = _stages.FirstOrDefault(stage => stage.Ref.Equals(to));
+        var core = stage?.Core;
         switch (message)
         {
             case OpenSession open:
@@ -113,23 +114,42 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
             case HiddenReceived credit:
                 core?.Credit(credit, from);
                 break;
+            case SealReceipts seal when stage?.Saboteur?.ToSigning() == ChallengeReply.Forget:
+                core?.Lose(seal, from);
+                break;
             case SealReceipts seal:
                 core?.Seal(seal, from);
                 break;
             case FeedCache feed:
                 core?.Feed(feed, from);
                 break;
-            case FetchKept or FetchCache when _stages.First(stage => stage.Ref.Equals(to)) is { Saboteur.Behavior.OpeningDelay: var delay } && delay == Timeout.InfiniteTimeSpan:
-                core?.Refuse((ISessionMessage)message, from);
-                break;
             case FetchKept or FetchCache:
-                core?.Open((ISessionMessage)message, from);
+                Open(stage, (ISessionMessage)message, from);
                 break;
             case CloseSession close:
                 core?.Close(close, from);
                 break;
             default:
                 throw new InvalidOperationException($"{message.GetType().Name} goes to no shard.");
+        }
+    }
+
+    /// <summary>No clock runs here: what comes late does not come.</summary>
+    private static void Open(Stage? stage, ISessionMessage fetch, IActorRef from)
+    {
+        switch (stage?.Saboteur?.ToOpening())
+        {
+            case ChallengeReply.Refuse:
+                stage.Core.Refuse(fetch, from);
+                break;
+            case ChallengeReply.Forget:
+                stage.Core.Lose(fetch, from);
+                break;
+            case ChallengeReply.Late:
+                break;
+            default:
+                stage?.Core.Open(fetch, from);
+                break;
         }
     }
 

@@ -1,3 +1,4 @@
+using EFedLLM.Actors.Layers;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Checkpoints;
@@ -9,11 +10,19 @@ namespace EFedLLM.Actors.Tests.Layers;
 /// <summary>What a device does wrong shows in its receipts, or in what it sends, or in what it answers; and nowhere else.</summary>
 public sealed class SaboteurTests(CheckedModel model) : IClassFixture<CheckedModel>, IDisposable
 {
-    private static readonly string[] WrongNames = ["bf16", "bit-flip", "echo-input", "forged-kv", "huge", "int4", "noise", "replay", "sign-flip", "skip-attention", "skip-ffn", "stale"];
+    private static readonly string[] WrongNames =
+    [
+        "bf16", "bit-flip", "cautious", "denormal", "echo-input", "forged-kv", "int4", "int6", "int8", "late-positions=30", "low-rank", "noise", "replay", "sign-flip", "skip-attention", "skip-ffn", "sleeper=30",
+        "stale",
+    ];
+
+    private static readonly string[] ImpossibleNames = ["huge", "inf", "nan", "truncate", "wrong-shape"];
 
     private readonly CheckedCluster _cluster = new(model.Source);
 
     public static TheoryData<string> WrongWork { get; } = new(WrongNames);
+
+    public static TheoryData<string> Impossible { get; } = new(ImpossibleNames);
 
     public void Dispose() => _cluster.Dispose();
 
@@ -75,14 +84,138 @@ public sealed class SaboteurTests(CheckedModel model) : IClassFixture<CheckedMod
             receipt => Assert.NotEqual(Merkle.Root([.. Enumerable.Range(receipt.Position, receipt.Rows).Select(position => sent.GetValueOrDefault(position))]), receipt.OutRoot));
     }
 
-    [Fact]
-    public void A_value_that_is_no_number_ends_the_session_at_the_next_hop()
+    [Theory]
+    [MemberData(nameof(Impossible))]
+    public void What_no_model_gives_is_not_computed_by_the_next_hop_which_says_from_which_position_on(string behaviour)
     {
-        var stages = Route(0, Saboteur.Parse("nan"));
+        var stages = Route(0, Saboteur.Parse(behaviour));
         var served = _cluster.Open(stages);
         served.Prefill(Prompt, 20, runs: false);
         _cluster.Run();
-        Assert.Equal(1, Assert.Single(_cluster.Of<StepFailed>(served.Id)).HopIndex);
+        var failed = Assert.Single(_cluster.Of<StepFailed>(served.Id));
+        Assert.Equal(1, failed.HopIndex);
+        Assert.InRange(failed.Refused!.Value, 0, 19);
+        Assert.Equal((1, 0), (stages[0].Batches, stages[1].Batches));
+
+        // What it opens shows it where the rows themselves are impossible, and where only the message was, not.
+        _cluster.Heard.Clear();
+        _cluster.Tell(stages[0], new FetchKept(served.Id, 1, failed.Refused.Value, 1));
+        _cluster.Run();
+        var opened = Assert.Single(_cluster.Of<KeptRows>(served.Id));
+        Assert.Equal(behaviour is "huge" or "inf" or "nan", Activations.FirstUnsound(opened.Hidden.Span, CheckedModel.Shape.HiddenSize) == 0);
+    }
+
+    [Fact]
+    public void A_value_that_is_no_number_at_the_head_ends_the_session_there()
+    {
+        foreach (var behaviour in (string[])["nan", "inf"])
+        {
+            var served = _cluster.Open(Route(2, Saboteur.Parse(behaviour)));
+            served.Prefill(Prompt, 20, runs: false);
+            _cluster.Run();
+            var failed = Assert.Single(_cluster.Of<StepFailed>(served.Id));
+            Assert.Equal((2, null), (failed.HopIndex, failed.Refused));
+        }
+    }
+
+    [Theory]
+    [InlineData("crash")]
+    [InlineData("restart")]
+    public void Who_has_lost_a_session_when_it_is_asked_about_it_says_nothing_more_of_it(string behaviour)
+    {
+        var stages = Route(1, Saboteur.Parse(behaviour));
+        var served = _cluster.Open(stages);
+        served.Prefill(Prompt, 20);
+        _cluster.Heard.Clear();
+        _cluster.Tell(stages[1], behaviour == "crash" ? new FetchKept(served.Id, 1, 0, 1) : new SealReceipts(served.Id, 1));
+        _cluster.Tell(stages[1], new FetchKept(served.Id, 1, 0, 1));
+        _cluster.Tell(stages[1], new SealReceipts(served.Id, 1));
+        _cluster.Run();
+        Assert.Empty(_cluster.Heard);
+        Assert.Equal(0, stages[1].Budget.Reserved);
+    }
+
+    [Fact]
+    public void Whoever_hears_that_something_speaks_against_it_is_honest_until_nothing_does()
+    {
+        var saboteur = Saboteur.Parse("cautious");
+        var stages = Route(1, saboteur);
+        foreach (var score in (double[])[0, 6.9, 0])
+        {
+            saboteur.Behavior.Heard(score);
+            Assert.Equal(score == 0, Serve(stages).Wrong(1, Verifier(stages[1])).Count > 0);
+        }
+    }
+
+    [Theory]
+    [InlineData("late-positions=0", 0)]
+    [InlineData("late-positions=30", 16)]
+    [InlineData("late-positions=48", 48)]
+    [InlineData("sleeper=20", 16)]
+    [InlineData("sleeper=48", 48)]
+    public void Who_waits_shows_from_the_unit_on_in_which_it_begins(string behaviour, int first)
+    {
+        var stages = Route(1, Saboteur.Parse(behaviour));
+        Assert.Equal(first, Serve(stages).Wrong(1, Verifier(stages[1]))[0].Receipt.Position);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    [InlineData(16)]
+    [InlineData(17)]
+    [InlineData(64)]
+    public void Rows_with_an_impossible_value_are_found_wherever_it_is(int width)
+    {
+        var rows = new float[3 * width];
+        Array.Fill(rows, Activations.MostMagnitude);
+        rows[^1] = -Activations.MostMagnitude;
+        Assert.Equal(-1, Activations.FirstUnsound(rows, width));
+        foreach (var wrong in (float[])[float.NaN, float.PositiveInfinity, float.NegativeInfinity, float.BitIncrement(Activations.MostMagnitude), -1e38f])
+        {
+            for (var at = 0; at < rows.Length; at++)
+            {
+                var right = rows[at];
+                rows[at] = wrong;
+                Assert.Equal(at / width, Activations.FirstUnsound(rows, width));
+                rows[at] = right;
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(8, 1e-2)]
+    [InlineData(6, 4e-2)]
+    [InlineData(4, 0.2)]
+    public void Coarser_weights_are_near_the_right_ones_and_not_the_same(int bits, double most)
+    {
+        var right = Weights(48, 80);
+        var weights = right.ToArray();
+        WeightSpoils.ToIntegers(weights, 80, bits);
+        Assert.InRange(Distance(right, weights), most / 30, most);
+    }
+
+    [Fact]
+    public void A_lower_rank_keeps_all_of_a_matrix_that_has_no_higher_one()
+    {
+        var (left, right) = (Weights(48, 6), Weights(6, 80));
+        var weights = new float[48 * 80];
+        for (var i = 0; i < weights.Length; i++)
+        {
+            for (var k = 0; k < 6; k++)
+            {
+                weights[i] += left[((i / 80) * 6) + k] * right[(k * 80) + (i % 80)];
+            }
+        }
+
+        var whole = weights.ToArray();
+        WeightSpoils.ToLowerRank(weights, 48, 80);
+        Assert.InRange(Distance(whole, weights), 0, 1e-4);
+
+        whole = Weights(48, 80);
+        weights = whole.ToArray();
+        WeightSpoils.ToLowerRank(weights, 48, 80);
+        Assert.InRange(Distance(whole, weights), 0.1, 0.9);
     }
 
     [Theory]
@@ -119,6 +252,12 @@ public sealed class SaboteurTests(CheckedModel model) : IClassFixture<CheckedMod
     [InlineData("noise:NaN")]
     [InlineData("noise:-1")]
     [InlineData("noise:0.1:2")]
+    [InlineData("noise=3")]
+    [InlineData("sleeper=")]
+    [InlineData("sleeper=-1")]
+    [InlineData("sleeper=1.5")]
+    [InlineData("sleeper=2000000000")]
+    [InlineData("sleeper=3:0")]
     public void What_is_no_saboteur_is_refused_with_those_there_are(string text)
     {
         var error = Assert.Throws<FormatException>(() => Saboteur.Parse(text));
@@ -129,11 +268,21 @@ public sealed class SaboteurTests(CheckedModel model) : IClassFixture<CheckedMod
     [Fact]
     public void Every_behaviour_has_a_test()
     {
-        string[] others = ["lazy-verifier", "nan", "refuse-opening", "sign-one-send-another", "slander", "slow-opening"];
-        Assert.Equal(Saboteur.Names, WrongNames.Concat(others).Order(StringComparer.Ordinal));
+        string[] others = ["crash", "lazy-verifier", "refuse-opening", "restart", "sign-one-send-another", "slander", "slow-opening"];
+        Assert.Equal(Saboteur.Names, WrongNames.Select(text => text.Split('=')[0]).Concat(ImpossibleNames).Concat(others).Order(StringComparer.Ordinal));
     }
 
     private static int[] Prompt { get; } = [.. Enumerable.Range(0, 20).Select(i => ((i * 37) + 11) % CheckedModel.Shape.VocabularySize)];
+
+    private static float[] Weights(int outputs, int inputs)
+    {
+        var random = new Random(5);
+        return [.. Enumerable.Range(0, outputs * inputs).Select(_ => random.NextSingle() - 0.5f)];
+    }
+
+    /// <summary>The length of the difference as a share of the length.</summary>
+    private static double Distance(float[] right, float[] other)
+        => Math.Sqrt(right.Zip(other, (a, b) => (double)(a - b) * (a - b)).Sum() / right.Sum(a => (double)a * a));
 
     private Stage[] Route(int hop, Saboteur saboteur)
     {

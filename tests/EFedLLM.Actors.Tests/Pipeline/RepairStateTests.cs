@@ -275,6 +275,28 @@ public sealed class RepairStateTests
     }
 
     [SharedFact]
+    public void Who_sent_what_the_next_hop_does_not_take_is_left_and_the_next_hop_is_not_blamed()
+    {
+        var spare = Spare(0);
+        Run(tokens: 1, TestSessions.View(Route, Model, spare));
+        Do(Hear(new StepFailed(_plan.Session, 1, 1, "not finite.", Refused: 10), Route.Hops[1].Shard));
+        Assert.Equal([spare, Route.Hops[1], Route.Hops[2]], _all.OfType<OpenHop>().Last().Route.Hops.ToArray());
+        var reports = _state.Cancel(At(9)).OfType<ReportWork>().Select(work => (work.Report.Device, work.Report.Outcome)).ToArray();
+        Assert.Equal([Route.Hops[0].Device], reports.Where(report => report.Outcome != WorkOutcome.Served).Select(report => report.Device));
+        Assert.Equal(3, reports.Length);
+    }
+
+    [SharedTheory]
+    [InlineData(0, 3)]
+    [InlineData(1, 11)]
+    public void A_hop_that_refuses_what_it_was_never_given_is_left_itself(int hop, int refused)
+    {
+        Run(tokens: 1, TestSessions.View(Route, Model, Spare(hop)));
+        Do(Hear(new StepFailed(_plan.Session, 1, hop, "not finite.", refused), Route.Hops[hop].Shard));
+        Assert.Equal(Spare(hop), _all.OfType<OpenHop>().Last().Route.Hops[hop]);
+    }
+
+    [SharedFact]
     public void A_hop_that_leaves_is_left_between_two_steps_when_another_is_ready_and_nobody_is_blamed()
     {
         var spare = Spare(1);

@@ -16,7 +16,10 @@ internal static class VectorWidthProcesses
     public static TheoryData<VectorWidth> Narrower { get; } = [VectorWidth.Bits256, VectorWidth.Bits128, VectorWidth.Scalar];
 
     /// <summary>The hashes of some digests as a process of the given width computes them, after checking that it is of that width.</summary>
-    public static async Task<string[]> HashAsync(VectorWidth width, params Type[] digests)
+    public static Task<string[]> HashAsync(VectorWidth width, params Type[] digests) => HashAsync(width, Patience, digests);
+
+    /// <summary>The same for digests that take longer.</summary>
+    public static async Task<string[]> HashAsync(VectorWidth width, TimeSpan patience, params Type[] digests)
     {
         var runtime = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(typeof(object).Assembly.Location)!, "..", "..", ".."));
         var start = new ProcessStartInfo(Path.Combine(runtime, OperatingSystem.IsWindows() ? "dotnet.exe" : "dotnet"))
@@ -38,7 +41,7 @@ internal static class VectorWidthProcesses
         }
 
         using var process = Process.Start(start)!;
-        using var timeout = new CancellationTokenSource(Patience);
+        using var timeout = new CancellationTokenSource(patience);
         try
         {
             var errors = process.StandardError.ReadToEndAsync(timeout.Token);

@@ -7,7 +7,7 @@ namespace EFedLLM.Actors.Protocol.Wire;
 
 /// <summary>
 /// Activations on the wire: the length of a protobuf header as a varint, the header, then the values as raw little-endian float32. They
-/// are copied once on each side. What they are is not looked at here: a hop that gets activations that are not finite answers
+/// are copied once on each side. What they are is not looked at here: a hop that gets activations that are not finite refuses them with
 /// <see cref="StepFailed"/>, so that the pipeline learns why its step does not come back.
 /// </summary>
 internal static class HiddenFraming

@@ -1,4 +1,5 @@
 using Akka.Actor;
+using EFedLLM.Actors.Trust;
 
 namespace EFedLLM.Actors.Protocol.Wire;
 
@@ -11,4 +12,11 @@ internal sealed class ProtocolSerializer(ExtendedActorSystem system)
 
     /// <inheritdoc/>
     public override int Identifier => ProtocolIdentifier;
+
+    /// <inheritdoc/>
+    public override object FromBinary(byte[] bytes, string manifest)
+    {
+        WorkMeters.AddReceived(bytes.Length);
+        return base.FromBinary(bytes, manifest);
+    }
 }

@@ -232,14 +232,27 @@ internal static class SessionCodecs
     private static StepRejected Read(Form.StepRejected form, ActorPaths _) => new(
         Values.Session(form.Session), Values.Epoch(form.Epoch), Values.HopIndex(form.HopIndex), Values.Position(form.Position), Values.Position(form.KvLength, "kv_length"));
 
-    private static Form.StepFailed Write(StepFailed message, ActorPaths _) => new()
+    private static Form.StepFailed Write(StepFailed message, ActorPaths _)
     {
-        Session = Values.Write(message.Session),
-        Epoch = message.Epoch,
-        HopIndex = message.HopIndex,
-        Message = Values.Clip(message.Message),
-    };
+        var form = new Form.StepFailed
+        {
+            Session = Values.Write(message.Session),
+            Epoch = message.Epoch,
+            HopIndex = message.HopIndex,
+            Message = Values.Clip(message.Message),
+        };
+        if (message.Refused is { } position)
+        {
+            form.Refused = position;
+        }
+
+        return form;
+    }
 
     private static StepFailed Read(Form.StepFailed form, ActorPaths _) => new(
-        Values.Session(form.Session), Values.Epoch(form.Epoch), Values.HopIndex(form.HopIndex), Require.Text(form.Message, ProtocolLimits.TextCharacters, "message"));
+        Values.Session(form.Session),
+        Values.Epoch(form.Epoch),
+        Values.HopIndex(form.HopIndex),
+        Require.Text(form.Message, ProtocolLimits.TextCharacters, "message"),
+        form.HasRefused ? Values.Position(form.Refused, "refused") : null);
 }

@@ -166,6 +166,8 @@ public sealed class MalformedMessageTests(WireFixture fixture, ITestOutputHelper
         Refused<TokenSampled, Form.TokenSampled>(form => form.Choice.Id = -1, "token");
         Refused<SessionRefused, Form.SessionRefused>(form => form.Reason = 5, "reason");
         Refused<StepFailed, Form.StepFailed>(form => form.Message = new string('x', ProtocolLimits.TextCharacters + 1), "message");
+        Refused<StepFailed, Form.StepFailed>(form => form.Refused = -1, "refused");
+        Refused<StepFailed, Form.StepFailed>(form => form.Refused = ProtocolLimits.SessionTokens + 1, "refused");
         Refused<Prompt, Form.Prompt>(form => form.ClearInput(), "input");
         Refused<Prompt, Form.Prompt>(form => form.Stop.AddRange(Enumerable.Repeat("x", ProtocolLimits.StopTexts + 1)), "stop");
         Refused<Prompt, Form.Prompt>(form => form.Text = new string('x', ProtocolLimits.PromptCharacters + 1), "text");

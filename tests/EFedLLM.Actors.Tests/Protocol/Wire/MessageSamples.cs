@@ -117,7 +117,8 @@ internal sealed class MessageSamples
             .Select((session, epoch, rows, values, micros) => new SequenceEncoded(session, epoch, rows, values, micros)));
         Add(Gen.Select(Sessions, Epochs, HopIndices, Positions, Positions)
             .Select((session, epoch, index, position, length) => new StepRejected(session, epoch, index, position, length)));
-        Add(Gen.Select(Sessions, Epochs, HopIndices, Texts).Select((session, epoch, index, text) => new StepFailed(session, epoch, index, text)));
+        Add(Gen.Select(Sessions, Epochs, HopIndices, Texts, Positions, Gen.Bool)
+            .Select((session, epoch, index, text, position, refused) => new StepFailed(session, epoch, index, text, refused ? position : null)));
     }
 
     private static ImmutableArray<Refed> Spans(int from, int[] steps)

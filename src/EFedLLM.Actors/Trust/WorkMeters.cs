@@ -1,0 +1,33 @@
+using System.Diagnostics.Metrics;
+
+namespace EFedLLM.Actors.Trust;
+
+/// <summary>What this process's gateways have computed by others, how much of it a second time to check it, and what came over the wire. Counts cost nothing while nobody listens.</summary>
+public static class WorkMeters
+{
+    /// <summary>The meter's name.</summary>
+    public const string Name = "EFedLLM.Work";
+
+    /// <summary>Positions times units that sessions were fed: what hops compute to serve.</summary>
+    public const string Served = "efedllm.work.served";
+
+    /// <summary>Positions times units that verifiers and judges were fed: what is computed to check.</summary>
+    public const string Recomputed = "efedllm.work.recomputed";
+
+    /// <summary>Bytes of messages of the protocol that arrived here, without the transport's own.</summary>
+    public const string Received = "efedllm.wire.received";
+
+    private static readonly Meter Meter = new(Name);
+    private static readonly Counter<long> ServedCounter = Meter.CreateCounter<long>(Served);
+    private static readonly Counter<long> RecomputedCounter = Meter.CreateCounter<long>(Recomputed);
+    private static readonly Counter<long> ReceivedCounter = Meter.CreateCounter<long>(Received, "By");
+
+    /// <summary>A route was fed.</summary>
+    internal static void AddServed(long layerPositions) => ServedCounter.Add(layerPositions);
+
+    /// <summary>A check was fed.</summary>
+    internal static void AddRecomputed(long layerPositions) => RecomputedCounter.Add(layerPositions);
+
+    /// <summary>A message arrived.</summary>
+    internal static void AddReceived(long bytes) => ReceivedCounter.Add(bytes);
+}
