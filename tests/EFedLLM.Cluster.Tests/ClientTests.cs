@@ -129,14 +129,14 @@ public class ClientTests(ClusterFixture fixture) : IClassFixture<ClusterFixture>
     }
 
     [Fact]
-    public async Task The_ledger_rewards_every_device_of_a_route()
+    public async Task The_ledger_counts_the_work_of_every_device_of_a_route()
     {
         var before = await Cluster.Client.ReadLedgerAsync(CancellationToken.None);
         var answer = await Cluster.AskAsync();
         long Sessions(LedgerFacts facts) => facts.Devices.Sum(device => device.Sessions);
         var facts = await Cluster.UntilLedgerAsync(facts => Sessions(facts) >= Sessions(before) + answer.Route.Count);
         Assert.Equal(answer.Route.Select(hop => hop.Device).Order(StringComparer.Ordinal), facts.Devices.Select(device => device.Device).Order(StringComparer.Ordinal));
-        Assert.All(facts.Devices, device => Assert.True(device.Reward > 0));
+        Assert.All(facts.Devices, device => Assert.True(device.LayerTokens > 0));
         var (code, output, error) = await EfedllmProcess.RunAsync("ledger", "show", answer.Route[0].Device[..8], "--json", "--gateway", Cluster.Gateway.ToString());
         Assert.True(code == 0, error);
         Assert.Equal("served", JsonSerializer.Deserialize(output, ApiJson.Default.LedgerDevice)!.Recent[0].Outcome);

@@ -34,6 +34,13 @@ internal static class LedgerTables
             Checks(checks);
         }
 
+        var struck = checks.FindAll(entry => entry.Struck is not null);
+        if (struck.Count > 0)
+        {
+            Heading("verdicts taken back");
+            Struck(struck);
+        }
+
         var work = device.Recent.Where(entry => entry.Check is null).ToList();
         if (work.Count > 0)
         {
@@ -103,7 +110,18 @@ internal static class LedgerTables
                 Short(check.Expected, 16),
                 Short(check.Found, 16, check.Result == "hard" && check.Found != check.Expected ? Color.Red : Color.Default),
                 Short(check.Proof, 16),
-                new Text(entry.Struck is { } struck ? $"{check.Reason} Struck: {struck}" : check.Reason ?? "")]);
+                new Text(check.Reason ?? "")]);
+        }
+
+        table.Print();
+    }
+
+    private static void Struck(List<LedgerLine> struck)
+    {
+        var table = Tables.Create("verdict", "why");
+        foreach (var entry in struck)
+        {
+            table.Row([entry.Verdict is { } verdict ? new Text(verdict) : None, new Text(entry.Struck!)]);
         }
 
         table.Print();
