@@ -22,6 +22,7 @@ namespace EFedLLM.Actors.Pipeline;
 /// <param name="OutputWidth">How many values that is.</param>
 /// <param name="ScorePrompt">Whether the prompt itself is scored; only then may no token at all be asked for, and then it has at least two.</param>
 /// <param name="Audit">How devices are checked; null where they are not.</param>
+/// <param name="TellsSigned">Whether whoever asked is told what the hops signed.</param>
 internal sealed record GenerationPlan(
     PromptId Prompt,
     SessionId Session,
@@ -35,7 +36,8 @@ internal sealed record GenerationPlan(
     SequenceOutput Output = SequenceOutput.None,
     int OutputWidth = 0,
     bool ScorePrompt = false,
-    AuditPlan? Audit = null)
+    AuditPlan? Audit = null,
+    bool TellsSigned = false)
 {
     /// <summary>Most positions the session uses: the last token is drawn, not computed on.</summary>
     public int TokenLimit => Tokens.Length + Settings.MaxTokens - 1;

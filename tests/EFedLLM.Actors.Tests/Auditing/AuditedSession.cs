@@ -67,7 +67,8 @@ internal sealed class AuditedSession : IDisposable
         var nonces = new Random(seed);
         _plan = new GenerationPlan(
             PromptId.New(), SessionId.New(), model, source.Shape.VocabularySize, route, prompt, settings, limits, default,
-            Audit: new AuditPlan(trust ?? new TrustSettings(), Gateway, Nonce(nonces), Nonce(nonces), isStrict, canJudge));
+            Audit: new AuditPlan(trust ?? new TrustSettings(), Gateway, Nonce(nonces), Nonce(nonces), isStrict, canJudge),
+            TellsSigned: true);
         _state = new GenerationState(_plan, answer);
     }
 

@@ -55,6 +55,7 @@ public sealed class ProtocolSerializerTests(WireFixture fixture) : IClassFixture
                 ["GenerationStarted"] = "gs",
                 ["GetDeviceRecord"] = "gr",
                 ["HiddenReceived"] = "hr",
+                ["HopSigned"] = "hs",
                 ["KeptRows"] = "kr",
                 ["LeaveAnswer"] = "la",
                 ["LeaveCluster"] = "lc",
