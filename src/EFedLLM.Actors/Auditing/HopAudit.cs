@@ -18,6 +18,9 @@ internal sealed class HopAudit(Hop hop, int unit)
     /// <summary>The hop.</summary>
     public Hop Hop => hop;
 
+    /// <summary>The public key of its device, once it is known: it never changes, as the id is its hash.</summary>
+    public ReadOnlyMemory<byte> PublicKey { get; set; }
+
     /// <summary>Its place in the current route.</summary>
     public int Index { get; private set; }
 
@@ -59,6 +62,9 @@ internal sealed class HopAudit(Hop hop, int unit)
 
     /// <summary>Who checked it in this session, oldest first.</summary>
     public List<DeviceId> Verifiers { get; } = [];
+
+    /// <summary>Whose checks passed in this session, in the order in which they first did.</summary>
+    public List<DeviceId> PassedBy { get; } = [];
 
     /// <summary>Verifiers that are not asked again in this session.</summary>
     public HashSet<DeviceId> Spent { get; } = [];
@@ -146,6 +152,11 @@ internal sealed class HopAudit(Hop hop, int unit)
         if (!_checked.Add(receipt.Position))
         {
             return;
+        }
+
+        if (!PassedBy.Contains(verifier) && PassedBy.Count < ProtocolLimits.SessionVerifiers)
+        {
+            PassedBy.Add(verifier);
         }
 
         Unreported = (verifier, Unreported.Rows == 0 ? receipt.Position : Unreported.From, Unreported.Rows + receipt.Rows);

@@ -1,7 +1,5 @@
 using System.Collections.Immutable;
-using System.Runtime.InteropServices;
 using System.Text;
-using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Protocol.Wire;
 using EFedLLM.Actors.Trust;
@@ -35,21 +33,7 @@ internal static class ProofForm
             Drawn = UnsafeByteOperations.UnsafeWrap(Bytes(proof.Drawn)),
             Right = Values.Write(proof.Right),
         };
-        foreach (var (receipt, signature) in proof.Receipts.Select(signed => (signed.Receipt, signed.Signature)))
-        {
-            form.Receipts.Add(new Form.ProofReceipt
-            {
-                Epoch = receipt.Epoch,
-                HopIndex = receipt.HopIndex,
-                Position = receipt.Position,
-                Rows = receipt.Rows,
-                InRoot = Values.Write(receipt.InRoot),
-                OutRoot = Values.Write(receipt.OutRoot),
-                KvRoot = Values.Write(receipt.KvRoot),
-                Signature = ByteString.CopyFrom(signature.AsSpan()),
-            });
-        }
-
+        form.Receipts.AddRange(proof.Receipts.Select(signed => ReceiptForm.Write(signed, hasPrevious: false)));
         Values.Write(form.Tokens, proof.Tokens);
         var bytes = new byte[Version.Length + form.CalculateSize() + Digest.Bytes];
         Version.CopyTo(bytes, 0);
@@ -85,29 +69,15 @@ internal static class ProofForm
 
     private static WorkProof Read(Form.WorkProof form)
     {
-        var (session, model, range) = (Values.Session(form.Session), Values.Model(form.Model), Values.Range(form.Range));
-        if (form.PublicKey.Length != DeviceKey.PublicKeyBytes)
-        {
-            throw new MalformedMessageException($"public_key has {form.PublicKey.Length} bytes; it must have {DeviceKey.PublicKeyBytes}.");
-        }
-
-        var device = DeviceKey.IdOf(form.PublicKey.Span);
+        var work = ReceiptForm.ReadWork(form.PublicKey, form.Session, form.Model, form.Range);
         Require.Within(form.Receipts.Count, 1, ProtocolLimits.SessionTokens / UnitCut.Rows, "number of receipts");
         var receipts = ImmutableArray.CreateBuilder<SignedReceipt>(form.Receipts.Count);
         Receipt? before = null;
         foreach (var each in form.Receipts)
         {
-            var (epoch, hop, position) = (Values.Epoch(each.Epoch), Values.HopIndex(each.HopIndex), Values.Position(each.Position));
-            if (each.Signature.Length != DeviceKey.SignatureBytes)
-            {
-                throw new MalformedMessageException($"signature has {each.Signature.Length} bytes; it must have {DeviceKey.SignatureBytes}.");
-            }
-
-            var receipt = new Receipt(
-                session, epoch, hop, device, model, range, position, Require.Within(each.Rows, 1, UnitCut.Rows, "rows"),
-                Values.Digest(each.InRoot, "in_root"), Values.Digest(each.OutRoot, "out_root"), Values.Digest(each.KvRoot, "kv_root"), ReceiptChain.Previous(before, epoch));
-            receipts.Add(new SignedReceipt(receipt, ImmutableCollectionsMarshal.AsImmutableArray(each.Signature.ToByteArray())));
-            before = receipt;
+            var signed = ReceiptForm.Read(each, work, ReceiptChain.Previous(before, each.Epoch));
+            receipts.Add(signed);
+            before = signed.Receipt;
         }
 
         return new WorkProof(

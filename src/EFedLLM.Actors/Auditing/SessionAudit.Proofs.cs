@@ -108,7 +108,16 @@ internal sealed partial class SessionAudit
         return rows;
     }
 
-    private ReadOnlyMemory<byte> KeyOf(HopAudit hop) => _view.Devices.FirstOrDefault(device => device.Device == hop.Hop.Device)?.PublicKey ?? default;
+    /// <summary>The public key of a hop's device, 32 bytes; empty where none was ever known.</summary>
+    public ReadOnlyMemory<byte> KeyOf(HopAudit hop)
+    {
+        if (hop.PublicKey.IsEmpty)
+        {
+            hop.PublicKey = _view.Devices.FirstOrDefault(device => device.Device == hop.Hop.Device)?.PublicKey ?? default;
+        }
+
+        return hop.PublicKey;
+    }
 
     /// <summary>What proves a verdict.</summary>
     /// <param name="Proof">The hash of the proof; all zero where there is none.</param>

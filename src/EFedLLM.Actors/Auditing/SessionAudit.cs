@@ -68,6 +68,17 @@ internal sealed partial class SessionAudit
     /// <summary>Whether all that is to be checked is, or cannot be.</summary>
     public bool IsSettled => Current.All(hop => hop.IsSealed && hop.IsSettled);
 
+    /// <summary>Whether every hop has signed all that it computed.</summary>
+    public bool IsSigned => Current.All(hop => hop.IsSealed) && Gap is null;
+
+    /// <summary>What every hop of the route signed, each from the first position to the last one; null where something lacks.</summary>
+    public IReadOnlyList<HopAudit>? Signed()
+    {
+        var hops = Current.ToArray();
+        return IsSigned && hops.Length == _route.Hops.Length && hops.All(hop => hop.From == 0 && hop.SignedTo > 0 && hop.SignedTo == hops[0].SignedTo)
+            && hops.Sum(hop => (long)hop.Units.Count) <= Merkle.MostLeaves ? hops : null;
+    }
+
     /// <summary>Why something cannot be checked, for people; null when all can.</summary>
     public string? Problem => Current.Where(Must).Select(hop => hop.Problem).FirstOrDefault(problem => problem is not null);
 
@@ -165,7 +176,7 @@ internal sealed partial class SessionAudit
             return;
         }
 
-        if (!IsSigned(signed, hop))
+        if (!IsTrulySigned(signed, hop))
         {
             Convict(hop, hop.SignedTo, CheckOutcome.Soft, default, default, "it signed something else than this session's work, or its signature is not its own.");
             return;
@@ -409,7 +420,7 @@ internal sealed partial class SessionAudit
     private bool IsToldOf(Receipt receipt, HopAudit hop)
         => hop.Index < _route.Hops.Length - 1 || Enumerable.Range(receipt.Position, receipt.Rows).All(row => row < _drawFrom || _drawn.ContainsKey(row));
 
-    private bool IsSigned(SignedReceipt signed, HopAudit hop)
+    private bool IsTrulySigned(SignedReceipt signed, HopAudit hop)
     {
         return DeviceKey.Verify(KeyOf(hop).Span, signed.Receipt.ToBytes(), signed.Signature.AsSpan());
     }

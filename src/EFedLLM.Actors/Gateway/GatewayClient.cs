@@ -4,6 +4,7 @@ using Akka.Actor;
 using Akka.Event;
 using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
 
 namespace EFedLLM.Actors.Gateway;
 
@@ -14,6 +15,9 @@ public sealed class GatewayClient(ActorSystem system, IActorRef gateway)
 {
     /// <summary>Events besides tokens.</summary>
     private const int OtherEvents = 8;
+
+    /// <summary>Further ones where a hop signs a session as long as one can be.</summary>
+    private const int SignedEvents = ProtocolLimits.Hops + (Merkle.MostLeaves / HopSigned.MostUnits);
 
     /// <summary>A client of the gateway on the node <paramref name="node"/>.</summary>
     /// <param name="system">A node of the cluster.</param>
@@ -38,7 +42,7 @@ public sealed class GatewayClient(ActorSystem system, IActorRef gateway)
     public async IAsyncEnumerable<IEvent> GenerateAsync(Prompt prompt, [EnumeratorCancellation] CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(prompt);
-        var capacity = (int)Math.Clamp((long)prompt.Settings.MaxTokens + OtherEvents, OtherEvents, ProtocolLimits.SessionTokens);
+        var capacity = (int)Math.Clamp((long)prompt.Settings.MaxTokens + OtherEvents + (prompt.Signed ? SignedEvents : 0), OtherEvents, ProtocolLimits.SessionTokens + SignedEvents);
         var events = Channel.CreateBounded<IEvent>(new BoundedChannelOptions(capacity) { SingleReader = true, SingleWriter = true });
         var receiver = system.ActorOf(Props.Create(() => new Receiver(prompt, gateway, events.Writer)));
         try
@@ -69,6 +73,7 @@ public sealed class GatewayClient(ActorSystem system, IActorRef gateway)
             Receive<PromptScored>(message => message.Id == prompt.Id, message => Pass(message, isLast: false));
             Receive<TextEncoded>(message => message.Id == prompt.Id, message => Pass(message, isLast: false));
             Receive<TokenGenerated>(message => message.Id == prompt.Id, message => Pass(message, isLast: false));
+            Receive<HopSigned>(message => message.Id == prompt.Id, message => Pass(message, isLast: false));
             Receive<GenerationFinished>(message => message.Id == prompt.Id, message => Pass(message, isLast: true));
             Receive<GenerationFailed>(message => message.Id == prompt.Id, message => Pass(message, isLast: true));
             Receive<Terminated>(_ => Pass(new GenerationFailed(prompt.Id, GenerationError.Internal, "The gateway is gone. Ask another one."), isLast: true));

@@ -25,6 +25,7 @@ namespace EFedLLM.Actors.Pipeline;
 /// <param name="ScorePrompt">Whether the prompt itself is scored; only then may no token at all be asked for, and then it has at least two.</param>
 /// <param name="Audit">How devices are checked; null where they are not.</param>
 /// <param name="Shape">The model's hyper-parameters; null where nobody knows them.</param>
+/// <param name="TellsSigned">Whether whoever asked is told what the hops signed.</param>
 internal sealed record GenerationPlan(
     PromptId Prompt,
     SessionId Session,
@@ -39,7 +40,8 @@ internal sealed record GenerationPlan(
     int OutputWidth = 0,
     bool ScorePrompt = false,
     AuditPlan? Audit = null,
-    ModelShape? Shape = null)
+    ModelShape? Shape = null,
+    bool TellsSigned = false)
 {
     /// <summary>Most positions the session uses: the last token is drawn, not computed on.</summary>
     public int TokenLimit => Tokens.Length + Settings.MaxTokens - 1;

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Akka.Actor;
 using EFedLLM.Actors.Auditing;
 using EFedLLM.Actors.Protocol;
@@ -14,6 +15,7 @@ internal sealed partial class GenerationState
     private readonly SessionAudit? _audit;
     private readonly List<(int Position, IEvent Event)> _withheld = [];
     private readonly List<(int Unit, int Position)> _doubts = [];
+    private GenerationFinished? _last;
     private int _told;
     private TimeSpan _checkUntil;
 
@@ -78,6 +80,11 @@ internal sealed partial class GenerationState
             return;
         }
 
+        if (_phase == Phase.Checking && !_plan.Audit!.IsStrict && _audit.IsSigned)
+        {
+            TellLast();
+        }
+
         Release(_audit.CheckedTo);
         if (_phase == Phase.Checking && _audit.Gap is { } gap)
         {
@@ -93,6 +100,7 @@ internal sealed partial class GenerationState
         }
         else if (_phase == Phase.Checking && _audit.IsSettled)
         {
+            TellLast();
             Release(int.MaxValue);
             Close();
         }
@@ -103,6 +111,8 @@ internal sealed partial class GenerationState
     {
         if (_withheld.Count == 0 && _answer.Finished is not null)
         {
+            TellLast();
+            Release(int.MaxValue);
             _commands.Add(new Note($"is not checked to its end: {_trouble}"));
             Close();
             return false;
@@ -127,6 +137,7 @@ internal sealed partial class GenerationState
         if (_phase == Phase.Checking && Known == before)
         {
             // All of it is told: the ledger hears of it, and nobody can take it back.
+            TellLast();
             return;
         }
 
@@ -157,6 +168,27 @@ internal sealed partial class GenerationState
     {
         _told += told is TokenGenerated ? 1 : 0;
         _commands.Add(new TellClient(told));
+    }
+
+    /// <summary>Tells that the answer is whole, with what the hops signed for it: so not before they have.</summary>
+    private void TellLast()
+    {
+        if (_last is not { } last)
+        {
+            return;
+        }
+
+        _last = null;
+        var signed = _audit!.Signed();
+        foreach (var (index, hop) in _plan.TellsSigned ? signed?.Index() ?? [] : [])
+        {
+            foreach (var units in hop.Units.Chunk(HopSigned.MostUnits))
+            {
+                Tell(new HopSigned(_plan.Prompt, index, _audit.KeyOf(hop), hop.CheckedTo, [.. hop.PassedBy], [.. units]), Known - 1);
+            }
+        }
+
+        Tell(signed is null ? last : last with { Receipts = AnswerRules.Root(signed.Select(hop => hop.Units.ToImmutableArray())) }, Known - 1);
     }
 
     private void Release(int checkedTo)
@@ -213,6 +245,7 @@ internal sealed partial class GenerationState
         }
 
         _generated.RemoveRange(known - prompt, Known - known);
+        _last = null;
         _withheld.RemoveAll(each => each.Position >= known || each.Event is not TokenGenerated);
         _answer = _answer.Again();
         foreach (var token in _generated)
@@ -241,6 +274,12 @@ internal sealed partial class GenerationState
 
     private void CheckLate(TimeSpan now)
     {
+        if (!_plan.Audit!.IsStrict)
+        {
+            // What waits for signatures alone does not wait for long.
+            TellLast();
+        }
+
         if (now < _checkUntil)
         {
             AskSeals(now);

@@ -29,21 +29,21 @@ internal sealed partial class GenerationState
     private void Finish(FinishReason reason, string text, TimeSpan now)
     {
         var prefill = _generated.Count > 0 ? _firstToken - _firstStep : _isStarted ? now - _firstStep : TimeSpan.Zero;
-        Tell(
-            new GenerationFinished(_plan.Prompt, reason, text, new GenerationTiming(
+        var finished = new GenerationFinished(_plan.Prompt, reason, text, new GenerationTiming(
             _plan.Tokens.Length,
             _generated.Count,
             ((_isStarted ? _firstStep : now) - _plan.Arrived).TotalMilliseconds,
             prefill.TotalMilliseconds,
             _generated.Count > 0 ? (_lastToken - _firstToken).TotalMilliseconds : 0,
-            [.. _current.Microseconds.Select(time => time / 1000.0)])),
-            Known - 1);
+            [.. _current.Microseconds.Select(time => time / 1000.0)]));
         if (_audit is not null && reason != FinishReason.Cancelled && _generated.Count > 0)
         {
+            _last = finished;
             Seal(now);
         }
         else
         {
+            Tell(finished, Known - 1);
             Release(int.MaxValue);
             Close();
         }

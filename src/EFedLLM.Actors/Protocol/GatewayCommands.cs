@@ -23,7 +23,7 @@ public sealed record PromptInput(string? Text = null, ImmutableArray<ChatMessage
 /// <summary>
 /// To the GatewayActor: generate. The sender gets <see cref="GenerationStarted"/>, then one <see cref="TokenGenerated"/>
 /// per token in order, then one <see cref="GenerationFinished"/>; or at any point one <see cref="GenerationFailed"/>, after which nothing follows.
-/// Before the tokens come <see cref="PromptScored"/>, where they are asked for.
+/// Before the tokens come <see cref="PromptScored"/>, and behind them <see cref="HopSigned"/>, where they are asked for.
 /// An encoder generates nothing: it is asked for an <paramref name="Output"/>, and gives one <see cref="TextEncoded"/> in the tokens' place.
 /// </summary>
 /// <param name="Id">Chosen by the sender; comes back with every answer.</param>
@@ -33,10 +33,12 @@ public sealed record PromptInput(string? Text = null, ImmutableArray<ChatMessage
 /// <param name="Output">What an encoder is to make of the input; <see cref="SequenceOutput.None"/> to generate.</param>
 /// <param name="ScorePrompt">Whether the prompt itself is scored: <see cref="PromptScored"/> says how likely each of its tokens was. With 0 as <see cref="GenerationSettings.MaxTokens"/> nothing is generated after it.</param>
 /// <param name="Verified">Whether only what was recomputed by others is told: every token waits for that, and an answer that cannot be checked fails.</param>
-public sealed record Prompt(PromptId Id, PromptInput Input, GenerationSettings Settings, string? Model = null, SequenceOutput Output = SequenceOutput.None, bool ScorePrompt = false, bool Verified = false) : ICommand
+/// <param name="Signed">Whether what the hops signed is told too (<see cref="HopSigned"/>), where they sign.</param>
+public sealed record Prompt(
+    PromptId Id, PromptInput Input, GenerationSettings Settings, string? Model = null, SequenceOutput Output = SequenceOutput.None, bool ScorePrompt = false, bool Verified = false, bool Signed = false) : ICommand
 {
     /// <inheritdoc/>
-    public bool Equals(Prompt? other) => other is not null && Id == other.Id && Input == other.Input && Model == other.Model && Output == other.Output && ScorePrompt == other.ScorePrompt && Verified == other.Verified
+    public bool Equals(Prompt? other) => other is not null && Id == other.Id && Input == other.Input && Model == other.Model && Output == other.Output && ScorePrompt == other.ScorePrompt && Verified == other.Verified && Signed == other.Signed
         && Settings.Stop.AsSpan().SequenceEqual(other.Settings.Stop.AsSpan())
         && (Settings with { Stop = [] }) == (other.Settings with { Stop = [] });
 

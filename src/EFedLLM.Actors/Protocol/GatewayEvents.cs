@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Checkpoints;
 using EFedLLM.Transformer.Generation;
 using EFedLLM.Transformer.Sampling;
@@ -93,7 +94,28 @@ public sealed record GenerationTiming(int PromptTokens, int GeneratedTokens, dou
 /// <param name="Reason">Why it ended.</param>
 /// <param name="Text">Text held back until now (after the last <see cref="TokenGenerated"/>).</param>
 /// <param name="Timing">How long it took.</param>
-public sealed record GenerationFinished(PromptId Id, FinishReason Reason, string Text, GenerationTiming Timing) : IEvent;
+/// <param name="Receipts">The Merkle root over the hashes of all receipts that the hops signed, hop by hop in execution order; all zero where not everything is signed.</param>
+public sealed record GenerationFinished(PromptId Id, FinishReason Reason, string Text, GenerationTiming Timing, Digest Receipts = default) : IEvent;
+
+/// <summary>What a hop signed for the answer, from its first position on, and whether that was checked. One hop may take several of these, which follow each other.</summary>
+/// <param name="Id">The prompt.</param>
+/// <param name="HopIndex">The hop's place in the last route.</param>
+/// <param name="PublicKey">Its device's Ed25519 public key, 32 bytes.</param>
+/// <param name="CheckedTo">One past the last position that somebody recomputed and found right.</param>
+/// <param name="CheckedBy">Who recomputed; the gateway under its own id.</param>
+/// <param name="Units">Receipts with signatures, in order, at least one, all of one session, device, model and range; at most <see cref="MostUnits"/>.</param>
+public sealed record HopSigned(PromptId Id, int HopIndex, ReadOnlyMemory<byte> PublicKey, int CheckedTo, ImmutableArray<DeviceId> CheckedBy, ImmutableArray<SignedReceipt> Units) : IEvent
+{
+    /// <summary>Most receipts of one message.</summary>
+    public const int MostUnits = 128;
+
+    /// <inheritdoc/>
+    public bool Equals(HopSigned? other) => other is not null && Id == other.Id && HopIndex == other.HopIndex && PublicKey.Span.SequenceEqual(other.PublicKey.Span)
+        && CheckedTo == other.CheckedTo && CheckedBy.AsSpan().SequenceEqual(other.CheckedBy.AsSpan()) && Units.AsSpan().SequenceEqual(other.Units.AsSpan());
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Id, HopIndex, CheckedTo, Units.Length);
+}
 
 /// <summary>Why a generation failed.</summary>
 public enum GenerationError

@@ -33,6 +33,9 @@ public static class ProtocolLimits
     /// <summary>Most tokens of a prompt or a session.</summary>
     public const int SessionTokens = 1 << 20;
 
+    /// <summary>Most devices that are told to have checked one hop of a session.</summary>
+    public const int SessionVerifiers = 64;
+
     /// <summary>Most characters of a prompt's text, all messages together.</summary>
     public const int PromptCharacters = 4 << 20;
 

@@ -21,7 +21,9 @@ internal static class EventTranslator
         TokenGenerated token => new TokenEvent(
             token.Index, token.Choice.Id, token.Choice.Logprob,
             Top(token.Choice), token.Text, token.TransportMilliseconds),
-        GenerationFinished finished => new FinishedEvent(Reason(finished.Reason), finished.Text, Timing(finished.Timing)),
+        GenerationFinished finished => new FinishedEvent(
+            Reason(finished.Reason), finished.Text, Timing(finished.Timing), finished.Receipts == default ? null : finished.Receipts.ToString()),
+        HopSigned signed => new SignedEvent(signed.HopIndex, Signed(signed)),
         GenerationFailed failed => new FailedEvent(Error(failed.Error), failed.Message),
         _ => throw new ArgumentException($"{happened.GetType().Name} is no part of a generation.", nameof(happened)),
     };
@@ -37,6 +39,16 @@ internal static class EventTranslator
     /// <summary>The most likely tokens in the interface's form.</summary>
     public static IReadOnlyList<TopLogprob> Top(TokenChoice choice) =>
         choice.Top.IsDefaultOrEmpty ? [] : [.. choice.Top.Select(top => new TopLogprob(top.Id, top.Logprob))];
+
+    private static HopReceipts Signed(HopSigned hop)
+    {
+        var first = hop.Units[0].Receipt;
+        return new HopReceipts(
+            first.Device.Value, Convert.ToHexStringLower(hop.PublicKey.Span), first.Range.First, first.Range.End, hop.CheckedTo, [.. hop.CheckedBy.Select(device => device.Value)],
+            [.. hop.Units.Select(unit => new UnitReceipt(
+                unit.Receipt.Epoch, unit.Receipt.HopIndex, unit.Receipt.Position, unit.Receipt.Rows, unit.Receipt.InRoot.ToString(), unit.Receipt.OutRoot.ToString(), unit.Receipt.KvRoot.ToString(),
+                Convert.ToHexStringLower(unit.Signature.AsSpan())))]);
+    }
 
     private static AnswerTiming Timing(GenerationTiming timing) => new(
         timing.PromptTokens, timing.GeneratedTokens, timing.QueueMilliseconds, timing.PrefillMilliseconds, timing.DecodeMilliseconds, timing.HopComputeMilliseconds);

@@ -2,11 +2,12 @@ using System.Text.Json.Serialization;
 
 namespace EFedLLM.Node.Api;
 
-/// <summary>One line of the answer of <c>POST /efedllm/v1/generate</c>: started, then the prompt's scores where they are asked for, then token by token, then finished; or at any point failed.</summary>
+/// <summary>One line of the answer of <c>POST /efedllm/v1/generate</c>: started, then the prompt's scores where they are asked for, then token by token, then what was signed where that is asked for, then finished; or at any point failed.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "event")]
 [JsonDerivedType(typeof(StartedEvent), "started")]
 [JsonDerivedType(typeof(PromptEvent), "prompt")]
 [JsonDerivedType(typeof(TokenEvent), "token")]
+[JsonDerivedType(typeof(SignedEvent), "signed")]
 [JsonDerivedType(typeof(FinishedEvent), "finished")]
 [JsonDerivedType(typeof(FailedEvent), "failed")]
 internal abstract record GenerateEvent;
@@ -43,7 +44,13 @@ internal sealed record TokenEvent(int Index, int Id, float Logprob, IReadOnlyLis
 /// <param name="FinishReason"><c>stop</c>, <c>length</c> or <c>cancelled</c>.</param>
 /// <param name="Text">Text held back until now.</param>
 /// <param name="Timing">How long it took.</param>
-internal sealed record FinishedEvent(string FinishReason, string Text, AnswerTiming Timing) : GenerateEvent;
+/// <param name="Receipts">The Merkle root over the hashes of all receipts that the hops signed, 64 hexadecimal digits; null where not everything is signed.</param>
+internal sealed record FinishedEvent(string FinishReason, string Text, AnswerTiming Timing, string? Receipts = null) : GenerateEvent;
+
+/// <summary>What a hop signed for the answer; several of the same hop follow each other.</summary>
+/// <param name="Hop">Its place in the last route.</param>
+/// <param name="Signed">What it signed.</param>
+internal sealed record SignedEvent(int Hop, HopReceipts Signed) : GenerateEvent;
 
 /// <summary>The generation failed; nothing follows.</summary>
 /// <param name="Error">The kind of failure, for example <c>noRoute</c> or <c>hopLost</c>.</param>

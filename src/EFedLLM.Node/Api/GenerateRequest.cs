@@ -51,6 +51,9 @@ internal sealed record GenerateRequest
     /// <summary>Whether only what others have recomputed is told.</summary>
     public bool Verified { get; init; }
 
+    /// <summary>Whether what the hops signed is told too, where they sign.</summary>
+    public bool Receipts { get; init; }
+
     /// <summary>Goes on after an end token.</summary>
     public bool IgnoreEos { get; init; }
 }

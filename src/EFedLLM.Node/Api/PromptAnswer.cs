@@ -8,6 +8,7 @@ namespace EFedLLM.Node.Api;
 /// <param name="Logprobs">One entry a token.</param>
 /// <param name="Route">The hops in order.</param>
 /// <param name="Timing">How long it took.</param>
+/// <param name="Signed">What the hops of the route signed for it, by which <c>efedllm verify</c> checks it later; null where not everything is signed.</param>
 internal sealed record PromptAnswer(
     string Text,
     IReadOnlyList<int> PromptTokenIds,
@@ -15,7 +16,26 @@ internal sealed record PromptAnswer(
     string FinishReason,
     IReadOnlyList<AnswerLogprob> Logprobs,
     IReadOnlyList<RouteHop> Route,
-    AnswerTiming Timing);
+    AnswerTiming Timing,
+    AnswerReceipts? Signed = null);
+
+/// <summary>What the hops of an answer signed for it.</summary>
+/// <param name="Session">The session.</param>
+/// <param name="Model">The id of the model.</param>
+/// <param name="Sampling">How the head drew.</param>
+/// <param name="Root">The Merkle root over the hashes of all receipts, hop by hop: the one of the header <c>x-efedllm-receipts</c>.</param>
+/// <param name="Hops">The hops in execution order.</param>
+/// <param name="Seal">SHA-256 of the whole answer as this program writes it, without this: whatever was changed since is found. Null while it is made.</param>
+internal sealed record AnswerReceipts(string Session, string Model, AnswerSampling Sampling, string Root, IReadOnlyList<HopReceipts> Hops, string? Seal = null);
+
+/// <summary>How an answer was drawn; as in <see cref="GenerateRequest"/>.</summary>
+/// <param name="Temperature">0 is greedy.</param>
+/// <param name="TopP">1 is all.</param>
+/// <param name="TopK">0 is all.</param>
+/// <param name="Seed">Seeds the draws.</param>
+/// <param name="Stop">Texts at which it ends, or null.</param>
+/// <param name="IgnoreEos">Whether it goes on after an end token.</param>
+internal sealed record AnswerSampling(float Temperature, float TopP, int TopK, ulong Seed, IReadOnlyList<string>? Stop, bool IgnoreEos);
 
 /// <summary>A generated token's log-probability.</summary>
 /// <param name="Id">The token's id.</param>

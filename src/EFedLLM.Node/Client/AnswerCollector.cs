@@ -18,6 +18,7 @@ internal static class AnswerCollector
         StartedEvent? started = null;
         var text = new StringBuilder();
         var logprobs = new List<AnswerLogprob>();
+        var signed = new SortedDictionary<int, HopReceipts>();
         await foreach (var next in source.GenerateAsync(request, cancellation))
         {
             switch (next)
@@ -29,10 +30,20 @@ internal static class AnswerCollector
                     logprobs.Add(new AnswerLogprob(token.Id, token.Logprob, request.TopLogprobs > 0 ? token.Top : null));
                     Take(token.Text);
                     break;
+                case SignedEvent part:
+                    signed[part.Hop] = signed.TryGetValue(part.Hop, out var before) ? before with { Units = [.. before.Units, .. part.Signed.Units] } : part.Signed;
+                    break;
                 case FinishedEvent finished when started is not null:
                     Take(finished.Text);
-                    return new PromptAnswer(
+                    var answer = new PromptAnswer(
                         text.ToString(), started.PromptTokenIds, [.. logprobs.Select(entry => entry.Id)], finished.FinishReason, logprobs, started.Route, finished.Timing);
+                    return finished.Receipts is { } root && signed.Count > 0
+                        ? AnswerFile.Seal(answer with
+                        {
+                            Signed = new AnswerReceipts(
+                                started.Session, started.ModelId, new AnswerSampling(request.Temperature, request.TopP, request.TopK, request.Seed, request.Stop, request.IgnoreEos), root, [.. signed.Values]),
+                        })
+                        : answer;
                 case FailedEvent failed:
                     throw new UserErrorException(failed.Message);
             }

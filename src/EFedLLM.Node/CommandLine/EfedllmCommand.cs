@@ -21,6 +21,7 @@ internal static class EfedllmCommand
         new PromptCommand(),
         ClusterCommand.Create(),
         LedgerCommand.Create(),
+        new VerifyCommand(),
         TrustCommand.Create(),
         new CompressCommand(),
         new EvalCommand(),

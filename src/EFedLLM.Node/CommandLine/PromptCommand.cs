@@ -69,7 +69,7 @@ internal sealed class PromptCommand : Command
         await using IAnswerSource source = local
             ? await LocalAnswerSource.OpenAsync(_localOptions.Read(parse, model), cancellation)
             : new GatewayHttpClient(GatewayLocator.Find(parse.GetValue(_gateway)));
-        await AnswerPrinter.PrintAsync(source, local ? request : request with { Model = model }, parse.GetValue(_json), cancellation);
+        await AnswerPrinter.PrintAsync(source, local ? request : request with { Model = model, Receipts = parse.GetValue(_json) }, parse.GetValue(_json), cancellation);
         return ExitCodes.Ok;
     }
 }

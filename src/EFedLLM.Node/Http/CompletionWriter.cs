@@ -11,6 +11,9 @@ namespace EFedLLM.Node.Http;
 /// <summary>Turns the events of one generation into the answer of <c>/v1/chat/completions</c> or <c>/v1/completions</c>, whole or streamed.</summary>
 internal sealed class CompletionWriter(IGatewayBackend backend, CompletionRequest request, TimeProvider clock)
 {
+    /// <summary>The root over what the hops signed for the answer; a stream has it in its last chunk, as it is not known before.</summary>
+    public const string ReceiptsHeader = "x-efedllm-receipts";
+
     private readonly string _id = $"{(request.IsChat ? "chatcmpl" : "cmpl")}-{request.Prompt.Id}";
     private readonly long _created = clock.GetUtcNow().ToUnixTimeSeconds();
 
@@ -49,6 +52,11 @@ internal sealed class CompletionWriter(IGatewayBackend backend, CompletionReques
                 case GenerationFinished finished:
                     text.Append(finished.Text);
                     http.Response.Headers["x-efedllm-timing"] = Timing(finished.Timing);
+                    if (finished.Receipts != default)
+                    {
+                        http.Response.Headers[ReceiptsHeader] = finished.Receipts.ToString();
+                    }
+
                     await WriteWholeAsync(http, started, text.ToString(), choices, finished);
                     return;
             }
@@ -63,10 +71,13 @@ internal sealed class CompletionWriter(IGatewayBackend backend, CompletionReques
         return request.IsChat
             ? http.Response.WriteAsJsonAsync(
                 new ChatCompletion(_id, "chat.completion", _created, started.ModelName, started.Model.Short,
-                    [new ChatChoice(0, new ChatAnswer("assistant", text, null), request.Logprobs ? logprobs.Chat(choices) : null, reason)], usage),
+                    [new ChatChoice(0, new ChatAnswer("assistant", text, null), request.Logprobs ? logprobs.Chat(choices) : null, reason)], usage)
+                {
+                    Efedllm = Facts(finished),
+                },
                 OpenAiJson.Default.ChatCompletion)
             : http.Response.WriteAsJsonAsync(
-                TextChunk(started, text, !request.Logprobs ? null : request.Echo ? logprobs.Echo(started.PromptTokens[0], choices) : logprobs.Text(choices), reason) with { Usage = usage },
+                TextChunk(started, text, !request.Logprobs ? null : request.Echo ? logprobs.Echo(started.PromptTokens[0], choices) : logprobs.Text(choices), reason) with { Usage = usage, Efedllm = Facts(finished) },
                 OpenAiJson.Default.TextCompletion);
     }
 
@@ -148,7 +159,7 @@ internal sealed class CompletionWriter(IGatewayBackend backend, CompletionReques
         var usage = UsageOf(finished.Timing);
         if (request.IsChat)
         {
-            await SendAsync(http, ChatChunkOf(started, new ChatDelta(), null, reason), OpenAiJson.Default.ChatChunk, cancellation);
+            await SendAsync(http, ChatChunkOf(started, new ChatDelta(), null, reason) with { Efedllm = Facts(finished) }, OpenAiJson.Default.ChatChunk, cancellation);
             if (request.IncludeUsage)
             {
                 await SendAsync(http, ChatChunkOf(started) with { Usage = usage }, OpenAiJson.Default.ChatChunk, cancellation);
@@ -156,7 +167,7 @@ internal sealed class CompletionWriter(IGatewayBackend backend, CompletionReques
         }
         else
         {
-            await SendAsync(http, TextChunk(started, "", null, reason), OpenAiJson.Default.TextCompletion, cancellation);
+            await SendAsync(http, TextChunk(started, "", null, reason) with { Efedllm = Facts(finished) }, OpenAiJson.Default.TextCompletion, cancellation);
             if (request.IncludeUsage)
             {
                 await SendAsync(http, TextChunk(started, "", null, null) with { Choices = [], Usage = usage }, OpenAiJson.Default.TextCompletion, cancellation);
@@ -190,6 +201,8 @@ internal sealed class CompletionWriter(IGatewayBackend backend, CompletionReques
 
     private TextCompletion TextChunk(GenerationStarted started, string text, TextLogprobs? logprobs, string? reason) =>
         new(_id, "text_completion", _created, started.ModelName, started.Model.Short, [new TextChoice(0, text, logprobs, reason)]);
+
+    private static AnswerFacts? Facts(GenerationFinished finished) => finished.Receipts == default ? null : new AnswerFacts(finished.Receipts.ToString());
 
     private static Usage UsageOf(GenerationTiming timing) =>
         new(timing.PromptTokens, timing.GeneratedTokens, timing.PromptTokens + timing.GeneratedTokens);

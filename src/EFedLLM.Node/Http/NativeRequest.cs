@@ -44,7 +44,7 @@ internal static class NativeRequest
             Stop = [.. stop],
             IgnoreEndTokens = request.IgnoreEos,
         };
-        return new Prompt(PromptId.New(), Input(request), generation, request.Model, ScorePrompt: request.ScorePrompt, Verified: request.Verified);
+        return new Prompt(PromptId.New(), Input(request), generation, request.Model, ScorePrompt: request.ScorePrompt, Verified: request.Verified, Signed: request.Receipts);
     }
 
     private static PromptInput Input(GenerateRequest request)

@@ -11,9 +11,17 @@ internal sealed record ModelList(string Object, IReadOnlyList<ModelEntry> Data);
 
 internal sealed record ModelEntry(string Id, string Object, long Created, string OwnedBy);
 
+/// <summary>What an answer has that OpenAI's does not.</summary>
+/// <param name="Receipts">The Merkle root over the hashes of all receipts that the hops signed, 64 hexadecimal digits.</param>
+internal sealed record AnswerFacts(string Receipts);
+
 internal sealed record Usage(int PromptTokens, int CompletionTokens, int TotalTokens);
 
-internal sealed record ChatCompletion(string Id, string Object, long Created, string Model, string SystemFingerprint, IReadOnlyList<ChatChoice> Choices, Usage Usage);
+internal sealed record ChatCompletion(string Id, string Object, long Created, string Model, string SystemFingerprint, IReadOnlyList<ChatChoice> Choices, Usage Usage)
+{
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public AnswerFacts? Efedllm { get; init; }
+}
 
 internal sealed record ChatChoice(int Index, ChatAnswer Message, ChatLogprobs? Logprobs, string FinishReason);
 
@@ -30,6 +38,9 @@ internal sealed record ChatChunk(string Id, string Object, long Created, string 
 {
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public Usage? Usage { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public AnswerFacts? Efedllm { get; init; }
 }
 
 internal sealed record ChatChunkChoice(int Index, ChatDelta Delta, ChatLogprobs? Logprobs, string? FinishReason);
@@ -48,6 +59,9 @@ internal sealed record TextCompletion(string Id, string Object, long Created, st
 {
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public Usage? Usage { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public AnswerFacts? Efedllm { get; init; }
 }
 
 internal sealed record TextChoice(int Index, string Text, TextLogprobs? Logprobs, string? FinishReason);

@@ -75,7 +75,8 @@ internal sealed class AuditedSession : IDisposable
         var nonces = new Random(seed);
         _plan = new GenerationPlan(
             PromptId.New(), NewSession(nonces), model, source.Shape.VocabularySize, route, prompt, settings, limits, default,
-            Audit: new AuditPlan(trust ?? new TrustSettings(), Gateway, Nonce(nonces), Nonce(nonces), isStrict, canJudge, messageBytes));
+            Audit: new AuditPlan(trust ?? new TrustSettings(), Gateway, Nonce(nonces), Nonce(nonces), isStrict, canJudge, messageBytes),
+            TellsSigned: true);
         _state = new GenerationState(_plan, answer);
     }
 

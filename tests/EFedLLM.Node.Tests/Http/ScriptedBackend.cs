@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
+using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Node.Http;
 using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Checkpoints;
@@ -35,6 +37,9 @@ internal sealed class ScriptedBackend : IGatewayBackend
 
     /// <summary>Completes when a prompt arrived.</summary>
     public TaskCompletionSource Arrived { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>The root over what the hops signed; none where nothing is signed.</summary>
+    public Digest Receipts { get; init; }
 
     public string? WhyNotReady { get; init; }
 
@@ -96,7 +101,13 @@ internal sealed class ScriptedBackend : IGatewayBackend
             yield return new TokenGenerated(prompt.Id, index, new TokenChoice(10 + index, -0.5f, Top(10 + index)), Texts[index], 0.25);
         }
 
-        yield return new GenerationFinished(prompt.Id, FinishReason.Stop, "", new GenerationTiming(3, count, 0.1, 2, 3, [4.5]));
+        for (var part = 0; part < 2 && prompt.Signed && Receipts != default; part++)
+        {
+            var receipt = new Receipt(new SessionId(Guid.Empty), 1, 0, DeviceKey.IdOf(new byte[32]), Model, new LayerRange(0, 4), part * 16, 16, new Digest(1, 2, 3, 4), new Digest(5, 6, 7, 8), new Digest(9, 10, 11, 12), default);
+            yield return new HopSigned(prompt.Id, 0, new byte[32], 16, [device], [new SignedReceipt(receipt, [.. new byte[64]])]);
+        }
+
+        yield return new GenerationFinished(prompt.Id, FinishReason.Stop, "", new GenerationTiming(3, count, 0.1, 2, 3, [4.5]), Receipts);
 
         ImmutableArray<TokenLogprob> Top(int token)
             => [.. Enumerable.Range(0, prompt.Settings.Sampling.TopLogprobs).Select(rank => new TokenLogprob(token + rank, -0.5f - rank))];

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Generation;
 using EFedLLM.Transformer.Tokenizers;
+using Google.Protobuf;
 using Form = EFedLLM.Actors.Protocol.Wire.Forms;
 
 namespace EFedLLM.Actors.Protocol.Wire;
@@ -16,6 +17,7 @@ internal static class GatewayCodecs
     private const int WithText = 16 * 1024;
     private const int WithValues = ProtocolLimits.RowBytes + Small;
     private const int WithScores = (2 * ProtocolLimits.ActivationBytes) + Small;
+    private const int WithUnits = (HopSigned.MostUnits * 320) + (ProtocolLimits.SessionVerifiers * 32) + Small;
     private const int WithPrompt = (4 * ProtocolLimits.PromptCharacters) + (1 << 20);
 
     /// <summary>How each travels.</summary>
@@ -27,6 +29,7 @@ internal static class GatewayCodecs
         WireCodec.Of<TokenGenerated, Form.TokenGenerated>("tg", WithText, Form.TokenGenerated.Parser, Write, Read),
         WireCodec.Of<PromptScored, Form.PromptScored>("ps", WithScores, Form.PromptScored.Parser, Write, Read),
         WireCodec.Of<TextEncoded, Form.TextEncoded>("te", WithValues, Form.TextEncoded.Parser, Write, Read),
+        WireCodec.Of<HopSigned, Form.HopSigned>("hs", WithUnits, Form.HopSigned.Parser, Write, Read),
         WireCodec.Of<GenerationFinished, Form.GenerationFinished>("gf", WithText, Form.GenerationFinished.Parser, Write, Read),
         WireCodec.Of<GenerationFailed, Form.GenerationFailed>("gx", WithText, Form.GenerationFailed.Parser, Write, Read),
     ];
@@ -42,6 +45,7 @@ internal static class GatewayCodecs
             Output = (int)message.Output,
             ScorePrompt = message.ScorePrompt,
             Verified = message.Verified,
+            Signed = message.Signed,
         };
         Values.Write(form.Stop, message.Settings.Stop);
         if (message.Model is not null)
@@ -90,7 +94,8 @@ internal static class GatewayCodecs
             form.HasModel ? Require.Text(form.Model, ProtocolLimits.TextCharacters, "model") : null,
             Require.Defined<SequenceOutput>(form.Output, "output"),
             form.ScorePrompt,
-            form.Verified);
+            form.Verified,
+            form.Signed);
     }
 
     private static PromptInput ReadInput(Form.Prompt form)
@@ -216,6 +221,7 @@ internal static class GatewayCodecs
             },
             Text = message.Text,
             Timing = timing,
+            Receipts = message.Receipts == default ? ByteString.Empty : Values.Write(message.Receipts),
         };
     }
 
@@ -239,7 +245,40 @@ internal static class GatewayCodecs
                 Require.NotNegative(timing.QueueMilliseconds, "queue_milliseconds"),
                 Require.NotNegative(timing.PrefillMilliseconds, "prefill_milliseconds"),
                 Require.NotNegative(timing.DecodeMilliseconds, "decode_milliseconds"),
-                [.. timing.HopComputeMilliseconds.Select(time => Require.NotNegative(time, "hop_compute_milliseconds"))]));
+                [.. timing.HopComputeMilliseconds.Select(time => Require.NotNegative(time, "hop_compute_milliseconds"))]),
+            form.Receipts.IsEmpty ? default : Values.Digest(form.Receipts, "receipts"));
+    }
+
+    private static Form.HopSigned Write(HopSigned message, ActorPaths _)
+    {
+        var first = message.Units[0].Receipt;
+        var form = new Form.HopSigned
+        {
+            Id = Values.Write(message.Id.Value),
+            HopIndex = message.HopIndex,
+            PublicKey = ByteString.CopyFrom(message.PublicKey.Span),
+            Session = Values.Write(first.Session),
+            Model = Values.Write(first.Model),
+            Range = Values.Write(first.Range),
+            CheckedTo = message.CheckedTo,
+        };
+        form.CheckedBy.AddRange(message.CheckedBy.Select(Values.Write));
+        form.Units.AddRange(message.Units.Select(signed => ReceiptForm.Write(signed, hasPrevious: true)));
+        return form;
+    }
+
+    private static HopSigned Read(Form.HopSigned form, ActorPaths _)
+    {
+        Require.Count(form.CheckedBy.Count, ProtocolLimits.SessionVerifiers, "checked_by");
+        Require.Within(form.Units.Count, 1, HopSigned.MostUnits, "number of units");
+        var work = ReceiptForm.ReadWork(form.PublicKey, form.Session, form.Model, form.Range);
+        return new HopSigned(
+            Id(form.Id),
+            Values.HopIndex(form.HopIndex),
+            form.PublicKey.ToByteArray(),
+            Values.Position(form.CheckedTo, "checked_to"),
+            [.. form.CheckedBy.Select(device => Values.Device(device, "checked_by"))],
+            [.. form.Units.Select(unit => ReceiptForm.Read(unit, work, Values.Digest(unit.Previous, "previous")))]);
     }
 
     private static Form.GenerationFailed Write(GenerationFailed message, ActorPaths _) => new()

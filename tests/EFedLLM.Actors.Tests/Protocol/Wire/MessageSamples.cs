@@ -161,9 +161,9 @@ internal sealed class MessageSamples
             Texts.Select(text => new PromptInput(Text: text)),
             Gen.Select(Texts, Texts).Select((role, content) => new ChatMessage(role, content)).Array[0, 5].Select(chat => new PromptInput(Messages: [.. chat])),
             Gen.Int[0, 200_000].Array[0, 50].Select(tokens => new PromptInput(Tokens: [.. tokens])));
-        Add(Gen.Select(PromptIds, inputs, Samplings, Gen.Int[1, 10_000], Texts.Array[0, 4], Gen.Select(Gen.Bool, Gen.Bool), Texts.Null(), Outputs)
+        Add(Gen.Select(PromptIds, inputs, Samplings, Gen.Int[1, 10_000], Texts.Array[0, 4], Gen.Select(Gen.Bool, Gen.Bool, Gen.Bool), Texts.Null(), Outputs)
             .Select((id, input, sampling, most, stop, flags, model, output) => new Prompt(
-                id, input, new GenerationSettings { Sampling = sampling, MaxTokens = most, Stop = [.. stop], IgnoreEndTokens = flags.Item1 }, model, output, flags.Item2)));
+                id, input, new GenerationSettings { Sampling = sampling, MaxTokens = most, Stop = [.. stop], IgnoreEndTokens = flags.Item1 }, model, output, flags.Item2, Signed: flags.Item3)));
         Add(Gen.Select(PromptIds, Gen.Int[0, 1000], Choices.Array[0, 5]).Select((id, index, choices) => new PromptScored(id, index, [.. choices])));
         Add(Gen.Select(PromptIds, Logprobs.Array[1, 40]).Select((id, values) => new TextEncoded(id, values)));
         Add(PromptIds.Select(id => new CancelGeneration(id)));
@@ -181,8 +181,18 @@ internal sealed class MessageSamples
                 Any(Enum.GetValues<FinishReason>()),
                 Texts,
                 Gen.Select(Positions, Positions, Amounts, Amounts, Amounts, Amounts.Array[0, 5])
-                    .Select((prompt, generated, queue, prefill, decode, hops) => new GenerationTiming(prompt, generated, queue, prefill, decode, [.. hops])))
-            .Select((id, reason, text, timing) => new GenerationFinished(id, reason, text, timing)));
+                    .Select((prompt, generated, queue, prefill, decode, hops) => new GenerationTiming(prompt, generated, queue, prefill, decode, [.. hops])),
+                Digests)
+            .Select((id, reason, text, timing, receipts) => new GenerationFinished(id, reason, text, timing, receipts)));
+        Add(Gen.Select(
+                PromptIds, Gen.Select(HopIndices, Positions), Gen.Byte.Array[DeviceKey.PublicKeyBytes], Gen.Select(Sessions, Models, Ranges), Devices.Array[0, 3],
+                Gen.Select(Gen.Select(Epochs, HopIndices), Positions, Gen.Int[1, UnitCut.Rows], Gen.Select(Digests, Digests, Digests), Gen.Byte.Array[DeviceKey.SignatureBytes]).Array[1, 4])
+            .Select((id, place, key, work, by, units) => new HopSigned(id, place.Item1, key, place.Item2, [.. by], [.. units.Select(unit => new UnitSigned(
+                work.Item1, unit.Item1.Item1, unit.Item1.Item2,
+                new Receipt(
+                    work.Item1, unit.Item1.Item1, unit.Item1.Item2, DeviceKey.IdOf(key), work.Item2, work.Item3, unit.Item2, unit.Item3,
+                    unit.Item4.Item1, unit.Item4.Item2, unit.Item4.Item3),
+                [.. unit.Item5]))])));
         Add(Gen.Select(PromptIds, Any(Enum.GetValues<GenerationError>()), Texts).Select((id, error, text) => new GenerationFailed(id, error, text)));
     }
 

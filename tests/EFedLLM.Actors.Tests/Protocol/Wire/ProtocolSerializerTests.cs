@@ -61,6 +61,7 @@ public sealed class ProtocolSerializerTests(WireFixture fixture, ITestOutputHelp
                 ["GenerationStarted"] = "gs",
                 ["GetDeviceRecord"] = "gr",
                 ["HiddenReceived"] = "hr",
+                ["HopSigned"] = "hs",
                 ["KeptRows"] = "kr",
                 ["LeaveAnswer"] = "la",
                 ["LeaveCluster"] = "lc",
