@@ -126,6 +126,9 @@ internal sealed class AuditedSession : IDisposable
     /// <summary>A device dies when so many tokens were told.</summary>
     public (int Tokens, int Device)? Death { get; init; }
 
+    /// <summary>Whoever serves a hop dies when so many tokens were told.</summary>
+    public (int Tokens, int Hop)? HopDeath { get; init; }
+
     /// <summary>Every unit that was signed, and whether it was to be checked when it was.</summary>
     public IEnumerable<(Receipt Receipt, bool IsChosen)> Units()
     {
@@ -175,6 +178,14 @@ internal sealed class AuditedSession : IDisposable
         var bytes = new byte[16];
         random.NextBytes(bytes);
         return new SessionId(new Guid(bytes));
+    }
+
+    private Stage? Dying()
+    {
+        var told = Tokens.Count();
+        return Death is var (tokens, number) && told == tokens ? Devices[number]
+            : HopDeath is var (count, hop) && told == count && _dead.Count == 0 ? Devices.Single(device => device.Ref.Equals(_state.Route.Hops[hop].Shard))
+            : null;
     }
 
     private void Hear(ISessionMessage message, IActorRef from)
@@ -245,9 +256,8 @@ internal sealed class AuditedSession : IDisposable
                     break;
                 case TellClient tell:
                     Told.Add(tell.Event);
-                    if (Death is var (tokens, number) && Tokens.Count() == tokens && _dead.Add(Devices[number]))
+                    if (Dying() is { } dead && _dead.Add(dead))
                     {
-                        var dead = Devices[number];
                         dead.Core.PipelineGone(_cluster.Pipeline);
                         _cluster.Later(() => Do(_state.HopGone(dead.Ref, _now)));
                         _cluster.Later(() => Do(_state.Look(View(), _now)));
