@@ -18,6 +18,10 @@ internal sealed record AuditPlan(TrustSettings Settings, DeviceId Gateway, Diges
     /// <param name="rate">The share that is checked, above 0 and at most 1.</param>
     public bool Chooses(Digest receipt, double rate) => IsStrict || AuditDraw.IsChosen(Requester, Coordinator, receipt, rate);
 
+    /// <summary>Whether a unit that a verifier passed is recomputed by the gateway too.</summary>
+    /// <param name="receipt">The hash of its receipt.</param>
+    public bool Plants(Digest receipt) => CanJudge && PlantedJobs.IsPlanted(Coordinator, receipt, Settings);
+
     /// <summary>What decides who checks a unit.</summary>
     /// <param name="receipt">The hash of its receipt.</param>
     public Digest Seed(Digest receipt) => AuditDraw.Seed(Requester, Coordinator, receipt);

@@ -167,9 +167,10 @@ internal sealed class HopAudit(Hop hop, int unit)
     }
 }
 
-/// <summary>A hop and a verifier found different things for a unit.</summary>
+/// <summary>A hop and a verifier found different things for a unit, or the gateway looks itself whether what both found is right.</summary>
 /// <param name="Position">The unit.</param>
 /// <param name="Verifier">The verifier; null for the gateway's own judge, which had not recomputed everything before the unit.</param>
 /// <param name="Key">The key of its check.</param>
 /// <param name="Answer">What it answered.</param>
-internal sealed record Dispute(int Position, Hop? Verifier, Digest Key, Digest Answer);
+/// <param name="Agrees">Whether it answered what the hop signed.</param>
+internal sealed record Dispute(int Position, Hop? Verifier, Digest Key, Digest Answer, bool Agrees = false);

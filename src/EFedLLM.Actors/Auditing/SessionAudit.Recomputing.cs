@@ -324,7 +324,7 @@ internal sealed partial class SessionAudit
 
         var isInVain = isRefused && run.HasOpened && !hop.OpensInVain;
         hop.OpensInVain |= isInVain;
-        if (run.IsJudge && !isInVain)
+        if (run.IsJudge && !isInVain && !Believe(hop))
         {
             hop.Problem = "this gateway could not recompute it.";
         }

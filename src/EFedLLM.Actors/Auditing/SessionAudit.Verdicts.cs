@@ -14,10 +14,18 @@ internal sealed partial class SessionAudit
         var isEqual = answer.Answer == signed;
         if (hop.Dispute is not { } dispute)
         {
-            if (isEqual)
+            if (isEqual && (run.IsJudge || !_audit.Plants(receipt.Hash)))
             {
                 Pass(hop, receipt, run);
                 return true;
+            }
+
+            if (isEqual)
+            {
+                hop.Dispute = new Dispute(receipt.Position, run.Verifier, run.Key, answer.Answer, Agrees: true);
+                End(hop);
+                Go(hop, now);
+                return false;
             }
 
             if (!run.IsJudge || run.HasOpened)
@@ -45,19 +53,29 @@ internal sealed partial class SessionAudit
         var outcome = run.IsJudge ? CheckOutcome.Hard : CheckOutcome.Soft;
         if (isEqual)
         {
-            if (dispute.Verifier is { } verifier)
+            if (dispute is { Agrees: true, Verifier: { } right })
             {
-                Report(verifier.Device, hop, outcome, TrustRole.Verifier, dispute, "it found something else than the right result.");
+                Report(right.Device, hop, receipt.Position);
+            }
+            else if (dispute.Verifier is { } wrong)
+            {
+                Report(wrong.Device, hop, outcome, TrustRole.Verifier, dispute, "it found something else than the right result.");
             }
 
             Pass(hop, receipt, run);
             return true;
         }
 
+        if (dispute is { Agrees: true, Verifier: { } liar } && receipt.Position == dispute.Position)
+        {
+            // All before it is right, and so is what the hop opened of it: nobody who computes gets the same wrong result.
+            Report(liar.Device, hop, outcome, TrustRole.Verifier, receipt.Position, _audit.Gateway, answer.Answer, signed, "it found the same wrong result as the device that it checked.");
+        }
+
         if (run.IsJudge)
         {
             // A unit before the one in dispute that is wrong makes what the hop opened of it wrong too: the verifier had to differ.
-            ConvictByProof(hop, run, receipt, answer.Answer, dispute.Verifier?.Device);
+            ConvictByProof(hop, run, receipt, answer.Answer, dispute.Agrees ? null : dispute.Verifier?.Device);
         }
         else
         {
@@ -88,6 +106,19 @@ internal sealed partial class SessionAudit
         Convicted ??= new Conviction(hop.Hop, position, reason, null);
     }
 
+    /// <summary>Who passed a unit that could not be recomputed here too is believed.</summary>
+    private bool Believe(HopAudit hop)
+    {
+        if (hop.Dispute is not { Agrees: true, Verifier: { } verifier } dispute)
+        {
+            return false;
+        }
+
+        hop.Dispute = null;
+        Pass(hop, hop.Find(dispute.Position)!, verifier.Device);
+        return true;
+    }
+
     private void Report(HopAudit hop)
     {
         if (hop.Unreported is { Rows: > 0 } passed)
@@ -97,9 +128,10 @@ internal sealed partial class SessionAudit
         }
     }
 
-    private void Pass(HopAudit hop, Receipt receipt, AuditRun run)
+    private void Pass(HopAudit hop, Receipt receipt, AuditRun run) => Pass(hop, receipt, run.IsJudge ? _audit.Gateway : run.Verifier.Device);
+
+    private void Pass(HopAudit hop, Receipt receipt, DeviceId verifier)
     {
-        var verifier = run.IsJudge ? _audit.Gateway : run.Verifier.Device;
         if (hop.Unreported.Rows > 0 && hop.Unreported.Verifier != verifier)
         {
             Report(hop);
@@ -107,6 +139,10 @@ internal sealed partial class SessionAudit
 
         hop.Pass(receipt, verifier);
     }
+
+    /// <summary>A verifier was right.</summary>
+    private void Report(DeviceId verifier, HopAudit hop, int position)
+        => _do(new ReportCheck(verifier, hop.Hop.Range, hop.Find(position)!.Rows, new CheckFacts(TrustRole.Verifier, CheckOutcome.Passed, position, _audit.Gateway, default, default, default, "")));
 
     private void Report(DeviceId device, HopAudit hop, CheckOutcome outcome, TrustRole role, Dispute dispute, string reason)
         => Report(device, hop, outcome, role, dispute.Position, hop.Hop.Device, Signed(hop.Find(dispute.Position)!, dispute.Key), dispute.Answer, reason);

@@ -344,6 +344,10 @@ internal sealed partial class SessionAudit
             {
                 Open(hop, new Hop(hop.Hop.Device, hop.Hop.Range, shard), isJudge: true, now);
             }
+            else if (Believe(hop))
+            {
+                Go(hop, now);
+            }
             else
             {
                 hop.Problem = $"nobody else holds its layers, and this gateway cannot recompute them: {message.Problem}";

@@ -1,20 +1,19 @@
 namespace EFedLLM.Actors.Trust;
 
-/// <summary>Which checks are planted. To whoever does not know the secret, a planted check looks like any other, and so do two of one kind in a row.</summary>
+/// <summary>
+/// Which checks are planted: the gateway recomputes them too, so that a verifier that does not compute, or lies together with who it checks,
+/// shows itself. To whoever does not know the secret, a planted check looks like any other. None has to be made wrong on purpose: a verifier
+/// is never told what it is to confirm, so that it cannot just confirm.
+/// </summary>
 public static class PlantedJobs
 {
-    /// <summary>A new secret.</summary>
-    public static Digest NewSecret() => PurposeHash.Random();
-
-    /// <summary>What a check is.</summary>
+    /// <summary>Whether a check is planted.</summary>
     /// <param name="secret">Known only to whoever plants.</param>
     /// <param name="check">What is unique to the check, for example its seed.</param>
-    /// <param name="settings">The shares.</param>
-    public static PlantedKind Of(Digest secret, Digest check, TrustSettings settings)
+    /// <param name="settings">The share.</param>
+    public static bool IsPlanted(Digest secret, Digest check, TrustSettings settings)
     {
         ArgumentNullException.ThrowIfNull(settings);
-        return !DrawnShare.IsBelow(PurposeHash.Of("efedllm planted 1"u8, secret, check), settings.PlantedShare) ? PlantedKind.None
-            : DrawnShare.IsBelow(PurposeHash.Of("efedllm planted wrong 1"u8, secret, check), settings.PlantedWrongShare) ? PlantedKind.Wrong
-            : PlantedKind.Right;
+        return DrawnShare.IsBelow(PurposeHash.Of("efedllm planted 1"u8, secret, check), settings.PlantedShare);
     }
 }

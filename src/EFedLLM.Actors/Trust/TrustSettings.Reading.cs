@@ -47,10 +47,8 @@ public sealed partial record TrustSettings
             ProbationTokens = audit.Integer("probation-tokens", 0, 1 << 30),
             JuniorTokens = audit.Integer("junior-tokens", 0, 1 << 30),
             OpeningDeadline = audit.Duration("opening-deadline", TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1)),
-            Referees = audit.Integer("referees", 1, 99),
             VerifierGap = audit.Integer("verifier-gap", 0, 1024),
             PlantedShare = audit.Share("planted-share"),
-            PlantedWrongShare = audit.Share("planted-wrong-share"),
         };
     }
 
@@ -99,8 +97,6 @@ public sealed partial record TrustSettings
             : FullRate <= 0 ? "audit.full-rate is 0: whom nobody ever checks can lie for ever. Set mode = off where nothing is to be checked."
             : JuniorRate < FullRate ? $"audit.junior-rate is {JuniorRate}: a junior is checked no less than others, whose audit.full-rate is {FullRate}."
             : JuniorTokens < ProbationTokens ? $"audit.junior-tokens is {JuniorTokens}: not less than audit.probation-tokens, {ProbationTokens}, is expected."
-            : Referees % 2 == 0 ? $"audit.referees is {Referees}: an odd number is expected, so that they cannot be even."
-            : PlantedShare >= 1 ? "audit.planted-share is 1: then nobody is checked at all."
             : PassStep >= 0 ? $"standing.pass-step is {PassStep}: a check that passes must speak for a device, so a number below 0 is expected."
             : SoftStep <= 0 ? $"standing.soft-step is {SoftStep}: a failure must speak against a device, so a number above 0 is expected."
             : HardStep < SoftStep ? $"standing.hard-step is {HardStep}: not less than standing.soft-step, {SoftStep}, is expected."

@@ -45,17 +45,11 @@ public sealed partial record TrustSettings
     /// <summary>How long a device may take to open what it signed; later is a soft failure.</summary>
     public TimeSpan OpeningDeadline { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Most devices that settle a dispute; odd.</summary>
-    public int Referees { get; init; } = 7;
-
     /// <summary>Whoever checked one of a device's latest units, so many, does not check it again while there is somebody else.</summary>
     public int VerifierGap { get; init; } = 8;
 
-    /// <summary>The share of checks whose right answer is known before.</summary>
+    /// <summary>The share of checks that the gateway recomputes too (<see cref="PlantedJobs"/>).</summary>
     public double PlantedShare { get; init; } = 0.05;
-
-    /// <summary>The part of those that carry a wrong result.</summary>
-    public double PlantedWrongShare { get; init; } = 0.5;
 
     /// <summary>How often a disputed unit is opened to tell a broken device from one that lies.</summary>
     public int Openings { get; init; } = 3;

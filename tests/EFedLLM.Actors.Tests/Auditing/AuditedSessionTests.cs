@@ -166,6 +166,36 @@ public sealed class AuditedSessionTests : IDisposable
         Assert.Equal(0, session.Left);
     }
 
+    [SharedTheory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void A_server_and_the_verifiers_that_lie_with_it_are_named_where_the_gateway_looks_itself(int hop)
+    {
+        // Whoever computes with the same wrong weights gets the same wrong result.
+        var (session, _) = Start(On(hop, "skip-ffn", 4), 0, isStrict: false, trust: new TrustSettings { PlantedShare = 1 });
+        session.Run();
+        Assert.Empty(session.Tokens);
+        Assert.IsType<GenerationFailed>(session.Told[^1]);
+        var accused = session.Checks.Where(check => check.Facts.Outcome != CheckOutcome.Passed).ToArray();
+        Assert.All(accused, check => Assert.Equal((CheckOutcome.Hard, session.Devices[4 * hop].Range), (check.Facts.Outcome, check.Range)));
+        Assert.Contains(accused, check => check.Facts.Role == TrustRole.Server);
+        Assert.Contains(accused, check => check.Facts.Role == TrustRole.Verifier);
+        Assert.Equal(0, session.Left);
+    }
+
+    [SharedFact]
+    public void Verifiers_that_the_gateway_looks_after_have_it_said_that_they_were_right()
+    {
+        var (session, expected) = Start(new string?[12], 0.9f, isStrict: false, trust: new TrustSettings { PlantedShare = 0.5 });
+        session.Run();
+        Assert.Equal(expected, session.Tokens);
+        Assert.All(session.Checks, check => Assert.Equal(CheckOutcome.Passed, check.Facts.Outcome));
+        Assert.Equal([TrustRole.Server, TrustRole.Verifier], session.Checks.Select(check => check.Facts.Role).Distinct().Order());
+        Assert.Equal(3 * (Prompt.Length + expected.Length - 1), session.Checks.Where(check => check.Facts.Role == TrustRole.Server).Sum(check => check.Tokens));
+        Assert.Equal(0, session.Left);
+    }
+
     [SharedFact]
     public void Without_the_model_s_files_a_second_verifier_decides()
     {
@@ -232,7 +262,7 @@ public sealed class AuditedSessionTests : IDisposable
     private static string?[] On(int hop, string behaviour, int liars) => [.. Enumerable.Range(0, 12).Select(number => number / 4 == hop && number % 4 < liars ? behaviour : null)];
 
     private (AuditedSession Session, int[] Expected) Start(
-        string?[] saboteurs, float temperature, bool isStrict, bool canJudge = true, int perHop = 4, (int, int)? death = null, Func<int, TrustTier?>? standing = null, int seed = 7)
+        string?[] saboteurs, float temperature, bool isStrict, bool canJudge = true, int perHop = 4, (int, int)? death = null, Func<int, TrustTier?>? standing = null, int seed = 7, TrustSettings? trust = null)
     {
         var source = ModelFolder.Open(SharedModels.Model("stories260K"));
         _open.Add(source);
@@ -244,7 +274,8 @@ public sealed class AuditedSessionTests : IDisposable
             Facts.Model('a', "tiny", source.Shape.Layers) with { Model = TestSessions.Model, HiddenSize = source.Shape.HiddenSize },
             [.. saboteurs.Select((saboteur, number) => (ranges[number / perHop], saboteur is null ? null : Saboteur.Parse(saboteur, seed)))],
             Prompt, settings, Limits, new AnswerText(tokenizer, settings, source.Shape.EndTokens), seed, isStrict, canJudge,
-            (number, device) => standing?.Invoke(number) is { } tier ? new DeviceStanding(device, tier, tier, 0, 1, AuditedSession.Self) : null)
+            (number, device) => standing?.Invoke(number) is { } tier ? new DeviceStanding(device, tier, tier, 0, 1, AuditedSession.Self) : null,
+            trust)
         {
             Death = death,
         };

@@ -165,8 +165,8 @@ public sealed class SignedAnswerTests : IDisposable
         var session = new AuditedSession(
             source,
             Facts.Model('a', "tiny", source.Shape.Layers) with { Model = TestSessions.Model, HiddenSize = source.Shape.HiddenSize },
-            [.. Enumerable.Range(0, 4 * hops).Select(number => (ranges[number / 4], number / 4 == liar ? "sign-flip" : null))],
-            Prompt, settings, TestLimits.Reference with { PromptChunk = 7 }, new AnswerText(tokenizer, settings, source.Shape.EndTokens), seed, isStrict, standing: _ => tier)
+            [.. Enumerable.Range(0, 4 * hops).Select(number => (ranges[number / 4], number / 4 == liar ? Saboteur.Parse("sign-flip", seed) : null))],
+            Prompt, settings, TestLimits.Reference with { PromptChunk = 7 }, new AnswerText(tokenizer, settings, source.Shape.EndTokens), seed, isStrict, standing: (_, device) => tier is { } known ? new DeviceStanding(device, known, known, 0, 1, AuditedSession.Self) : null)
         {
             Death = death,
         };

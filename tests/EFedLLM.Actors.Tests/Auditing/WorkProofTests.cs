@@ -38,7 +38,7 @@ public sealed class WorkProofTests : IDisposable
     [InlineData("sign-flip", 0, 0f, true)]
     [InlineData("sign-flip", 1, 0f, true)]
     [InlineData("sign-flip", 2, 0f, true)]
-    [InlineData("int4", 0, 0.9f, false)]
+    [InlineData("noise", 0, 0.9f, false)]
     [InlineData("noise", 1, 0.9f, false)]
     [InlineData("noise", 2, 0.9f, false)]
     public void A_proven_verdict_names_a_proof_that_holds(string behaviour, int hop, float temperature, bool isStrict)

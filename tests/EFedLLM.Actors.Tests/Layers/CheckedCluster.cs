@@ -191,7 +191,7 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
             }
 
             cluster.Run();
-            Assert.Equal(stages.Length, cluster.Of<SessionOpened>(Id).Count(opened => opened.Epoch == epoch));
+            Assert.True(stages.Length == cluster.Of<SessionOpened>(Id).Count(opened => opened.Epoch == epoch), string.Join("\n", cluster.Heard.TakeLast(3)));
         }
 
         /// <summary>Goes on in another route, each hop at its place.</summary>
@@ -337,7 +337,7 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
             var sabotage = Sabotage.Of(saboteur, _shard);
             Core = new ShardCore(
                 _shard,
-                new SessionTable(TestSessions.Model, source.Shape, range, 16, Budget, hasKey ? _key : null),
+                new SessionTable(TestSessions.Model, source.Shape, range, 64, Budget, hasKey ? _key : null),
                 new ShardBatch(_shard, batchRows, () => { }, sabotage),
                 messageBytes,
                 this,

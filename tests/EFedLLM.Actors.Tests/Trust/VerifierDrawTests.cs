@@ -34,7 +34,6 @@ public sealed class VerifierDrawTests
     public void Only_who_is_fit_is_drawn(string who, VerifierCandidate candidate, bool isFit)
     {
         Assert.True(VerifierDraw.Choose(Digest(1), Subject, [candidate], [], Settings) == (isFit ? new DrawnVerifier(candidate.Device, false) : null), who);
-        Assert.Equal(isFit ? [candidate.Device] : [], RefereeDraw.Choose(Digest(1), Subject, Device(99), null, [candidate], Settings).ToArray());
     }
 
     [Fact]
@@ -42,11 +41,7 @@ public sealed class VerifierDrawTests
         => Assert.NotNull(VerifierDraw.Choose(Digest(1), Subject with { Owner = null }, [Candidate(2) with { Owner = null }], [], Settings));
 
     [Fact]
-    public void Nobody_is_drawn_where_there_is_nobody()
-    {
-        Assert.Null(VerifierDraw.Choose(Digest(1), Subject, [], [Device(2)], Settings));
-        Assert.Empty(RefereeDraw.Choose(Digest(1), Subject, Device(2), null, [], Settings));
-    }
+    public void Nobody_is_drawn_where_there_is_nobody() => Assert.Null(VerifierDraw.Choose(Digest(1), Subject, [], [Device(2)], Settings));
 
     [Fact]
     public void Who_checked_one_of_the_latest_units_does_it_again_only_when_nobody_else_can_and_then_it_is_said()
@@ -81,9 +76,6 @@ public sealed class VerifierDrawTests
                 var drawn = VerifierDraw.Choose(Digest(seed), Subject, candidates, [], Settings);
                 Assert.NotNull(drawn);
                 Assert.Equal(drawn, VerifierDraw.Choose(Digest(seed), Subject, others, [], Settings));
-                Assert.Equal(
-                    RefereeDraw.Choose(Digest(seed), Subject, Device(2), null, candidates, Settings).ToArray(),
-                    RefereeDraw.Choose(Digest(seed), Subject, Device(2), null, others, Settings).ToArray());
             },
             iter: 300,
             threads: 1);
@@ -100,38 +92,6 @@ public sealed class VerifierDrawTests
             },
             iter: 20,
             threads: 1);
-
-    [Theory]
-    [InlineData(20, 7)]
-    [InlineData(7, 7)]
-    [InlineData(6, 5)]
-    [InlineData(2, 1)]
-    [InlineData(1, 1)]
-    public void Referees_are_an_odd_number_of_different_devices(int candidates, int expected)
-    {
-        var referees = RefereeDraw.Choose(Digest(3), Subject, Device(99), "otto", Enumerable.Range(2, candidates).Select(Candidate), Settings);
-        Assert.Equal(expected, referees.Length);
-        Assert.Equal(expected, referees.Distinct().Count());
-    }
-
-    [Fact]
-    public void A_verifier_and_what_is_its_owners_are_no_referees_of_their_own_verdict()
-    {
-        VerifierCandidate[] candidates = [Candidate(2), Candidate(3) with { Owner = "otto" }, Candidate(4)];
-        Assert.All(Enumerable.Range(0, 50), i => Assert.Equal([Device(4)], RefereeDraw.Choose(Digest(i), Subject, Device(2), "otto", candidates, Settings).ToArray()));
-    }
-
-    [Fact]
-    public void A_hundred_devices_of_one_owner_have_one_chance_and_one_vote()
-    {
-        const int Draws = 4000;
-        var candidates = Enumerable.Range(100, 100).Select(i => Candidate(i) with { Owner = "sybil" }).Concat(Enumerable.Range(2, 20).Select(Candidate)).ToArray();
-        var draws = Enumerable.Range(0, Draws)
-            .Select(i => RefereeDraw.Choose(Digest(i), Subject, Device(99), null, candidates, Settings).Count(device => Convert.ToInt32(device.Value[^8..], 16) >= 100))
-            .ToArray();
-        Assert.True(draws.Max() == 1);
-        IsBinomial(draws.Sum(), Draws, 7.0 / 21);
-    }
 
     private static VerifierCandidate Candidate(int number) => new(Device(number), null, new LayerRange(2, 5), TrustTier.Full);
 }
