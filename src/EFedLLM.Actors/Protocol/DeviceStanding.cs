@@ -15,6 +15,9 @@ public sealed record DeviceStanding(DeviceId Device, TrustTier Server, TrustTier
     /// <summary>What its exclusion as a server means; null where it is none, or one for good.</summary>
     public Exclusion? Exclusion { get; init; }
 
+    /// <summary>When the next exclusion is over, in whatever role; null where there is none, or one for good.</summary>
+    public DateTimeOffset? NextReturn { get; init; }
+
     /// <summary>How gladly routes use it, 0 to 1, from what it passed and failed lately; 0 where nobody can say. It orders devices that are trusted alike, and excludes none.</summary>
     public double Preference { get; init; }
 }

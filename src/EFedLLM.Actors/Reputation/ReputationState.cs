@@ -197,6 +197,7 @@ internal sealed record ReputationState : ILedgerStored
         : new DeviceStanding(Device, StandingRules.Tier(Server, trust), StandingRules.Tier(Verifier, trust), Server.Score, Entries, ledger)
         {
             Exclusion = Server.Exclusion,
+            NextReturn = NextReturn(),
 
             // In coarse steps, so that not each check is news to everybody.
             Preference = Math.Ceiling(Preference.Of(1, Preference.At, trust) * PreferenceSteps) / PreferenceSteps,

@@ -34,8 +34,8 @@ internal sealed class StandingWatch : ReceiveActor, IWithTimers
         Receive<Changed>(change => change.Key.Equals(FactKeys.Standings), change => _excluded =
         [
             .. change.Get(FactKeys.Standings).Select(entry => entry.Value)
-                .Where(standing => standing.Exclusion is not null)
-                .Select(standing => (standing.Device, standing.Exclusion!.Until)),
+                .Where(standing => standing.NextReturn is not null)
+                .Select(standing => (standing.Device, standing.NextReturn!.Value)),
         ]);
         Receive<Changed>(change =>
         {

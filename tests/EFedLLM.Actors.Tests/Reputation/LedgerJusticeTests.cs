@@ -82,12 +82,22 @@ public sealed class LedgerJusticeTests(PostgresFixture fixture) : IDisposable
             Assert.Equal((9.21, 4096L, null, 1), (back.Score, back.UnpaidTokens, back.ExcludedAt, back.Bans));
             await ledger.Ask<WorkRecorded>(Fail(4), TestNode.Patience);
             await ledger.Ask<WorkRecorded>(Fail(5), TestNode.Patience);
+
+            // A verifier comes back the same way, though no route goes by that.
+            for (var i = 6; i <= 8; i++)
+            {
+                await ledger.Ask<WorkRecorded>(Verifier(i), TestNode.Patience);
+            }
+
+            await views.FirstAsync<ClusterView>(view => view.Standings.GetValueOrDefault(LedgerSamples.Checker)?.Verifier == TrustTier.Excluded);
+            _time.Move(TimeSpan.FromDays(30));
+            await views.FirstAsync<ClusterView>(view => view.Standings.GetValueOrDefault(LedgerSamples.Checker)?.Verifier == TrustTier.Quarantined);
         }
 
         await using (var node = await StartAsync(database))
         {
             var record = await RecordAsync(await LedgerAsync(node));
-            Assert.Equal((2, _time.GetUtcNow().AddDays(60)), (record.Server.Bans, record.Server.Exclusion!.Until));
+            Assert.Equal((2, _time.GetUtcNow().AddDays(30)), (record.Server.Bans, record.Server.Exclusion!.Until));
         }
     }
 
@@ -167,6 +177,12 @@ public sealed class LedgerJusticeTests(PostgresFixture fixture) : IDisposable
         => LedgerSamples.Report(1, sequence, 3200) with { Size = new WorkSize(3200e9, 1e9), At = _time.GetUtcNow() };
 
     private RecordWork Fail(long sequence) => LedgerSamples.Check(1, sequence, CheckOutcome.Hard) with { Size = new WorkSize(16e9, 1e9), At = _time.GetUtcNow() };
+
+    private RecordWork Verifier(long sequence) => Fail(sequence) with
+    {
+        Device = LedgerSamples.Checker,
+        Check = Fail(sequence).Check! with { Role = TrustRole.Verifier, Verifier = LedgerSamples.Device },
+    };
 
     private static ChannelReader<object> Watch(TestNode node)
     {

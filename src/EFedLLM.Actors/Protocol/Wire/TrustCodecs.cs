@@ -107,17 +107,26 @@ internal static class TrustCodecs
         Require.Within(form.UnpaidTokens, 0, int.MaxValue, "unpaid_tokens"));
 
     /// <summary>The form of what every node is to know of a device.</summary>
-    public static Form.DeviceStanding Write(DeviceStanding message) => new()
+    public static Form.DeviceStanding Write(DeviceStanding message)
     {
-        Device = Values.Write(message.Device),
-        Server = (int)message.Server,
-        Verifier = (int)message.Verifier,
-        Score = message.Score,
-        Revision = message.Revision,
-        Ledger = DeviceCodecs.Write(message.Ledger),
-        Exclusion = Write(message.Exclusion),
-        Preference = message.Preference,
-    };
+        var form = new Form.DeviceStanding
+        {
+            Device = Values.Write(message.Device),
+            Server = (int)message.Server,
+            Verifier = (int)message.Verifier,
+            Score = message.Score,
+            Revision = message.Revision,
+            Ledger = DeviceCodecs.Write(message.Ledger),
+            Exclusion = Write(message.Exclusion),
+            Preference = message.Preference,
+        };
+        if (message.NextReturn is { } next)
+        {
+            form.NextReturn = next.UtcTicks;
+        }
+
+        return form;
+    }
 
     /// <summary>What every node is to know of a device.</summary>
     public static DeviceStanding Read(Form.DeviceStanding form) => new(
@@ -130,6 +139,7 @@ internal static class TrustCodecs
     {
         Exclusion = Read(form.Exclusion),
         Preference = Require.UpTo(form.Preference, 1, "preference"),
+        NextReturn = form.HasNextReturn ? Values.Moment(form.NextReturn, "next_return") : null,
     };
 
     private static Form.Id256? Write(Digest digest)

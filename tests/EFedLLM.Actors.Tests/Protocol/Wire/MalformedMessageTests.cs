@@ -230,6 +230,7 @@ public sealed class MalformedMessageTests(WireFixture fixture, ITestOutputHelper
         Refused<DeviceRecord, Form.DeviceRecord>(form => form.Server = new Form.RoleStanding { Hard = -1 }, "hard");
         Refused<DeviceStanding, Form.DeviceStanding>(form => form.Server = 0, "server");
         Refused<DeviceStanding, Form.DeviceStanding>(form => form.Preference = 1.1, "preference");
+        Refused<DeviceStanding, Form.DeviceStanding>(form => form.NextReturn = -1, "next_return");
         Refused<DeviceStanding, Form.DeviceStanding>(form => form.Verifier = 6, "verifier");
         Refused<DeviceStanding, Form.DeviceStanding>(form => form.Score = -1, "score");
         Refused<DeviceStanding, Form.DeviceStanding>(form => form.Revision = -1, "revision");

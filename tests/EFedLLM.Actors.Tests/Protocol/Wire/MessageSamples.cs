@@ -302,9 +302,9 @@ internal sealed class MessageSamples
                 Unvested = credit.Item4,
                 Slashed = credit.Item1,
             }));
-        Add(Gen.Select(Devices, tiers, tiers, Amounts, Counts, Gen.Int[1, ushort.MaxValue], exclusions, Gen.Double[0, 1])
+        Add(Gen.Select(Devices, tiers, tiers, Amounts, Counts, Gen.Int[1, ushort.MaxValue], exclusions, Gen.Select(Gen.Double[0, 1], Moments.Nullable()))
             .Select((device, server, verifier, score, revision, port, exclusion, preference) => new DeviceStanding(
-                device, server, verifier, score, revision, new Address("akka.tcp", "efedllm", "127.0.0.1", port)) { Exclusion = exclusion, Preference = preference }));
+                device, server, verifier, score, revision, new Address("akka.tcp", "efedllm", "127.0.0.1", port)) { Exclusion = exclusion, Preference = preference.Item1, NextReturn = preference.Item2 }));
         Add(Gen.Select(Devices, verdicts, Texts).Select((device, verdict, reason) => new StrikeVerdict(device, verdict, reason)));
         Add(Gen.Select(Devices, verdicts, Any(Enum.GetValues<StrikeResult>()), tiers, tiers).Select((device, verdict, result, server, verifier) => new StrikeAnswer(device, verdict, result, server, verifier)));
         Add(Gen.Const(new ListLedgerDevices()));
