@@ -10,7 +10,7 @@ public static class AnswerRules
 {
     /// <summary>The Merkle root over the hashes of all receipts of an answer, hop by hop in execution order.</summary>
     /// <param name="hops">The hops' receipts, at most <see cref="Merkle.MostLeaves"/> together.</param>
-    public static Digest Root(IEnumerable<ImmutableArray<UnitSigned>> hops) => Merkle.Root([.. hops.SelectMany(units => units).Select(signed => signed.Receipt.Hash)]);
+    public static Digest Root(IEnumerable<ImmutableArray<SignedReceipt>> hops) => Merkle.Root([.. hops.SelectMany(units => units).Select(signed => signed.Receipt.Hash)]);
 
     /// <summary>What is wrong with a signed answer, for people; null when nothing is.</summary>
     public static string? Problem(SignedAnswer answer)

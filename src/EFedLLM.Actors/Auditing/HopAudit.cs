@@ -60,7 +60,7 @@ internal sealed class HopAudit(Hop hop, int unit)
     public HashSet<DeviceId> Spent { get; } = [];
 
     /// <summary>Its receipts, in order.</summary>
-    public IReadOnlyList<UnitSigned> Units => _units;
+    public IReadOnlyList<SignedReceipt> Units => [.. _units.Select(signed => new SignedReceipt(signed.Receipt, signed.Signature))];
 
     /// <summary>Whether all that is to be checked is, or cannot be.</summary>
     public bool IsSettled => Problem is not null || CheckedTo >= WantedTo;

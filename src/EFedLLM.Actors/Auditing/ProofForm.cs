@@ -71,7 +71,7 @@ internal static class ProofForm
     {
         var work = ReceiptForm.ReadWork(form.PublicKey, form.Session, form.Model, form.Range);
         Require.Within(form.Receipts.Count, 1, ProtocolLimits.SessionTokens / UnitCut.Rows, "number of receipts");
-        var receipts = ImmutableArray.CreateBuilder<UnitSigned>(form.Receipts.Count);
+        var receipts = ImmutableArray.CreateBuilder<SignedReceipt>(form.Receipts.Count);
         Receipt? before = null;
         foreach (var each in form.Receipts)
         {

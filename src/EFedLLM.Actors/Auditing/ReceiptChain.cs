@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using EFedLLM.Actors.Identity;
-using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Trust;
 
 namespace EFedLLM.Actors.Auditing;
@@ -16,7 +15,7 @@ internal static class ReceiptChain
     /// <summary>What is wrong with a hop's receipts, for people; null when the owner of the key signed each, and each follows the one before it without a gap.</summary>
     /// <param name="publicKey">The device's public key.</param>
     /// <param name="units">The receipts with their signatures, in order.</param>
-    public static string? Problem(ReadOnlySpan<byte> publicKey, ImmutableArray<UnitSigned> units)
+    public static string? Problem(ReadOnlySpan<byte> publicKey, ImmutableArray<SignedReceipt> units)
     {
         if (publicKey.Length != DeviceKey.PublicKeyBytes)
         {

@@ -33,4 +33,4 @@ public sealed record SignedAnswer(
 /// <param name="Range">The units that it computed.</param>
 /// <param name="PublicKey">Its device's Ed25519 public key, 32 bytes.</param>
 /// <param name="Units">Its receipts with signatures, from the first position on.</param>
-public sealed record SignedHop(LayerRange Range, ReadOnlyMemory<byte> PublicKey, ImmutableArray<UnitSigned> Units);
+public sealed record SignedHop(LayerRange Range, ReadOnlyMemory<byte> PublicKey, ImmutableArray<SignedReceipt> Units);

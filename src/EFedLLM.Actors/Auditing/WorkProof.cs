@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Sampling;
 
@@ -19,7 +18,7 @@ namespace EFedLLM.Actors.Auditing;
 /// <param name="Right">What was found to be right: SHA-256 of 32 zero bytes and, behind them, the Merkle root of the unit's right output (<see cref="PositionDigest.OfAnswer"/>).</param>
 public sealed record WorkProof(
     ReadOnlyMemory<byte> PublicKey,
-    ImmutableArray<UnitSigned> Receipts,
+    ImmutableArray<SignedReceipt> Receipts,
     ImmutableArray<int> Tokens,
     ReadOnlyMemory<float> Hidden,
     SamplingSettings? Sampling,

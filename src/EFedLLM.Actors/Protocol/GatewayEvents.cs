@@ -104,7 +104,7 @@ public sealed record GenerationFinished(PromptId Id, FinishReason Reason, string
 /// <param name="CheckedTo">One past the last position that somebody recomputed and found right.</param>
 /// <param name="CheckedBy">Who recomputed; the gateway under its own id.</param>
 /// <param name="Units">Receipts with signatures, in order, at least one, all of one session, device, model and range; at most <see cref="MostUnits"/>.</param>
-public sealed record HopSigned(PromptId Id, int HopIndex, ReadOnlyMemory<byte> PublicKey, int CheckedTo, ImmutableArray<DeviceId> CheckedBy, ImmutableArray<UnitSigned> Units) : IEvent
+public sealed record HopSigned(PromptId Id, int HopIndex, ReadOnlyMemory<byte> PublicKey, int CheckedTo, ImmutableArray<DeviceId> CheckedBy, ImmutableArray<SignedReceipt> Units) : IEvent
 {
     /// <summary>Most receipts of one message.</summary>
     public const int MostUnits = 128;

@@ -99,7 +99,7 @@ internal static class AnswerFile
             throw new FormatException($"the key of device {hop.Device} is another one's.");
         }
 
-        var units = ImmutableArray.CreateBuilder<UnitSigned>(hop.Units.Count);
+        var units = ImmutableArray.CreateBuilder<SignedReceipt>(hop.Units.Count);
         Receipt? before = null;
         foreach (var unit in hop.Units)
         {
@@ -107,7 +107,7 @@ internal static class AnswerFile
                 session, unit.Epoch, unit.Hop, device, model, range, unit.Position, unit.Rows,
                 Digest.Read(Convert.FromHexString(unit.InRoot)), Digest.Read(Convert.FromHexString(unit.OutRoot)),
                 before is not null && before.Epoch == unit.Epoch ? before.Hash : default);
-            units.Add(new UnitSigned(session, unit.Epoch, unit.Hop, before, [.. Convert.FromHexString(unit.Signature)]));
+            units.Add(new SignedReceipt(before, [.. Convert.FromHexString(unit.Signature)]));
         }
 
         return new SignedHop(range, key, units.MoveToImmutable());

@@ -13,7 +13,7 @@ internal static class ReceiptForm
     /// <summary>The form.</summary>
     /// <param name="signed">The receipt.</param>
     /// <param name="hasPrevious">Whether the hash of the one before it is in it: where that does not follow from what lies before it.</param>
-    public static Form.ProofReceipt Write(UnitSigned signed, bool hasPrevious)
+    public static Form.ProofReceipt Write(SignedReceipt signed, bool hasPrevious)
     {
         var receipt = signed.Receipt;
         return new Form.ProofReceipt
@@ -41,7 +41,7 @@ internal static class ReceiptForm
     /// <param name="work">What it is about.</param>
     /// <param name="previous">The hash of the receipt before it.</param>
     /// <exception cref="MalformedMessageException">It makes no sense.</exception>
-    public static UnitSigned Read(Form.ProofReceipt form, (DeviceId Device, SessionId Session, ModelId Model, LayerRange Range) work, Digest previous)
+    public static SignedReceipt Read(Form.ProofReceipt form, (DeviceId Device, SessionId Session, ModelId Model, LayerRange Range) work, Digest previous)
     {
         if (form.Signature.Length != DeviceKey.SignatureBytes)
         {
@@ -52,6 +52,6 @@ internal static class ReceiptForm
         var rows = Require.Within(form.Rows, 1, Math.Min(UnitCut.Rows, ProtocolLimits.SessionTokens - position), "rows");
         var receipt = new Receipt(
             work.Session, epoch, hop, work.Device, work.Model, work.Range, position, rows, Values.Digest(form.InRoot, "in_root"), Values.Digest(form.OutRoot, "out_root"), previous);
-        return new UnitSigned(work.Session, epoch, hop, receipt, ImmutableCollectionsMarshal.AsImmutableArray(form.Signature.ToByteArray()));
+        return new SignedReceipt(receipt, ImmutableCollectionsMarshal.AsImmutableArray(form.Signature.ToByteArray()));
     }
 }

@@ -169,8 +169,7 @@ internal sealed class MessageSamples
         Add(Gen.Select(
                 PromptIds, Gen.Select(HopIndices, Positions), Gen.Byte.Array[DeviceKey.PublicKeyBytes], Gen.Select(Sessions, Models, Ranges), Devices.Array[0, 3],
                 Gen.Select(Gen.Select(Epochs, HopIndices), Positions, Gen.Int[1, UnitCut.Rows], Gen.Select(Digests, Digests, Digests), Gen.Byte.Array[DeviceKey.SignatureBytes]).Array[1, 4])
-            .Select((id, place, key, work, by, units) => new HopSigned(id, place.Item1, key, place.Item2, [.. by], [.. units.Select(unit => new UnitSigned(
-                work.Item1, unit.Item1.Item1, unit.Item1.Item2,
+            .Select((id, place, key, work, by, units) => new HopSigned(id, place.Item1, key, place.Item2, [.. by], [.. units.Select(unit => new SignedReceipt(
                 new Receipt(
                     work.Item1, unit.Item1.Item1, unit.Item1.Item2, DeviceKey.IdOf(key), work.Item2, work.Item3, unit.Item2, unit.Item3,
                     unit.Item4.Item1, unit.Item4.Item2, unit.Item4.Item3),
