@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using EFedLLM.Actors.Identity;
-using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Trust;
 
 namespace EFedLLM.Actors.Auditing;

@@ -69,13 +69,13 @@ internal sealed partial class SessionAudit
     public bool IsSettled => Current.All(hop => hop.IsSealed && hop.IsSettled);
 
     /// <summary>Whether every hop has signed all that it computed.</summary>
-    public bool IsSigned => Current.All(hop => hop.IsSealed) && Gap is null;
+    public bool IsAllSigned => Current.All(hop => hop.IsSealed) && Gap is null;
 
     /// <summary>What every hop of the route signed, each from the first position to the last one; null where something lacks.</summary>
-    public IReadOnlyList<HopAudit>? Signed()
+    public IReadOnlyList<HopAudit>? WholeHops()
     {
         var hops = Current.ToArray();
-        return IsSigned && hops.Length == _route.Hops.Length && hops.All(hop => hop.From == 0 && hop.SignedTo > 0 && hop.SignedTo == hops[0].SignedTo)
+        return IsAllSigned && hops.Length == _route.Hops.Length && hops.All(hop => hop.From == 0 && hop.SignedTo > 0 && hop.SignedTo == hops[0].SignedTo)
             && hops.Sum(hop => (long)hop.Units.Count) <= Merkle.MostLeaves ? hops : null;
     }
 

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Sampling;
 

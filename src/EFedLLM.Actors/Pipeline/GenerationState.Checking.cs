@@ -80,7 +80,7 @@ internal sealed partial class GenerationState
             return;
         }
 
-        if (_phase == Phase.Checking && !_plan.Audit!.IsStrict && _audit.IsSigned)
+        if (_phase == Phase.Checking && !_plan.Audit!.IsStrict && _audit.IsAllSigned)
         {
             TellLast();
         }
@@ -179,7 +179,7 @@ internal sealed partial class GenerationState
         }
 
         _last = null;
-        var signed = _audit!.Signed();
+        var signed = _audit!.WholeHops();
         foreach (var (index, hop) in _plan.TellsSigned ? signed?.Index() ?? [] : [])
         {
             foreach (var units in hop.Units.Chunk(HopSigned.MostUnits))

@@ -63,21 +63,22 @@ internal static class ProveCommand
 
     private static async Task<ProofFacts> ProveAsync(string proof, string? model, string? gateway, CancellationToken cancellation)
     {
-        var folders = await FoldersAsync(model, cancellation);
-        byte[] bytes;
         try
         {
-            bytes = File.Exists(proof) ? await ReadAsync(proof, cancellation) : await FetchAsync(proof, gateway, cancellation);
+            var folders = await FoldersAsync(model, cancellation);
+            var bytes = File.Exists(proof) ? await ReadAsync(proof, cancellation) : await FetchAsync(proof, gateway, cancellation);
+            var outcome = await Screen.WaitingAsync("replaying …", () => ProofReplay.ReplayAsync(
+                bytes, folders, Environment.ProcessorCount, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, cancellation));
+            return ProofFacts.Of(bytes, outcome);
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or UserErrorException { ExitCode: ExitCodes.Failed })
+        catch (Exception error) when (IsTrouble(error))
         {
             return ProofFacts.Of(new ReplayOutcome(ReplayResult.CannotTell, error.Message));
         }
-
-        var outcome = await Screen.WaitingAsync("replaying …", () => ProofReplay.ReplayAsync(
-            bytes, folders, Environment.ProcessorCount, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, cancellation));
-        return ProofFacts.Of(bytes, outcome);
     }
+
+    /// <summary>Whether a failure only means that nothing can be told: an exit code of 1 says that something does not hold.</summary>
+    internal static bool IsTrouble(Exception error) => CommandGuard.Explain(error, CancellationToken.None).Code == ExitCodes.Failed && error is not OperationCanceledException;
 
     private static async Task<byte[]> ReadAsync(string file, CancellationToken cancellation)
         => new FileInfo(file).Length <= WorkProof.MostBytes

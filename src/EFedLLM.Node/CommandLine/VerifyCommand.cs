@@ -31,8 +31,17 @@ internal sealed class VerifyCommand : Command
 
     private async Task<int> RunAsync(ParseResult parse, CancellationToken cancellation)
     {
-        var folders = await ProveCommand.FoldersAsync(parse.GetValue(_model), cancellation);
-        var outcome = await Screen.WaitingAsync("computing …", () => VerifyAsync(parse.GetRequiredValue(_answer), folders, cancellation));
+        ReplayOutcome outcome;
+        try
+        {
+            var folders = await ProveCommand.FoldersAsync(parse.GetValue(_model), cancellation);
+            outcome = await Screen.WaitingAsync("computing …", () => VerifyAsync(parse.GetRequiredValue(_answer), folders, cancellation));
+        }
+        catch (Exception error) when (ProveCommand.IsTrouble(error))
+        {
+            outcome = new ReplayOutcome(ReplayResult.CannotTell, $"The answer cannot be checked here: {error.Message}");
+        }
+
         var facts = ProofFacts.Of(outcome);
         if (parse.GetValue(_json))
         {
@@ -48,21 +57,12 @@ internal sealed class VerifyCommand : Command
 
     private static async Task<ReplayOutcome> VerifyAsync(string file, IReadOnlyList<string> folders, CancellationToken cancellation)
     {
-        byte[] json;
-        try
+        if (new FileInfo(file).Length > AnswerFile.MostBytes)
         {
-            if (new FileInfo(file).Length > AnswerFile.MostBytes)
-            {
-                return new ReplayOutcome(ReplayResult.CannotTell, $"The answer cannot be checked here: it has more than {AnswerFile.MostBytes} bytes.");
-            }
-
-            json = await File.ReadAllBytesAsync(file, cancellation);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            return new ReplayOutcome(ReplayResult.CannotTell, $"The answer cannot be checked here: {error.Message}");
+            throw new UserErrorException($"it has more than {AnswerFile.MostBytes} bytes.");
         }
 
+        var json = await File.ReadAllBytesAsync(file, cancellation);
         try
         {
             var (answer, signed) = AnswerFile.Read(json);

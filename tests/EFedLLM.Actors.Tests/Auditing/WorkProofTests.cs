@@ -110,7 +110,7 @@ public sealed class WorkProofTests : IDisposable
         served.Prefill([.. Prompt], 7);
         served.Decode(30);
         served.Seal();
-        var receipts = served.Receipts(hop).Take(3).ToImmutableArray();
+        var receipts = Signed(served, hop).Take(3).ToImmutableArray();
         var positions = receipts[^1].Receipt.Position + receipts[^1].Receipt.Rows;
         var drawn = Enumerable.Range(receipts[^1].Receipt.Position, receipts[^1].Receipt.Rows).Select(row =>
         {
@@ -141,7 +141,7 @@ public sealed class WorkProofTests : IDisposable
                 proof with { Receipts = proof.Receipts.RemoveAt(0) },
                 proof with { Receipts = proof.Receipts.RemoveAt(1) },
                 proof with { Receipts = proof.Receipts.SetItem(0, proof.Receipts[0] with { Signature = proof.Receipts[1].Signature }) },
-                proof with { Receipts = proof.Receipts.SetItem(1, served.Receipts((hop + 1) % 3).ElementAt(1)) },
+                proof with { Receipts = proof.Receipts.SetItem(1, Signed(served, (hop + 1) % 3).ElementAt(1)) },
                 proof with { Receipts = [] },
                 proof with { PublicKey = other.PublicKey },
                 proof with { PublicKey = default },
@@ -208,6 +208,8 @@ public sealed class WorkProofTests : IDisposable
             Assert.True(convicted.Facts.Reason.Length <= ProtocolLimits.ReasonCharacters);
         }
     }
+
+    private static IEnumerable<SignedReceipt> Signed(CheckedCluster.Served served, int hop) => served.Receipts(hop).Select(signed => new SignedReceipt(signed.Receipt, signed.Signature));
 
     private static IModelSource Open() => ModelFolder.Open(SharedModels.Model("stories260K"));
 

@@ -19,6 +19,15 @@ public sealed class ProveCommandTests : IDisposable
         Assert.Equal(ExitCodes.Failed, await EfedllmCommand.RunAsync(["ledger", "prove", _file]));
     }
 
+    [Fact]
+    public async Task What_is_missing_says_nothing_against_a_proof_or_an_answer()
+    {
+        Assert.Equal(ExitCodes.CannotTell, await EfedllmCommand.RunAsync(["ledger", "prove", _file, "--model", "/no/such/model"]));
+        Assert.Equal(ExitCodes.CannotTell, await EfedllmCommand.RunAsync(["verify", "no-such-file"]));
+        Assert.Equal(ExitCodes.CannotTell, await EfedllmCommand.RunAsync(["verify", _file, "--model", "/no/such/model"]));
+        Assert.Equal(ExitCodes.Failed, await EfedllmCommand.RunAsync(["verify", _file]));
+    }
+
     [Theory]
     [InlineData("12345")]
     [InlineData("no-such-file")]
