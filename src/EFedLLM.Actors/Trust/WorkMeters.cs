@@ -14,8 +14,8 @@ public static class WorkMeters
     /// <summary>Positions times units that verifiers and judges were fed: what is computed to check.</summary>
     public const string Recomputed = "efedllm.work.recomputed";
 
-    /// <summary>Bytes of messages of the protocol that arrived here, without the transport's own.</summary>
-    public const string Received = "efedllm.wire.received";
+    /// <summary>Bytes of sessions' messages that arrived here, without the transport's own.</summary>
+    public const string Received = "efedllm.work.received";
 
     private static readonly Meter Meter = new(Name);
     private static readonly Counter<long> ServedCounter = Meter.CreateCounter<long>(Served);

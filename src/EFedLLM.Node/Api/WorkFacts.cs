@@ -3,5 +3,5 @@ namespace EFedLLM.Node.Api;
 /// <summary>What a gateway's process had others compute since it started.</summary>
 /// <param name="Served">Positions times units of its sessions.</param>
 /// <param name="Recomputed">Positions times units that were computed a second time to check them.</param>
-/// <param name="ReceivedBytes">Bytes of the cluster's messages that arrived at it.</param>
+/// <param name="ReceivedBytes">Bytes of its sessions' messages that arrived at it, without the transport's own.</param>
 internal sealed record WorkFacts(long Served, long Recomputed, long ReceivedBytes);

@@ -11,7 +11,7 @@ namespace EFedLLM.Node.Bench;
 /// <param name="OnMilliseconds">Median time per token with it.</param>
 /// <param name="Change">By how much the second is longer than the first, as a share.</param>
 /// <param name="Deviation">Half of the spread of that between the quartiles of the pairs.</param>
-/// <param name="BytesPerTokenAndHop">What the gateway receives more, per computed position and hop; null where checks add their own.</param>
+/// <param name="BytesPerTokenAndHop">What the gateway receives more, per computed position and hop, without the transport's own; null where checks add theirs.</param>
 /// <param name="RecomputedShare">Positions times units that are computed to check, as a share of those that are computed to serve.</param>
 internal sealed record TrustSample(
     string What,

@@ -142,6 +142,27 @@ public sealed class AuditedSessionTests : IDisposable
         Assert.Equal(0, session.Left);
     }
 
+    [SharedTheory]
+    [InlineData(0, true)]
+    [InlineData(1, true)]
+    [InlineData(1, false)]
+    public void Who_sends_what_no_model_gives_and_does_not_open_it_is_left_and_named_where_it_was_silent(int hop, bool isSilent)
+    {
+        var delay = isSilent ? TimeSpan.FromMinutes(1) : Timeout.InfiniteTimeSpan;
+        var (session, expected) = Start(new string?[12], 0, isStrict: false, special: number => number / 4 == hop && number % 4 < 3 ? new NoNumber(delay) : null);
+        session.Run();
+        Assert.Equal(expected, session.Tokens);
+        Assert.IsType<GenerationFinished>(session.Told[^1]);
+        var liars = session.Devices.Where((_, number) => number / 4 == hop && number % 4 < 3).ToArray();
+        var used = liars.Where(liar => session.Served.Contains(liar.Ref)).Select(liar => liar.Device).ToHashSet();
+
+        // Who says that it has forgotten may be short of memory; it is only used no more.
+        Assert.Equal(isSilent ? used : [], session.Accused(CheckOutcome.Soft));
+        Assert.Empty(session.Accused(CheckOutcome.Hard));
+        Assert.Equal(used, session.Works.Where(work => work.Outcome == WorkOutcome.Failed).Select(work => work.Device).ToHashSet());
+        Assert.Equal(0, session.Left);
+    }
+
     [SharedFact]
     public void Two_liars_at_once_are_both_named()
     {
@@ -262,7 +283,8 @@ public sealed class AuditedSessionTests : IDisposable
     private static string?[] On(int hop, string behaviour, int liars) => [.. Enumerable.Range(0, 12).Select(number => number / 4 == hop && number % 4 < liars ? behaviour : null)];
 
     private (AuditedSession Session, int[] Expected) Start(
-        string?[] saboteurs, float temperature, bool isStrict, bool canJudge = true, int perHop = 4, (int, int)? death = null, Func<int, TrustTier?>? standing = null, int seed = 7, TrustSettings? trust = null)
+        string?[] saboteurs, float temperature, bool isStrict, bool canJudge = true, int perHop = 4, (int, int)? death = null, Func<int, TrustTier?>? standing = null, int seed = 7,
+        Func<int, IHopBehavior?>? special = null, TrustSettings? trust = null)
     {
         var source = ModelFolder.Open(SharedModels.Model("stories260K"));
         _open.Add(source);
@@ -272,7 +294,7 @@ public sealed class AuditedSessionTests : IDisposable
         var session = new AuditedSession(
             source,
             Facts.Model('a', "tiny", source.Shape.Layers) with { Model = TestSessions.Model, HiddenSize = source.Shape.HiddenSize },
-            [.. saboteurs.Select((saboteur, number) => (ranges[number / perHop], saboteur is null ? null : Saboteur.Parse(saboteur, seed)))],
+            [.. saboteurs.Select((saboteur, number) => (ranges[number / perHop], special?.Invoke(number) is { } behavior ? new Saboteur("special", behavior) : saboteur is null ? null : Saboteur.Parse(saboteur, seed)))],
             Prompt, settings, Limits, new AnswerText(tokenizer, settings, source.Shape.EndTokens), seed, isStrict, canJudge,
             (number, device) => standing?.Invoke(number) is { } tier ? new DeviceStanding(device, tier, tier, 0, 1, AuditedSession.Self) : null,
             trust)
@@ -283,5 +305,13 @@ public sealed class AuditedSessionTests : IDisposable
         using var team = new ComputeTeam(1);
         using var generator = new LocalGenerator(source, team);
         return (session, [.. generator.Generate(Prompt.AsMemory(), settings, tokenizer).OfType<GeneratedToken>().Select(token => token.Choice.Id)]);
+    }
+
+    /// <summary>Gives a value that is no number, and opens nothing in time.</summary>
+    private sealed class NoNumber(TimeSpan delay) : IHopBehavior
+    {
+        public TimeSpan OpeningDelay => delay;
+
+        public void Computed(HopOutput output) => output.Values.Span[0] = float.NaN;
     }
 }

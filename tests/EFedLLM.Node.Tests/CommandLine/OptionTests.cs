@@ -40,6 +40,7 @@ public class OptionTests
     [InlineData("bench", "--shape", "1b", "--bits", "7")]
     [InlineData("bench", "--model", ".", "--bits", "4")]
     [InlineData("bench", "--devices", "-1")]
+    [InlineData("bench", "--trust", "--threads", "2")]
     [InlineData("up", "--devices", "0")]
     [InlineData("up", "--saboteur", "sign-flip")]
     [InlineData("up", "--saboteur", "0=sign-flip")]

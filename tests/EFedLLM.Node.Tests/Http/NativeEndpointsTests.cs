@@ -32,6 +32,14 @@ public class NativeEndpointsTests
     }
 
     [Fact]
+    public async Task What_the_gateway_had_others_compute_is_there_to_read()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var client = new GatewayHttpClient(server.Address);
+        Assert.Equal(new WorkFacts(0, 0, 0), await client.ReadWorkAsync(CancellationToken.None));
+    }
+
+    [Fact]
     public async Task A_failure_before_and_one_during_the_answer_reach_the_person_as_they_are()
     {
         await using var before = await TestServer.StartAsync(new ScriptedBackend { Failure = (GenerationError.NoRoute, "nobody holds layer 3") });

@@ -16,7 +16,12 @@ internal sealed class ProtocolSerializer(ExtendedActorSystem system)
     /// <inheritdoc/>
     public override object FromBinary(byte[] bytes, string manifest)
     {
-        WorkMeters.AddReceived(bytes.Length);
-        return base.FromBinary(bytes, manifest);
+        var message = base.FromBinary(bytes, manifest);
+        if (message is ISessionMessage)
+        {
+            WorkMeters.AddReceived(bytes.Length);
+        }
+
+        return message;
     }
 }
