@@ -55,9 +55,15 @@ internal sealed partial class SessionAudit
         {
             if (dispute is { Agrees: true, Verifier: { } right })
             {
+                // What comes next is others' to check again.
                 Report(right.Device, hop, receipt.Position);
+                Pass(hop, receipt, run);
+                End(hop);
+                Go(hop, now);
+                return false;
             }
-            else if (dispute.Verifier is { } wrong)
+
+            if (dispute.Verifier is { } wrong)
             {
                 Report(wrong.Device, hop, outcome, TrustRole.Verifier, dispute, "it found something else than the right result.");
             }

@@ -253,7 +253,7 @@ public sealed class OpenedCacheTests(ITestOutputHelper output) : IDisposable
             [.. Enumerable.Range(0, 3 * perHop).Select(number => ((ranges ?? Thirds)[number / perHop], liar?.Invoke(number)))],
             Prompt, settings, Limits, new AnswerText(tokenizer, settings, source.Shape.EndTokens), seed, isStrict: false, canJudge,
             (_, device) => new DeviceStanding(device, TrustTier.Full, TrustTier.Full, 0, 1, AuditedSession.Self),
-            new TrustSettings { FullRate = rate }, messageBytes)
+            new TrustSettings { FullRate = rate, PlantedShare = 0 }, messageBytes)
         {
             Loss = loss,
             HopDeath = death,
