@@ -292,15 +292,6 @@ internal sealed partial class SessionAudit
         }
     }
 
-    /// <summary>A hop opens what it keeps.</summary>
-    public void Opened(CacheOpened message, IActorRef sender, TimeSpan now)
-    {
-        if (_hops.TryGetValue(sender, out var hop) && message.Epoch == _epoch && hop.Run is { IsOpen: true, IsOpening: true } run && run.Fed < run.UnitEnd)
-        {
-            Opened(hop, run, message, now);
-        }
-    }
-
     /// <summary>A message of a check.</summary>
     public void Hear(ISessionMessage message, IActorRef sender, TimeSpan now)
     {

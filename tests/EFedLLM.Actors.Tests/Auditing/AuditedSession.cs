@@ -30,6 +30,7 @@ internal sealed class AuditedSession : IDisposable
     private readonly HashSet<Stage> _dead = [];
     private readonly List<(IActorRef From, UnitSigned Message)> _signed = [];
     private bool _isLost;
+    private bool _hasForgotten;
     private TimeSpan _now;
 
     /// <param name="source">The model.</param>
@@ -125,6 +126,9 @@ internal sealed class AuditedSession : IDisposable
 
     /// <summary>A device dies when so many tokens were told.</summary>
     public (int Tokens, int Device)? Death { get; init; }
+
+    /// <summary>When so many tokens were told, all who serve nothing forget the checks that they have nothing to do for.</summary>
+    public int? Forgetting { get; init; }
 
     /// <summary>Whoever serves a hop dies when so many tokens were told.</summary>
     public (int Tokens, int Hop)? HopDeath { get; init; }
@@ -261,6 +265,15 @@ internal sealed class AuditedSession : IDisposable
                         dead.Core.PipelineGone(_cluster.Pipeline);
                         _cluster.Later(() => Do(_state.HopGone(dead.Ref, _now)));
                         _cluster.Later(() => Do(_state.Look(View(), _now)));
+                    }
+
+                    if (Tokens.Count() == Forgetting && !_hasForgotten)
+                    {
+                        _hasForgotten = true;
+                        foreach (var idle in Devices.Concat(_judges.Values).Where(stage => !_state.Route.Hops.Any(hop => hop.Shard.Equals(stage.Ref))))
+                        {
+                            idle.Core.Forget(TimeSpan.Zero);
+                        }
                     }
 
                     if (Loss is var (told, range) && Tokens.Count() == told && !_isLost)

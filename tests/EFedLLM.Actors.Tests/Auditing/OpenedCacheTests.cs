@@ -228,6 +228,19 @@ public sealed class OpenedCacheTests(ITestOutputHelper output) : IDisposable
         }
     }
 
+    [SharedTheory]
+    [InlineData(4)]
+    [InlineData(1)]
+    public void Who_forgets_a_check_that_it_had_nothing_to_do_for_is_asked_again_and_gets_what_it_had(int perHop)
+    {
+        for (var seed = 1; seed <= 3; seed++)
+        {
+            var (session, expected) = Start(seed, rate: 0.4, perHop: perHop, forgetting: 60);
+            session.Run();
+            CheckHonest(session, expected);
+        }
+    }
+
     private static void CheckHonest(AuditedSession session, int[] expected)
     {
         Assert.Equal(expected, session.Tokens);
@@ -241,7 +254,7 @@ public sealed class OpenedCacheTests(ITestOutputHelper output) : IDisposable
     /// <summary>Devices with a full standing, four for each hop, of whose units a part is checked.</summary>
     private (AuditedSession Session, int[] Expected) Start(
         int seed, int tokens = 120, double rate = 0.05, float temperature = 0, int perHop = 4, bool canJudge = true, LayerRange[]? ranges = null, Func<int, Saboteur?>? liar = null,
-        int messageBytes = ProtocolLimits.ActivationBytes, (int, LayerRange)? loss = null, (int, int)? death = null)
+        int messageBytes = ProtocolLimits.ActivationBytes, (int, LayerRange)? loss = null, (int, int)? death = null, int? forgetting = null)
     {
         var source = ModelFolder.Open(SharedModels.Model("stories260K"));
         _open.Add(source);
@@ -257,6 +270,7 @@ public sealed class OpenedCacheTests(ITestOutputHelper output) : IDisposable
         {
             Loss = loss,
             HopDeath = death,
+            Forgetting = forgetting,
         };
         _open.Add(session);
         using var team = new ComputeTeam(1);

@@ -223,6 +223,11 @@ public abstract class LayerShardTests : TestKit
         Assert.Equal((0, 1, isLate ? 3 : 0), (kept.HopIndex, kept.Position, kept.Rows));
         Assert.Equal(isLate ? sent.Hidden[64..256].ToArray() : [], kept.Hidden.ToArray());
         Assert.True(!isLate || Stopwatch.GetElapsedTime(start) >= delay * 0.9);
+
+        front.Tell(new FetchCache(open.Session, 1, 1, 0, 3), TestActor);
+        var opened = ExpectMsg<CacheOpened>(Patience);
+        Assert.Equal((0, 1, isLate ? 3 : 0, isLate ? 3 * opened.Width : 0), (opened.HopIndex, opened.Position, opened.Rows, opened.Values.Length));
+        Assert.True(!isLate || Stopwatch.GetElapsedTime(start) >= delay * 1.9);
     }
 
     [SharedFact]
