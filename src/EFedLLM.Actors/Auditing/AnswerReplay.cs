@@ -11,7 +11,7 @@ namespace EFedLLM.Actors.Auditing;
 
 /// <summary>
 /// Computes a signed answer again, hop by hop with a device's own shards, and compares what comes out of each unit with what was signed.
-/// Where no hop has the files of this machine, it still tells what is not signed as it should be.
+/// Where this machine has no files of the model it still tells what is not signed as it should be.
 /// </summary>
 public static class AnswerReplay
 {

@@ -127,6 +127,29 @@ public sealed class SignedAnswerTests : IDisposable
         Assert.Equal(ReplayResult.DoesNotHold, Replay(answer with { Sampling = Sampling with { Seed = 12 } }).Result);
     }
 
+    [SharedTheory]
+    [InlineData(0, true, "got other tokens")]
+    [InlineData(1, true, "different things")]
+    [InlineData(0, false, "different things")]
+    [InlineData(2, false, "drew other tokens")]
+    public void A_device_that_signs_something_else_is_found_though_its_signatures_are_its_own(int hop, bool isInput, string problem)
+    {
+        var answer = AnswerOf(Run(isStrict: true, 3));
+        using var key = DeviceKey.Create();
+        var units = ImmutableArray.CreateBuilder<SignedReceipt>();
+        foreach (var receipt in answer.Hops[hop].Units.Select(signed => signed.Receipt))
+        {
+            var root = receipt.Position == 16 ? Digest.Of([1]) : isInput ? receipt.InRoot : receipt.OutRoot;
+            var other = receipt with { Device = key.Device, Previous = ReceiptChain.Previous(units.LastOrDefault()?.Receipt, receipt.Epoch) };
+            other = isInput ? other with { InRoot = root } : other with { OutRoot = root };
+            units.Add(new SignedReceipt(other, [.. key.Sign(other.ToBytes())]));
+        }
+
+        var hops = answer.Hops.SetItem(hop, answer.Hops[hop] with { PublicKey = key.PublicKey, Units = units.ToImmutable() });
+        var changed = answer with { Hops = hops, Root = AnswerRules.Root(hops.Select(each => each.Units)) };
+        Assert.Contains(problem, AnswerRules.Problem(changed), StringComparison.Ordinal);
+    }
+
     [SharedFact]
     public async Task Without_the_model_s_files_only_the_signatures_can_be_told()
     {
