@@ -43,6 +43,20 @@ public sealed class AppealTests(ITestOutputHelper output)
         // Not by anybody, not without a reason.
         Assert.Contains("--ca", (await RunAsync(ExitCodes.Failed, "ledger", "appeal", liar, verdicts[0], "--gateway", $"{cluster.Gateway}", "--ca", TestHome.NewFolder("other"))).Error, StringComparison.Ordinal);
         await RunAsync(ExitCodes.Usage, ["ledger", "appeal", liar, verdicts[0], "--force", .. asOperator]);
+
+        // What is proven stands, whoever wants it away.
+        foreach (var force in (string[][])[[], ["--force", "--reason", "a test of the operator's"]])
+        {
+            var stands = JsonSerializer.Deserialize(
+                (await RunAsync(ExitCodes.Ok, ["ledger", "appeal", liar, verdicts[0], .. force, "--json", .. asOperator])).Output, ApiJson.Default.AppealResult)!;
+            Assert.Equal((liar, verdicts[0], "stands"), (stands.Device, stands.Verdict, stands.Outcome));
+        }
+
+        foreach (var proof in Directory.GetDirectories(cluster.Data, "proofs", SearchOption.AllDirectories).SelectMany(Directory.GetFiles))
+        {
+            File.Delete(proof);
+        }
+
         foreach (var verdict in verdicts)
         {
             var struck = JsonSerializer.Deserialize(
