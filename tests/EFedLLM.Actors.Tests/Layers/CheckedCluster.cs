@@ -320,7 +320,7 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
             _team = new ComputeTeam(threads);
             Core = new ShardCore(
                 _shard,
-                new SessionTable(TestSessions.Model, source.Shape, range, 16, Budget, hasKey ? _key : null),
+                new SessionTable(TestSessions.Model, source.Shape, range, 80, Budget, hasKey ? _key : null),
                 new ShardBatch(_shard, batchRows, () => { }, saboteur),
                 ProtocolLimits.ActivationBytes,
                 this);
