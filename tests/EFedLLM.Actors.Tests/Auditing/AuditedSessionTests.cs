@@ -156,8 +156,10 @@ public sealed class AuditedSessionTests : IDisposable
         var liars = session.Devices.Where((_, number) => number / 4 == hop && number % 4 < 3).ToArray();
         var used = liars.Where(liar => session.Served.Contains(liar.Ref)).Select(liar => liar.Device).ToHashSet();
 
-        // Who says that it has forgotten may be short of memory; it is only used no more.
-        Assert.Equal(isSilent ? used : [], [.. session.Accused(CheckOutcome.Soft), .. session.Accused(CheckOutcome.Hard)]);
+        // Who says that it has forgotten may be short of memory; it is only used no more. While another one is silent it may be recomputed.
+        var accused = session.Accused(CheckOutcome.Soft);
+        accused.UnionWith(session.Accused(CheckOutcome.Hard));
+        Assert.Equal(isSilent ? used : [], accused);
         Assert.Equal(used, session.Works.Where(work => work.Outcome == WorkOutcome.Failed).Select(work => work.Device).ToHashSet());
         Assert.Equal(0, session.Left);
     }

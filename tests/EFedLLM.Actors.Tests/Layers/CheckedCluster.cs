@@ -337,7 +337,7 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
             var sabotage = Sabotage.Of(saboteur, _shard);
             Core = new ShardCore(
                 _shard,
-                new SessionTable(TestSessions.Model, source.Shape, range, 64, Budget, hasKey ? _key : null),
+                new SessionTable(TestSessions.Model, source.Shape, range, 80, Budget, hasKey ? _key : null),
                 new ShardBatch(_shard, batchRows, () => { }, sabotage),
                 messageBytes,
                 this,

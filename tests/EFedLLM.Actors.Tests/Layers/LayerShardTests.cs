@@ -83,6 +83,7 @@ public abstract class LayerShardTests : TestKit
         var back = Shard(Back);
         var activations = FrontActivations();
         var opens = Enumerable.Range(0, 5).Select(_ => Opened(back, 1, front, back)).ToArray();
+        var answers = new Dictionary<SessionId, ISessionMessage>();
         using (Held())
         {
             for (var session = 0; session < 5; session++)
@@ -97,11 +98,17 @@ public abstract class LayerShardTests : TestKit
                 back.Tell(new FeedHidden(opens[session].Session, 1, 0, Prompt.Length, true, hidden, [7]), front);
             }
 
+            // What is no number is not computed at all.
+            foreach (var _ in (int[])[2, 3])
+            {
+                var refused = ExpectMsg<StepFailed>(Patience);
+                answers.Add(refused.Session, refused);
+            }
+
             // The first goes alone; the others, which are there when it is done, go together.
             Settle(opens[0]);
         }
 
-        var answers = new Dictionary<SessionId, ISessionMessage>();
         while (answers.Count < 5)
         {
             var answer = ExpectMsg<ISessionMessage>(Patience);
