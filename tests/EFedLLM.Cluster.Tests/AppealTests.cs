@@ -48,7 +48,7 @@ public sealed class AppealTests(ITestOutputHelper output)
         foreach (var force in (string[][])[[], ["--force", "--reason", "a test of the operator's"]])
         {
             var stands = JsonSerializer.Deserialize(
-                (await RunAsync(ExitCodes.Ok, ["ledger", "appeal", liar, verdicts[0], .. force, "--json", .. asOperator])).Output, ApiJson.Default.AppealResult)!;
+                (await RunAsync(ExitCodes.Failed, ["ledger", "appeal", liar, verdicts[0], .. force, "--json", .. asOperator])).Output, ApiJson.Default.AppealResult)!;
             Assert.Equal((liar, verdicts[0], "stands"), (stands.Device, stands.Verdict, stands.Outcome));
         }
 
