@@ -86,7 +86,7 @@ internal sealed class FaultyCluster
             _judges.Add(range, new Device(this, FirstJudge + _judges.Count, range, 50));
         }
 
-        _plan = new GenerationPlan(PromptId.New(), SessionId.New(), model, vocabulary, route, prompt, settings, limits, default, ScorePrompt: isScored, Audit: audit);
+        _plan = new GenerationPlan(PromptId.New(), Session(seed), model, vocabulary, route, prompt, settings, limits, default, ScorePrompt: isScored, Audit: audit);
         _state = new GenerationState(_plan, answer);
     }
 
@@ -172,6 +172,14 @@ internal sealed class FaultyCluster
         {
             device.Shard?.Core.PipelineGone(_pipeline);
         }
+    }
+
+    /// <summary>What is chosen hangs on the session too: so that a seed says all.</summary>
+    private static SessionId Session(int seed)
+    {
+        var bytes = new byte[16];
+        new Random(~seed).NextBytes(bytes);
+        return new SessionId(new Guid(bytes));
     }
 
     private Digest Nonce()
