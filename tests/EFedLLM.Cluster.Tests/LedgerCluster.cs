@@ -4,7 +4,6 @@ using EFedLLM.Node.Client;
 using EFedLLM.Node.CommandLine;
 using EFedLLM.Node.Hosting;
 using EFedLLM.Node.Models;
-using Microsoft.Data.Sqlite;
 
 namespace EFedLLM.Cluster.Tests;
 
@@ -24,8 +23,7 @@ internal sealed class LedgerCluster : IAsyncDisposable
     public string Root => _root;
 
     /// <summary>Starts a gateway, which founds a cluster, and a device. After they were killed, starts them on the same data again.</summary>
-    /// <param name="saboteur">What the device does wrong, or null.</param>
-    public async Task StartAsync(string? saboteur = null)
+    public async Task StartAsync()
     {
         Environment.SetEnvironmentVariable(UserFolder.Variable, TestHome.Path);
         var model = await ModelPreparation.FactoredAsync(null, CancellationToken.None);
@@ -37,7 +35,7 @@ internal sealed class LedgerCluster : IAsyncDisposable
         }
 
         _client = new GatewayHttpClient(new Uri(gateway.Http!));
-        await StartNodeAsync("device", ["--role", "device", "--seed", _seed, "--model", model, .. saboteur is null ? [] : new[] { "--saboteur", saboteur }]);
+        await StartNodeAsync("device", "--role", "device", "--seed", _seed, "--model", model);
         await UntilAsync(() => Client.ReadClusterAsync(CancellationToken.None), facts => facts.Models.Any(found => found.Ready));
     }
 
@@ -49,19 +47,6 @@ internal sealed class LedgerCluster : IAsyncDisposable
             database is null ? null : new Dictionary<string, string> { ["EFEDLLM__LEDGER__DATABASE"] = database },
             "join", "--role", "ledger", "--seed", _seed, "--name", name, "--data", Path.Combine(_root, name));
         await UntilAsync(LedgersAsync, now => now == before + 1);
-    }
-
-    /// <summary>Stops a process where it is: what is sent to it waits in its socket.</summary>
-    public void Freeze(string name) => _processes[name].Freeze();
-
-    /// <summary>Reports that wait for the ledger on the gateway's disk.</summary>
-    public async Task<long> WaitingAsync()
-    {
-        await using var connection = new SqliteConnection($"Data Source={Path.Combine(_root, "gateway", "outbox.db")};Mode=ReadOnly;Pooling=false");
-        await connection.OpenAsync();
-        await using var command = connection.CreateCommand();
-        command.CommandText = "SELECT count(*) FROM report";
-        return (long)(await command.ExecuteScalarAsync())!;
     }
 
     /// <summary>kill -9.</summary>
@@ -82,10 +67,7 @@ internal sealed class LedgerCluster : IAsyncDisposable
     }
 
     /// <summary>Asks the ledger until it says that the one device served so many sessions.</summary>
-    public Task<LedgerFacts> UntilServedAsync(int sessions) => UntilLedgerAsync(facts => facts.Devices is [var device] && device.Sessions == sessions);
-
-    /// <summary>Asks the ledger until what it says fits.</summary>
-    public Task<LedgerFacts> UntilLedgerAsync(Func<LedgerFacts, bool> fits) => UntilAsync(
+    public Task<LedgerFacts> UntilServedAsync(int sessions) => UntilAsync(
         async () =>
         {
             try
@@ -98,7 +80,7 @@ internal sealed class LedgerCluster : IAsyncDisposable
                 return new LedgerFacts([]);
             }
         },
-        fits);
+        facts => facts.Devices is [var device] && device.Sessions == sessions);
 
     /// <summary>Asks until the answer fits.</summary>
     public static async Task<T> UntilAsync<T>(Func<Task<T>> ask, Func<T, bool> fits)

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using EFedLLM.Tests.Support.Databases;
+using Microsoft.Data.Sqlite;
 using Xunit.Abstractions;
 
 namespace EFedLLM.Cluster.Tests;
@@ -50,18 +51,17 @@ public sealed class LedgerTests(PostgresFixture fixture, ITestOutputHelper outpu
         await cluster.StartAsync();
         await cluster.AskAsync();
         await cluster.AskAsync();
-
-        // Of each answer that it served, and that the gateway checked it.
-        await LedgerCluster.UntilAsync(cluster.WaitingAsync, waiting => waiting == 4);
+        var outbox = Path.Combine(cluster.Root, "gateway", "outbox.db");
+        await LedgerCluster.UntilAsync(() => WaitingAsync(outbox), waiting => waiting == 2);
         await cluster.KillAsync("gateway");
         await cluster.KillAsync("device");
 
         await cluster.StartAsync();
         await cluster.AskAsync();
-        await LedgerCluster.UntilAsync(cluster.WaitingAsync, waiting => waiting == 6);
+        await LedgerCluster.UntilAsync(() => WaitingAsync(outbox), waiting => waiting == 3);
         await cluster.StartLedgerAsync("ledger", null);
         await cluster.UntilServedAsync(3);
-        await LedgerCluster.UntilAsync(cluster.WaitingAsync, waiting => waiting == 0);
+        await LedgerCluster.UntilAsync(() => WaitingAsync(outbox), waiting => waiting == 0);
         await cluster.AskAsync();
         var facts = await cluster.UntilServedAsync(4);
         Assert.Equal(0, facts.Devices[0].Failures + facts.Devices[0].TimeOuts);
@@ -93,5 +93,14 @@ public sealed class LedgerTests(PostgresFixture fixture, ITestOutputHelper outpu
         Assert.Equal(1, code);
         Assert.Contains("password authentication failed", error, StringComparison.Ordinal);
         Assert.DoesNotContain("wr0ng-Sesame", output + error, StringComparison.Ordinal);
+    }
+
+    private static async Task<long> WaitingAsync(string outbox)
+    {
+        await using var connection = new SqliteConnection($"Data Source={outbox};Mode=ReadOnly;Pooling=false");
+        await connection.OpenAsync();
+        await using var command = connection.CreateCommand();
+        command.CommandText = "SELECT count(*) FROM report";
+        return (long)(await command.ExecuteScalarAsync())!;
     }
 }

@@ -60,7 +60,10 @@ public sealed class AttackGridTests(ITestOutputHelper output)
             }
 
             output.WriteLine($"| {tier.ToString().ToLowerInvariant()} | {runs} | {tokens.Average():0} | {expected} |");
-            Assert.InRange(tokens.Average(), expected / 1.2, expected * 1.2);
+
+            // Within 15 %, and what chance adds: what one delivers spreads as widely as its mean.
+            var tolerance = 0.15 + (tier == TrustTier.Probation ? 0 : 2 / Math.Sqrt(runs));
+            Assert.InRange(tokens.Average(), expected * (1 - tolerance), expected * (1 + tolerance));
         }
     }
 
@@ -102,7 +105,8 @@ public sealed class AttackGridTests(ITestOutputHelper output)
             using var fleet = new AttackedFleet([.. Enumerable.Range(0, AttackedFleet.Devices).Select(number => places.Contains(number) ? behaviour : null)], 1);
             for (var sessions = 0; sessions < 10 * Runs; sessions++)
             {
-                var (session, _) = fleet.Run();
+                // Through one of the honest, so that the others check it.
+                var (session, _) = fleet.Run(Liar);
                 Assert.Equal(fleet.Honest, session.Tokens);
             }
 
