@@ -51,14 +51,15 @@ public sealed class LedgerTests(PostgresFixture fixture, ITestOutputHelper outpu
         await cluster.StartAsync();
         await cluster.AskAsync();
         await cluster.AskAsync();
+        // Of each answer what the device did, and what the check of it showed.
         var outbox = Path.Combine(cluster.Root, "gateway", "outbox.db");
-        await LedgerCluster.UntilAsync(() => WaitingAsync(outbox), waiting => waiting == 2);
+        await LedgerCluster.UntilAsync(() => WaitingAsync(outbox), waiting => waiting == 4);
         await cluster.KillAsync("gateway");
         await cluster.KillAsync("device");
 
         await cluster.StartAsync();
         await cluster.AskAsync();
-        await LedgerCluster.UntilAsync(() => WaitingAsync(outbox), waiting => waiting == 3);
+        await LedgerCluster.UntilAsync(() => WaitingAsync(outbox), waiting => waiting == 6);
         await cluster.StartLedgerAsync("ledger", null);
         await cluster.UntilServedAsync(3);
         await LedgerCluster.UntilAsync(() => WaitingAsync(outbox), waiting => waiting == 0);
