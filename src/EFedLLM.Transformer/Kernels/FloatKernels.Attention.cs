@@ -8,6 +8,7 @@ internal sealed unsafe partial class FloatKernels<TLanes, TVector>
     // Half of the virtual lanes: each is added to the one so many further on first.
     private const int PairLanes = Lanes / 2;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Scores(float* query, float* keys, int headSize, int from, int to, float scale, float* scores)
     {
         for (var position = from - from % TLanes.Count; position < to; position += TLanes.Count)
@@ -17,6 +18,7 @@ internal sealed unsafe partial class FloatKernels<TLanes, TVector>
     }
 
     [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Scores(float* query, float* other, float* keys, int headSize, int from, int to, float scale, float* scores, float* otherScores)
     {
         var pairs = stackalloc float[PairLanes * 4 * TLanes.Count];
@@ -51,6 +53,7 @@ internal sealed unsafe partial class FloatKernels<TLanes, TVector>
         static TVector Four(float* pairs, int first) => TLanes.Add(TLanes.Load(pairs + first * 4 * TLanes.Count), TLanes.Load(pairs + (first + 8) * 4 * TLanes.Count));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Weigh(float* weights, float* otherWeights, float* values, int headSize, int from, int to, float* output, float* other)
     {
         var i = 0;
@@ -117,6 +120,7 @@ internal sealed unsafe partial class FloatKernels<TLanes, TVector>
     }
 
     /// <summary>The sums of the lanes <paramref name="lane"/> and <paramref name="lane"/> + 16 of two queries by two registers of keys: pairs[query, register].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Pairs(float* query, float* other, float* keys, int headSize, int lane, float* pairs)
     {
         TVector a0 = TLanes.Create(0), a1 = a0, b0 = a0, b1 = a0, c0 = a0, c1 = a0, d0 = a0, d1 = a0;
@@ -191,6 +195,7 @@ internal sealed unsafe partial class FloatKernels<TLanes, TVector>
     }
 
     /// <summary>Weighs columns from i on, as many as fill registers, and returns the first one left over.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static int WeighColumns<TSome, TAny>(float* weights, float* values, int headSize, int from, int to, float* output, int i)
         where TSome : struct, IFloatLanes<TAny>
         where TAny : struct

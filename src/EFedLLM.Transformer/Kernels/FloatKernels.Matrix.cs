@@ -64,6 +64,7 @@ internal sealed unsafe partial class FloatKernels<TLanes, TVector>
     }
 
     /// <summary>The lanes of 4 rows by some tiles of 2 outputs: lanes[tile, row, output, 32].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void FourRows(float* w, int tiles, float* x, int n, float* lanes)
     {
         for (var depth = 0; depth < n; depth += DepthInputs)
@@ -76,6 +77,7 @@ internal sealed unsafe partial class FloatKernels<TLanes, TVector>
     }
 
     /// <summary>Adds some inputs to the lanes of 4 rows by 2 outputs, or begins them: lanes[row, output, 32].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void FourRows(float* w, float* x, int n, int count, float* lanes, bool goOn)
     {
         float* x1 = x + n, x2 = x1 + n, x3 = x2 + n, w1 = w + n;
@@ -118,6 +120,7 @@ internal sealed unsafe partial class FloatKernels<TLanes, TVector>
     }
 
     /// <summary>The lanes of one row by 4 outputs: lanes[output, 32].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void OneRow(float* w, float* x, int n, float* lanes)
     {
         float* w1 = w + n, w2 = w1 + n, w3 = w2 + n;

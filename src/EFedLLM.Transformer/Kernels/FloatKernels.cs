@@ -6,7 +6,8 @@ namespace EFedLLM.Transformer.Kernels;
 /// The float32 work of a forward pass, the same bits at every vector width. Reductions use 32 virtual lanes: element i
 /// goes to lane i mod 32 by fused multiply-add (or addition), then the lanes are added in the tree 16-8-4-2-1.
 /// Elementwise functions are fixed sequences of IEEE 754 operations. All finite input is allowed; nothing checks lengths
-/// but the public callers, and nothing allocates.
+/// but the public callers, and nothing allocates. The longest loops are compiled to the end at once: a device that takes over
+/// in the middle of an answer has no time to warm up.
 /// </summary>
 internal abstract unsafe partial class FloatKernels
 {

@@ -5,6 +5,7 @@ namespace EFedLLM.Transformer.Kernels;
 /// <content>Tiles of one token: decoding, which waits for the weights.</content>
 internal static unsafe partial class GroupDotTiles<TForm, TLanes, TPairs, TSums, TResults>
 {
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddColumn(in WeightBlocks matrix, int row, in ActivationRows activations, int token, float* results)
     {
         var weights = matrix.WeightsOf(row);
@@ -38,6 +39,7 @@ internal static unsafe partial class GroupDotTiles<TForm, TLanes, TPairs, TSums,
         TLanes.Store(result, results);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddTwoColumns(in WeightBlocks matrix, int row, in ActivationRows activations, int token, float* results)
     {
         var weights = matrix.WeightsOf(row);
@@ -83,6 +85,7 @@ internal static unsafe partial class GroupDotTiles<TForm, TLanes, TPairs, TSums,
         TLanes.Store(result1, results + TLanes.Count);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddFourColumns(in WeightBlocks matrix, int row, in ActivationRows activations, int token, float* results)
     {
         var weights = matrix.WeightsOf(row);

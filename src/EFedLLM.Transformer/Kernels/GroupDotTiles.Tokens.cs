@@ -1,8 +1,11 @@
+using System.Runtime.CompilerServices;
+
 namespace EFedLLM.Transformer.Kernels;
 
 /// <content>Tiles of several tokens: reading a prompt, and batches.</content>
 internal static unsafe partial class GroupDotTiles<TForm, TLanes, TPairs, TSums, TResults>
 {
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddFourColumnsOfTwo(in WeightBlocks matrix, int row, in ActivationRows activations, int token, float* results, int stride)
     {
         var weights = matrix.WeightsOf(row);
@@ -112,6 +115,7 @@ internal static unsafe partial class GroupDotTiles<TForm, TLanes, TPairs, TSums,
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddTwoColumnsOfFour(in WeightBlocks matrix, int row, in ActivationRows activations, int token, float* results, int stride)
     {
         var weights = matrix.WeightsOf(row);

@@ -7,7 +7,8 @@ namespace EFedLLM.Transformer.Kernels;
 /// <summary>
 /// <see cref="GroupDot"/> for one register width and form of weights. A column is the rows of one register; a tile is
 /// some columns times some tokens, whose sums stay in registers while the weights pass by once. A sum begins at what the
-/// offset of the weights adds to it, negated, so that it ends as the sum of the weights' own products.
+/// offset of the weights adds to it, negated, so that it ends as the sum of the weights' own products. The loops are compiled
+/// to the end at once: a device that takes over in the middle of an answer has no time to warm up.
 /// </summary>
 internal static unsafe partial class GroupDotTiles<TForm, TLanes, TPairs, TSums, TResults>
     where TForm : struct, IWeightForm<TPairs>
