@@ -138,7 +138,7 @@ public sealed class KeptStandingsTests(ITestOutputHelper output) : IDisposable
 
             await views.FirstAsync<ClusterView>(view => view.IsExcluded(LedgerSamples.Device));
             using var patience = new CancellationTokenSource(TestNode.Patience);
-            while (KeptStandings.Read(_root, DateTimeOffset.UtcNow).Standings.GetValueOrDefault(LedgerSamples.Device)?.Server != TrustTier.Excluded)
+            while (KeptStandings.Read(_root, TimeProvider.System.GetUtcNow()).Standings.GetValueOrDefault(LedgerSamples.Device)?.Server != TrustTier.Excluded)
             {
                 await Task.Delay(20, patience.Token);
             }
