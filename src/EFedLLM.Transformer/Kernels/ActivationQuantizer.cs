@@ -57,6 +57,7 @@ internal static unsafe class ActivationQuantizer
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float QuantiseGroup(float* x, int group, short* q, out int sum)
     {
         var largest = LargestMagnitude(x, group);
@@ -83,6 +84,7 @@ internal static unsafe class ActivationQuantizer
     }
 
     /// <summary>The largest magnitude as bits, which are ordered like the magnitudes; above infinity's for a NaN.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int LargestMagnitude(float* x, int group)
     {
         var mask = Vector256.Create(MagnitudeBits);

@@ -43,6 +43,7 @@ internal sealed unsafe partial class FloatKernels<TLanes, TVector>
             Scores(other, keys, headSize, position, to, scale, otherScores);
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         static TVector Tree(float* pairs)
         {
             var even = TLanes.Add(TLanes.Add(Four(pairs, 0), Four(pairs, 4)), TLanes.Add(Four(pairs, 2), Four(pairs, 6)));
@@ -50,6 +51,7 @@ internal sealed unsafe partial class FloatKernels<TLanes, TVector>
             return TLanes.Add(even, odd);
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         static TVector Four(float* pairs, int first) => TLanes.Add(TLanes.Load(pairs + first * 4 * TLanes.Count), TLanes.Load(pairs + (first + 8) * 4 * TLanes.Count));
     }
 

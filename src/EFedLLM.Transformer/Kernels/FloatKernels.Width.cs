@@ -2,7 +2,10 @@ using System.Runtime.CompilerServices;
 
 namespace EFedLLM.Transformer.Kernels;
 
-/// <summary>The kernels at one vector width. Lanes that do not fit one register are gone through in as many passes.</summary>
+/// <summary>
+/// The kernels at one vector width. Lanes that do not fit one register are gone through in as many passes. The loops are
+/// compiled to the end at once, like those of <see cref="GroupDotTiles{TForm, TLanes, TPairs, TSums, TResults}"/>.
+/// </summary>
 internal sealed unsafe partial class FloatKernels<TLanes, TVector> : FloatKernels
     where TLanes : struct, IFloatLanes<TVector>
     where TVector : struct
@@ -19,6 +22,7 @@ internal sealed unsafe partial class FloatKernels<TLanes, TVector> : FloatKernel
     }
 
     [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override float Sum(ReadOnlySpan<float> x)
     {
         var lanes = stackalloc float[Lanes];
@@ -45,6 +49,7 @@ internal sealed unsafe partial class FloatKernels<TLanes, TVector> : FloatKernel
     }
 
     [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override float Max(ReadOnlySpan<float> x)
     {
         var largest = stackalloc float[TLanes.Count];
@@ -75,6 +80,7 @@ internal sealed unsafe partial class FloatKernels<TLanes, TVector> : FloatKernel
     }
 
     [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override bool IsFinite(ReadOnlySpan<float> x)
     {
         // 0 times a finite number is 0, and times any other NaN.
@@ -105,6 +111,7 @@ internal sealed unsafe partial class FloatKernels<TLanes, TVector> : FloatKernel
         return total == 0;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void ExpShifted(Span<float> x, float shift)
     {
         fixed (float* values = x)
@@ -122,6 +129,7 @@ internal sealed unsafe partial class FloatKernels<TLanes, TVector> : FloatKernel
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Add(Span<float> x, ReadOnlySpan<float> y)
     {
         fixed (float* sums = x, addends = y)
@@ -139,6 +147,7 @@ internal sealed unsafe partial class FloatKernels<TLanes, TVector> : FloatKernel
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Scale(Span<float> x, float factor)
     {
         fixed (float* values = x)
@@ -156,6 +165,7 @@ internal sealed unsafe partial class FloatKernels<TLanes, TVector> : FloatKernel
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void RmsNorm(ReadOnlySpan<float> x, ReadOnlySpan<float> gain, float epsilon, Span<float> y)
     {
         fixed (float* source = x, gains = gain, destination = y)
@@ -174,6 +184,7 @@ internal sealed unsafe partial class FloatKernels<TLanes, TVector> : FloatKernel
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void SwiGlu(Span<float> gate, ReadOnlySpan<float> up)
     {
         fixed (float* gates = gate, ups = up)
@@ -191,6 +202,7 @@ internal sealed unsafe partial class FloatKernels<TLanes, TVector> : FloatKernel
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Rotate(Span<float> head, ReadOnlySpan<float> cosines, ReadOnlySpan<float> sines)
     {
         var half = head.Length / 2;
@@ -230,6 +242,7 @@ internal sealed unsafe partial class FloatKernels<TLanes, TVector> : FloatKernel
     }
 
     [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float Dot(float* a, float* b, int length)
     {
         var lanes = stackalloc float[Lanes];
@@ -248,6 +261,7 @@ internal sealed unsafe partial class FloatKernels<TLanes, TVector> : FloatKernel
     }
 
     /// <summary>Takes in what is left over behind whole registers, then adds the lanes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static float Finish(float* lanes, float* a, float* b, int length)
     {
         for (var i = length - length % TLanes.Count; i < length; i++)

@@ -97,6 +97,7 @@ internal sealed unsafe class BlockProduct : IParallelWork
     /// <param name="bias">[count], or null.</param>
     /// <param name="count">How many.</param>
     /// <param name="y">[count], overwritten.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Finish(float* results, float* bias, int count, float* y)
     {
         var i = 0;
