@@ -90,7 +90,7 @@ public class RepairTests(ITestOutputHelper output)
         var folder = Path.Combine(TestHome.NewFolder("wide"), "model");
         RandomModel.Write(KnownShapes.Find("135m"), folder, 1);
         File.Copy(Path.Combine(ModelFolders.Bundled, "tokenizer.json"), Path.Combine(folder, "tokenizer.json"));
-        await using var cluster = await RunningCluster.StartAsync(4, more: ["--model", folder]);
+        await using var cluster = await RunningCluster.StartAsync(4, more: ["--model", folder, "--threads", "2"]);
         await cluster.UntilAsync(facts => RunningCluster.IsSettled(facts, 4));
         var request = new GenerateRequest { Tokens = [.. Enumerable.Range(0, 1000).Select(position => 100 + (position * 37 % 5000))], MaxTokens = 60, IgnoreEos = true };
         var undisturbed = await AnswerAsync(cluster, request);

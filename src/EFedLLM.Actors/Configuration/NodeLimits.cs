@@ -15,7 +15,7 @@ public sealed record NodeLimits
     /// <summary>The part of <see cref="DeviceMemoryBytes"/> kept for sessions (KV caches, and what waits to be computed), 0 to 1.</summary>
     public required double CacheShare { get; init; }
 
-    /// <summary>Compute threads of a device.</summary>
+    /// <summary>Compute threads of a device: as many as the machine has processors, where the setting is 0.</summary>
     public required int Threads { get; init; }
 
     /// <summary>Most sessions of one loaded range.</summary>
@@ -100,7 +100,7 @@ public sealed record NodeLimits
             DeviceMemoryBytes = device.Bytes("memory", 1 << 20, 1L << 50),
             DeviceBytesPerSecond = device.Bytes("speed", 0, 1L << 50),
             CacheShare = device.Share("cache-share"),
-            Threads = device.Integer("threads", 1, 1024),
+            Threads = device.Integer("threads", 0, 1024) is var threads and > 0 ? threads : Environment.ProcessorCount,
             DeviceMaxSessions = device.Integer("max-sessions", 1, 65536),
             BatchRows = device.Integer("batch-rows", 1, 65536),
             IdleSession = device.Duration("idle-session", TimeSpan.FromSeconds(1), day),

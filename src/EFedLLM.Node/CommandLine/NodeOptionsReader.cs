@@ -9,7 +9,7 @@ internal sealed class NodeOptionsReader
     private readonly Option<string> _host = new("--host") { Description = "Address to listen on for the cluster. Anything but this machine's own needs --cert.", HelpName = "address", DefaultValueFactory = _ => "127.0.0.1" };
     private readonly Option<int?> _port = new Option<int?>("--port") { Description = "Port to listen on for the cluster. Default: any free one.", HelpName = "n" }.Between(0, ushort.MaxValue);
     private readonly Option<string?> _memory = new("--memory") { Description = "Memory that each device gives to weights and caches, for example 4GB. Default: 2GiB.", HelpName = "size" };
-    private readonly Option<int?> _threads = CommonOptions.Threads("1 for each device");
+    private readonly Option<int?> _threads = CommonOptions.Threads("all of the machine's processors, which up shares out among its devices");
     private readonly Option<string?> _certificate = new("--cert") { Description = "Folder with this machine's certificate, as \"efedllm cert\" makes it: members then prove who they are.", HelpName = "folder" };
     private readonly Option<string?> _network = new("--network") { Description = "wan is patient with home connections; lan, the default, notices a dead node sooner.", HelpName = "lan|wan" };
     private readonly Option<string?> _configuration = new("--config") { Description = "A file with HOCON settings; hocon/node.conf and hocon/trust.conf list them.", HelpName = "file" };

@@ -14,7 +14,7 @@ internal sealed record ClusterSettings
     /// <summary>Number of devices.</summary>
     public int Devices { get; init; } = 3;
 
-    /// <summary>Compute threads of each device; null is what the configuration says.</summary>
+    /// <summary>Compute threads of each device; null is what the configuration says, and where that says nothing the machine's processors are shared out.</summary>
     public int? Threads { get; init; }
 
     /// <summary>Memory that each device gives; null is what the configuration says.</summary>

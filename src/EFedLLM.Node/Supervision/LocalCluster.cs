@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Node.Api;
@@ -224,6 +225,7 @@ internal sealed class LocalCluster : IAsyncDisposable
             Verbose = settings.Verbose,
         };
         yield return anchor;
+        var threads = ThreadsOf(settings);
         for (var number = 1; number <= settings.Devices; number++)
         {
             var name = string.Create(CultureInfo.InvariantCulture, $"device-{number}");
@@ -243,10 +245,24 @@ internal sealed class LocalCluster : IAsyncDisposable
                 LedgerDatabase = null,
                 Trust = null,
                 MemoryBytes = settings.MemoryBytes,
-                Threads = settings.Threads,
+                Threads = threads,
                 Saboteur = settings.Saboteurs.GetValueOrDefault(number),
             };
         }
+    }
+
+    /// <summary>Compute threads of each device: the devices of one machine share its processors out, unless somebody says how many each is to take.</summary>
+    private static int ThreadsOf(ClusterSettings settings)
+    {
+        var configuration = NodeConfiguration.Build(new NodeSettings
+        {
+            Roles = [NodeRoles.Device, NodeRoles.Anchor],
+            DataFolder = settings.DataFolder,
+            Profile = settings.Profile,
+            ConfigurationFile = settings.ConfigurationFile,
+            Threads = settings.Threads,
+        });
+        return configuration.GetInt("efedllm.device.threads") is var configured and > 0 ? configured : Math.Max(1, Environment.ProcessorCount / settings.Devices);
     }
 
     private static string? CertificateOf(ClusterSettings settings, string name) =>

@@ -17,6 +17,7 @@ public sealed class NodeConfigurationTests : IDisposable
     public void The_reference_settings_are_complete_and_possible()
     {
         var limits = NodeLimits.Read(Build(Anchor));
+        Assert.Equal(Environment.ProcessorCount, limits.Threads);
         Assert.Equal(2L << 30, limits.DeviceMemoryBytes);
         Assert.Equal(8 << 20, limits.HttpBodyBytes);
         Assert.Equal(0.25, limits.CacheShare);
@@ -220,7 +221,7 @@ public sealed class NodeConfigurationTests : IDisposable
         { "'::1:4053'", Anchor with { Seeds = ["::1:4053"] } },
         { "'host:0'", Anchor with { Seeds = ["host:0"] } },
         { "'a b:1'", Anchor with { Seeds = ["a b:1"] } },
-        { "efedllm.device.threads", Anchor with { Threads = 0 } },
+        { "efedllm.device.threads", Anchor with { Threads = -1 } },
         { "efedllm.device.memory", Anchor with { MemoryBytes = -1 } },
     };
 

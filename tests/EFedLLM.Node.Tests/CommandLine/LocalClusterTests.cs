@@ -51,6 +51,22 @@ public class LocalClusterTests
         Assert.Contains("sign-flip, sign-one-send-another, skip-attention", error.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Devices_of_one_machine_share_its_processors_unless_told_otherwise()
+    {
+        var settings = new ClusterSettings { ModelFolder = "model", DataFolder = "data", Devices = 2 };
+        Assert.All(Threads(settings), threads => Assert.Equal(Math.Max(1, Environment.ProcessorCount / 2), threads));
+        Assert.All(Threads(settings with { Devices = 1000 }), threads => Assert.Equal(1, threads));
+        Assert.All(Threads(settings with { Threads = 7 }), threads => Assert.Equal(7, threads));
+
+        var file = Path.Combine(Directory.CreateTempSubdirectory("efedllm-threads-").FullName, "settings.conf");
+        File.WriteAllText(file, "efedllm.device.threads = 5");
+        Assert.All(Threads(settings with { ConfigurationFile = file }), threads => Assert.Equal(5, threads));
+
+        static IEnumerable<int?> Threads(ClusterSettings settings) =>
+            LocalCluster.Plan(settings, "127.0.0.1:4053").Where(node => node.Name != "anchor").Select(node => node.Threads);
+    }
+
     private static ClusterFacts Facts() => new(
         "node", "node", [],
         [Device("one", 0, 4), Device("two", 4, 8)],
