@@ -16,6 +16,7 @@ internal sealed class CheckBook(OpenSession open)
     private readonly Digest[] _kept = new Digest[UnitCut.Rows];
     private int _position;
     private int _rows;
+    private double _microseconds;
 
     /// <summary>How the head draws: what is reported beside a token is no part of what is signed.</summary>
     public SamplingSettings Sampling { get; } = open.Sampling with { TopLogprobs = 0 };
@@ -24,16 +25,18 @@ internal sealed class CheckBook(OpenSession open)
     /// <param name="position">The position.</param>
     /// <param name="output">The digest of what came out.</param>
     /// <param name="kept">The digest of what it added to the cache.</param>
+    /// <param name="microseconds">Compute time spent on it.</param>
     /// <param name="answers">Takes answers.</param>
-    public void Add(int position, Digest output, Digest kept, List<ISessionMessage> answers)
+    public void Add(int position, Digest output, Digest kept, double microseconds, List<ISessionMessage> answers)
     {
         if (position != _position + _rows)
         {
-            (_position, _rows) = (position, 0);
+            (_position, _rows, _microseconds) = (position, 0, 0);
         }
 
         (_out[_rows], _kept[_rows]) = (output, kept);
         _rows++;
+        _microseconds += microseconds;
         if (position + 1 == UnitCut.EndOf(position))
         {
             Seal(answers);
@@ -46,8 +49,8 @@ internal sealed class CheckBook(OpenSession open)
         if (_rows > 0)
         {
             var answer = PositionDigest.OfAnswer(open.Audit!.Key, Merkle.Root(_out.AsSpan(0, _rows)), Merkle.Root(_kept.AsSpan(0, _rows)));
-            answers.Add(new UnitRecomputed(open.Session, open.Epoch, open.HopIndex, _position, _rows, answer));
-            (_position, _rows) = (_position + _rows, 0);
+            answers.Add(new UnitRecomputed(open.Session, open.Epoch, open.HopIndex, _position, _rows, answer, (int)Math.Min(int.MaxValue, _microseconds)));
+            (_position, _rows, _microseconds) = (_position + _rows, 0, 0);
         }
     }
 }

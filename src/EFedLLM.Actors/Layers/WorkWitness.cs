@@ -48,7 +48,7 @@ internal sealed class WorkWitness(TransformerShard shard, Sabotage? sabotage)
             {
                 var (position, output, kept) = (slot.Position + row, Output(slot, row), Kept(slot, slot.Position + row));
                 receipts?.Add(position, Input(part.Piece, i), output, kept, slot.Statements);
-                checks?.Add(position, output, kept, slot.Statements);
+                checks?.Add(position, output, kept, (double)slot.Microseconds / slot.Rows, slot.Statements);
             }
         }
     }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Event;
 using Akka.Remote;
@@ -35,7 +36,11 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
         (_plan, _client, _reporter, _judge, _proofs, _time) = (plan, client, reporter, judge, proofs, time);
         _state = new GenerationState(plan, answer);
 
-        Receive<ISessionMessage>(message => Do(_state.Hear(message, Sender, Now)));
+        Receive<ISessionMessage>(message =>
+        {
+            Clock(message);
+            Do(_state.Hear(message, Sender, Now));
+        });
         Receive<Terminated>(message => Do(_state.HopGone(message.ActorRef, Now)));
         Receive<ClusterView>(view => Do(_state.Look(view, Now)));
         Receive<DisassociatedEvent>(news => Do(_state.Disconnected(news.RemoteAddress, Now)));
@@ -150,6 +155,29 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
         {
             WorkMeters.AddRecomputed((long)rows * units);
         }
+    }
+
+    private static void Clock(ISessionMessage message)
+    {
+        switch (message)
+        {
+            case UnitRecomputed unit:
+                WorkMeters.AddCheckingTime(unit.Microseconds);
+                break;
+            case RowsComputed rows:
+                WorkMeters.AddServingTime(Sum(rows.HopMicroseconds));
+                break;
+            case TokenSampled token:
+                WorkMeters.AddServingTime(Sum(token.HopMicroseconds));
+                break;
+            case SequenceEncoded sequence:
+                WorkMeters.AddServingTime(Sum(sequence.HopMicroseconds));
+                break;
+            default:
+                break;
+        }
+
+        static long Sum(ImmutableArray<int> hops) => hops.Sum(microseconds => (long)microseconds);
     }
 
     /// <summary>One timer runs at a time; progress only moves the deadline on, which the timer finds out when it rings.</summary>

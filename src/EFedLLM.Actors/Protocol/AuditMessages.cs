@@ -184,4 +184,5 @@ public sealed record FeedCache(SessionId Session, int Epoch, int Position, int O
 /// <param name="Position">The first position of the unit.</param>
 /// <param name="Rows">Number of positions.</param>
 /// <param name="Answer">SHA-256 of <see cref="AuditOrder.Key"/> and, behind it, the Merkle roots of the unit's output and of what it adds to the cache (<see cref="PositionDigest.OfAnswer"/>).</param>
-public sealed record UnitRecomputed(SessionId Session, int Epoch, int HopIndex, int Position, int Rows, Digest Answer) : ISessionMessage, IEvent;
+/// <param name="Microseconds">Compute time spent on it: what checking costs, and no part of what is right.</param>
+public sealed record UnitRecomputed(SessionId Session, int Epoch, int HopIndex, int Position, int Rows, Digest Answer, int Microseconds) : ISessionMessage, IEvent;

@@ -14,12 +14,20 @@ public static class WorkMeters
     /// <summary>Positions times units that verifiers and judges were fed: what is computed to check.</summary>
     public const string Recomputed = "efedllm.work.recomputed";
 
+    /// <summary>Microseconds of compute that hops took to serve, as they say.</summary>
+    public const string ServingTime = "efedllm.work.serving.time";
+
+    /// <summary>Microseconds of compute that verifiers and judges took to check, as they say.</summary>
+    public const string CheckingTime = "efedllm.work.checking.time";
+
     /// <summary>Bytes of sessions' messages that arrived here, without the transport's own.</summary>
     public const string Received = "efedllm.work.received";
 
     private static readonly Meter Meter = new(Name);
     private static readonly Counter<long> ServedCounter = Meter.CreateCounter<long>(Served);
     private static readonly Counter<long> RecomputedCounter = Meter.CreateCounter<long>(Recomputed);
+    private static readonly Counter<long> ServingTimeCounter = Meter.CreateCounter<long>(ServingTime, "us");
+    private static readonly Counter<long> CheckingTimeCounter = Meter.CreateCounter<long>(CheckingTime, "us");
     private static readonly Counter<long> ReceivedCounter = Meter.CreateCounter<long>(Received, "By");
 
     /// <summary>A route was fed.</summary>
@@ -27,6 +35,12 @@ public static class WorkMeters
 
     /// <summary>A check was fed.</summary>
     internal static void AddRecomputed(long layerPositions) => RecomputedCounter.Add(layerPositions);
+
+    /// <summary>Hops computed something to serve.</summary>
+    internal static void AddServingTime(long microseconds) => ServingTimeCounter.Add(microseconds);
+
+    /// <summary>A unit was computed a second time.</summary>
+    internal static void AddCheckingTime(long microseconds) => CheckingTimeCounter.Add(microseconds);
 
     /// <summary>A message arrived.</summary>
     internal static void AddReceived(long bytes) => ReceivedCounter.Add(bytes);

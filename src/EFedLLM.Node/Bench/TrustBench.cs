@@ -103,7 +103,8 @@ internal static class TrustBench
             Statistics.Quantile(changes, 0.5),
             (Statistics.Quantile(changes, 0.75) - Statistics.Quantile(changes, 0.25)) / 2,
             share == HardlyAny ? (double)bytes / (positions * hops) : null,
-            (double)(onAfter.Recomputed - onBefore.Recomputed) / Math.Max(1, onAfter.Served - onBefore.Served));
+            (double)(onAfter.Recomputed - onBefore.Recomputed) / Math.Max(1, onAfter.Served - onBefore.Served),
+            (double)(onAfter.CheckingMicroseconds - onBefore.CheckingMicroseconds) / Math.Max(1, onAfter.ServingMicroseconds - onBefore.ServingMicroseconds));
     }
 
     private static async Task<LocalCluster> StartAsync(FactoredModel model, int devices, string folder, string? trust, CancellationToken cancellation)

@@ -10,6 +10,8 @@ internal sealed class WorkTotals : IDisposable
     private readonly MeterListener _listener = new();
     private long _served;
     private long _recomputed;
+    private long _serving;
+    private long _checking;
     private long _received;
 
     /// <summary>Begins.</summary>
@@ -32,6 +34,12 @@ internal sealed class WorkTotals : IDisposable
                 case WorkMeters.Recomputed:
                     Interlocked.Add(ref _recomputed, value);
                     break;
+                case WorkMeters.ServingTime:
+                    Interlocked.Add(ref _serving, value);
+                    break;
+                case WorkMeters.CheckingTime:
+                    Interlocked.Add(ref _checking, value);
+                    break;
                 case WorkMeters.Received:
                     Interlocked.Add(ref _received, value);
                     break;
@@ -43,7 +51,8 @@ internal sealed class WorkTotals : IDisposable
     }
 
     /// <summary>The totals of now.</summary>
-    public WorkFacts Read() => new(Interlocked.Read(ref _served), Interlocked.Read(ref _recomputed), Interlocked.Read(ref _received));
+    public WorkFacts Read() => new(
+        Interlocked.Read(ref _served), Interlocked.Read(ref _recomputed), Interlocked.Read(ref _serving), Interlocked.Read(ref _checking), Interlocked.Read(ref _received));
 
     /// <summary>Ends.</summary>
     public void Dispose() => _listener.Dispose();

@@ -7,7 +7,7 @@ namespace EFedLLM.Node.Output;
 /// <summary>What trust costs, for people and for spreadsheets.</summary>
 internal static class TrustBenchTables
 {
-    private static readonly string[] Headings = ["trust", "devices", "hops", "answers", "off, p50/token", "on, p50/token", "change", "spread", "bytes/token and hop", "recomputed"];
+    private static readonly string[] Headings = ["trust", "devices", "hops", "answers", "off, p50/token", "on, p50/token", "change", "spread", "bytes/token and hop", "recomputed", "compute"];
 
     /// <summary>A table with what was measured above it.</summary>
     public static void Table(FactoredModel model, IReadOnlyList<TrustSample> samples)
@@ -25,12 +25,12 @@ internal static class TrustBenchTables
     /// <summary>Comma-separated values, numbers without units.</summary>
     public static void Csv(IReadOnlyList<TrustSample> samples)
     {
-        Console.Out.WriteLine("what,checkedShare,devices,hops,tokens,answers,offMilliseconds,onMilliseconds,change,deviation,bytesPerTokenAndHop,recomputedShare");
+        Console.Out.WriteLine("what,checkedShare,devices,hops,tokens,answers,offMilliseconds,onMilliseconds,change,deviation,bytesPerTokenAndHop,recomputedShare,computeShare");
         foreach (var sample in samples)
         {
             Console.Out.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{sample.What},{sample.CheckedShare:R},{sample.Devices},{sample.Hops},{sample.Tokens},{sample.Answers},{sample.OffMilliseconds:0.####},{sample.OnMilliseconds:0.####},{sample.Change:0.####},{sample.Deviation:0.####},{sample.BytesPerTokenAndHop:0.##},{sample.RecomputedShare:0.####}"));
+                $"{sample.What},{sample.CheckedShare:R},{sample.Devices},{sample.Hops},{sample.Tokens},{sample.Answers},{sample.OffMilliseconds:0.####},{sample.OnMilliseconds:0.####},{sample.Change:0.####},{sample.Deviation:0.####},{sample.BytesPerTokenAndHop:0.##},{sample.RecomputedShare:0.####},{sample.ComputeShare:0.####}"));
         }
     }
 
@@ -57,5 +57,6 @@ internal static class TrustBenchTables
         sample.Deviation.ToString("±0.0 %", CultureInfo.InvariantCulture),
         sample.BytesPerTokenAndHop?.ToString("0.0", CultureInfo.InvariantCulture) ?? "",
         sample.RecomputedShare.ToString("0.0 %", CultureInfo.InvariantCulture),
+        sample.ComputeShare.ToString("0.0 %", CultureInfo.InvariantCulture),
     ];
 }

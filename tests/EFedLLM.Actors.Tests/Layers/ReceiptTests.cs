@@ -277,12 +277,13 @@ public sealed class ReceiptTests(CheckedModel model) : IClassFixture<CheckedMode
         {
             var before = GC.GetAllocatedBytesForCurrentThread();
             book.Add(position, PositionDigest.OfToken(position), PositionDigest.OfToken(7), PositionDigest.OfToken(8), signed);
-            checks.Add(position, PositionDigest.OfToken(7), PositionDigest.OfToken(8), signed);
+            checks.Add(position, PositionDigest.OfToken(7), PositionDigest.OfToken(8), 0.5, signed);
             var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
             Assert.Equal(position % 16 == 15, allocated > 0);
         }
 
         Assert.Equal(4, signed.Count);
+        Assert.All(signed.OfType<UnitRecomputed>(), answer => Assert.Equal(8, answer.Microseconds));
         Assert.Throws<InvalidOperationException>(() => book.Add(41, default, default, default, signed));
     }
 

@@ -213,6 +213,7 @@ internal static class AuditCodecs
         Position = message.Position,
         Rows = message.Rows,
         Answer = Values.Write(message.Answer),
+        Microseconds = message.Microseconds,
     };
 
     private static UnitRecomputed Read(Form.UnitRecomputed form, ActorPaths _)
@@ -224,6 +225,7 @@ internal static class AuditCodecs
             Values.HopIndex(form.HopIndex),
             position,
             Require.Within(form.Rows, 1, Math.Min(UnitCut.Rows, ProtocolLimits.SessionTokens - position), "rows"),
-            Values.Digest(form.Answer, "answer"));
+            Values.Digest(form.Answer, "answer"),
+            Require.Within(form.Microseconds, 0, int.MaxValue, "microseconds"));
     }
 }

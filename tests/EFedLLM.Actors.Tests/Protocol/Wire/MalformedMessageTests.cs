@@ -158,6 +158,7 @@ public sealed class MalformedMessageTests(WireFixture fixture, ITestOutputHelper
         Refused<FetchCache, Form.FetchCache>(form => form.Offset = -1, "offset");
         Refused<FetchCache, Form.FetchCache>(form => form.Offset = ProtocolLimits.CacheValues, "offset");
         Refused<UnitRecomputed, Form.UnitRecomputed>(form => form.Rows = 17, "rows");
+        Refused<UnitRecomputed, Form.UnitRecomputed>(form => form.Microseconds = -1, "microseconds");
         Refused<UnitRecomputed, Form.UnitRecomputed>(form => form.Answer = ByteString.CopyFrom(new byte[16]), "answer");
         Refused<RowsComputed, Form.RowsComputed>(form => form.Rows = 0, "rows");
         Refused<RowsComputed, Form.RowsComputed>(form => form.HopMicroseconds.AddRange(new int[ProtocolLimits.Hops + 1]), "hop_microseconds");

@@ -151,8 +151,8 @@ internal sealed class MessageSamples
         Add(Gen.Select(Sessions, Epochs, Positions, Offsets, Gen.Int[1, 6], Gen.Int[0, 40])
             .SelectMany((session, epoch, position, offset, rows, width) => Gen.Float.Array[rows * width]
                 .Select(values => new FeedCache(session, epoch, position, offset, rows, values))));
-        Add(Gen.Select(Sessions, Epochs, HopIndices, Positions, Gen.Int[1, UnitCut.Rows], Digests)
-            .Select((session, epoch, index, position, rows, answer) => new UnitRecomputed(session, epoch, index, position, rows, answer)));
+        Add(Gen.Select(Sessions, Epochs, HopIndices, Positions, Gen.Int[1, UnitCut.Rows], Digests, Gen.Int[0, int.MaxValue])
+            .Select((session, epoch, index, position, rows, answer, time) => new UnitRecomputed(session, epoch, index, position, rows, answer, time)));
     }
 
     private void AddGateway()
