@@ -9,7 +9,8 @@ namespace EFedLLM.Actors.Placement;
 /// <summary>Looks after members whose connection broke or that went silent, and takes those whose process has died out of the cluster. What it decides is in <see cref="GhostState"/>.</summary>
 internal sealed class GhostWatch : ReceiveActor, IWithTimers
 {
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
+    // Answers that lost a hop wait for the second look.
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly Cluster _cluster = Cluster.Get(Context.System);
