@@ -20,8 +20,9 @@ internal sealed class BatchLine
 
     /// <summary>Forms a batch.</summary>
     /// <param name="rows">Most rows of it.</param>
+    /// <param name="longRows">Most of them of sessions with more than one that waits, beside the one that each of these gets.</param>
     /// <param name="add">Puts at most so many rows of a session into the batch, at least one, and returns how many.</param>
-    public void Fill(int rows, Func<ShardSession, int, int> add)
+    public void Fill(int rows, int longRows, Func<ShardSession, int, int> add)
     {
         for (var waiting = _line.Count; waiting > 0 && rows > 0; waiting--)
         {
@@ -30,7 +31,10 @@ internal sealed class BatchLine
             if (session.CanCompute)
             {
                 // One row is kept free for each that stands behind.
-                rows -= add(session, Math.Max(1, rows - (waiting - 1)));
+                var isLong = session.IsLong;
+                var taken = add(session, Math.Max(1, Math.Min(rows - (waiting - 1), isLong ? longRows : 1)));
+                rows -= taken;
+                longRows -= isLong ? taken : 0;
             }
         }
     }

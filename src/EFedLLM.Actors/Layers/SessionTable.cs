@@ -268,6 +268,20 @@ internal sealed partial class SessionTable(ModelId model, ModelShape shape, Laye
     public ShardSession[] Idle(TimeSpan now, TimeSpan limit)
         => [.. _sessions.Values.Where(session => !session.IsComputing && session.Steps.Rows == 0 && now - session.LastActive >= limit)];
 
+    /// <summary>Whether somebody waits for a next token: of a session that computed one after a time, and has nothing else to compute.</summary>
+    public bool AwaitsToken(TimeSpan since)
+    {
+        foreach (var session in _sessions.Values)
+        {
+            if (session.LastToken > since && !session.IsLong)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>Takes a session out. Its memory stays reserved until its cache is gone.</summary>
     public void Remove(ShardSession session)
     {

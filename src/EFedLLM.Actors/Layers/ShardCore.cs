@@ -17,6 +17,7 @@ internal sealed partial class ShardCore
     private readonly ShardBatch _batch;
     private readonly IShardOutlet _outlet;
     private readonly BatchLine _line = new();
+    private readonly BatchPace _pace = new();
     private readonly Func<ShardSession, int, int> _add;
     private readonly int _width;
     private readonly int _messageBytes;
@@ -177,11 +178,13 @@ internal sealed partial class ShardCore
     public void BatchDone()
     {
         _batch.IsComputing = false;
+        Learn();
         foreach (var slot in _batch.Slots)
         {
             var session = slot.Session;
             (session.ComputingRows, session.IsSealing) = (0, false);
             session.LastActive = _outlet.Now;
+            session.LastToken = slot is { Rows: 1, Sample: true } && !session.IsCheck ? _outlet.Now : session.LastToken;
             if (session.IsClosed)
             {
                 Free(session);
@@ -212,6 +215,21 @@ internal sealed partial class ShardCore
         _batch.Clear();
         Compute();
         SayDrained();
+    }
+
+    private void Learn()
+    {
+        var (longRows, microseconds) = (0, 0);
+        foreach (var slot in _batch.Slots)
+        {
+            longRows += slot.Rows > 1 ? slot.Rows : 0;
+            microseconds = Math.Max(microseconds, slot.Microseconds);
+        }
+
+        if (microseconds > 0)
+        {
+            _pace.Learn(longRows, microseconds);
+        }
     }
 
     private void Take(ISessionMessage message, FeedDecision decision, int position, IActorRef sender)
@@ -256,7 +274,7 @@ internal sealed partial class ShardCore
         }
 
         _batch.Clear();
-        _line.Fill(_batch.Room, _add);
+        _line.Fill(_batch.Room, _sessions.AwaitsToken(_outlet.Now - BatchPace.Patience) ? _pace.Rows : int.MaxValue, _add);
         if (_batch.Count == 0)
         {
             return;

@@ -101,6 +101,12 @@ internal sealed class ShardSession
     /// <summary>When it was last heard of.</summary>
     public TimeSpan LastActive { get; set; }
 
+    /// <summary>When its last token was computed by itself, as each but the first is.</summary>
+    public TimeSpan? LastToken { get; set; }
+
+    /// <summary>Whether more than a next token waits, and can be computed in parts.</summary>
+    public bool IsLong => Steps.Rows > 1 && !IsWhole;
+
     /// <summary>The epoch of its route.</summary>
     public int Epoch => Open.Epoch;
 

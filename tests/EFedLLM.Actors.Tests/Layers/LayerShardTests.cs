@@ -8,6 +8,7 @@ using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Layers;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Tests.Configuration;
+using EFedLLM.Actors.Tests.Membership;
 using EFedLLM.Actors.Trust;
 using EFedLLM.Tests.Support;
 using EFedLLM.Transformer.Blocks;
@@ -164,6 +165,24 @@ public abstract class LayerShardTests : TestKit
         FeedHidden[] sent = [next.ExpectMsg<FeedHidden>(Patience), next.ExpectMsg<FeedHidden>(Patience), next.ExpectMsg<FeedHidden>(Patience)];
         Assert.Equal([(0, 192, false), (192, 192, false), (384, 16, true)], sent.Select(message => (message.Position, message.Rows, message.Sample)));
         Assert.Equal([false, true, true], sent.Select(message => message.HopMicroseconds[0] == 0));
+    }
+
+    [SharedFact]
+    public void A_prompt_goes_in_parts_while_somebody_waits_for_a_next_token_and_else_at_once()
+    {
+        var time = new ManualTime();
+        var (next, front) = (CreateTestProbe(), Shard(Front, time: time));
+        var (talking, asking, alone) = (Opened(front, 0, front, next), Opened(front, 0, front, next, limit: 100), Opened(front, 0, front, next, limit: 100));
+        front.Tell(new FeedTokens(talking.Session, 1, 0, [5], true), TestActor);
+        Assert.Equal(talking.Session, next.ExpectMsg<FeedHidden>(Patience).Session);
+
+        front.Tell(new FeedTokens(asking.Session, 1, 0, [.. Enumerable.Repeat(5, 100)], true), TestActor);
+        Assert.Equal((asking.Session, 0, BatchPace.FirstRows), next.ExpectMsg<FeedHidden>(Patience) is var part ? (part.Session, part.Position, part.Rows) : default);
+
+        time.Move(BatchPace.Patience);
+        front.Tell(new CloseSession(asking.Session, 1), TestActor);
+        front.Tell(new FeedTokens(alone.Session, 1, 0, [.. Enumerable.Repeat(5, 100)], true), TestActor);
+        Assert.Equal(100, next.FishForMessage<FeedHidden>(message => message.Session == alone.Session, Patience).Rows);
     }
 
     [SharedFact]
@@ -325,10 +344,10 @@ public abstract class LayerShardTests : TestKit
         return step.Hidden.ToArray();
     }
 
-    private IActorRef Shard(LayerRange range, TimeSpan? idle = null, DeviceKey? key = null, Saboteur? saboteur = null)
+    private IActorRef Shard(LayerRange range, TimeSpan? idle = null, DeviceKey? key = null, Saboteur? saboteur = null, TimeProvider? time = null)
     {
         var parts = new LayerShardParts(
-            TestSessions.Model, TransformerShard.Load(_source!, range), _worker, _budget, 16, 512, idle ?? TimeSpan.FromMinutes(5), TimeProvider.System, () => _released.Set(), key, saboteur);
+            TestSessions.Model, TransformerShard.Load(_source!, range), _worker, _budget, 16, 512, idle ?? TimeSpan.FromMinutes(5), time ?? TimeProvider.System, () => _released.Set(), key, saboteur);
         return _host.ChildActorOf(Props.Create(() => new LayerShard(parts)));
     }
 

@@ -68,13 +68,16 @@ public sealed class ShardPartsTests
     }
 
     [Theory]
-    [InlineData("100 1 1 1", 16, "13 1 1 1")]
-    [InlineData("100 100 1", 16, "14 1 1")]
-    [InlineData("1 100 1", 16, "1 14 1")]
-    [InlineData("5 5 5", 16, "5 5 5")]
-    [InlineData("5 5 5", 3, "1 1 1")]
-    [InlineData("5 5 5", 2, "1 1")]
-    public void Everybody_who_waits_is_in_the_next_batch_and_the_rest_is_for_the_first(string waiting, int room, string expected)
+    [InlineData("100 1 1 1", 16, 1000, "13 1 1 1")]
+    [InlineData("100 100 1", 16, 1000, "14 1 1")]
+    [InlineData("1 100 1", 16, 1000, "1 14 1")]
+    [InlineData("5 5 5", 16, 1000, "5 5 5")]
+    [InlineData("5 5 5", 3, 1000, "1 1 1")]
+    [InlineData("5 5 5", 2, 1000, "1 1")]
+    [InlineData("1 100 1", 512, 8, "1 8 1")]
+    [InlineData("100 100 100 1", 512, 8, "8 1 1 1")]
+    [InlineData("5 100 1", 512, 8, "5 3 1")]
+    public void Everybody_who_waits_is_in_the_next_batch_and_the_rest_is_for_the_first(string waiting, int room, int longRows, string expected)
     {
         var line = new BatchLine();
         foreach (var rows in waiting.Split(' ').Select(int.Parse))
@@ -86,13 +89,34 @@ public sealed class ShardPartsTests
         }
 
         var shares = new List<int>();
-        line.Fill(room, (session, most) =>
+        line.Fill(room, longRows, (session, most) =>
         {
             shares.Add(Math.Min(most, session.Steps.Rows));
             return shares[^1];
         });
         Assert.Equal(expected, string.Join(' ', shares));
         Assert.Equal(waiting.Split(' ').Length == shares.Count, line.IsEmpty);
+    }
+
+    [Fact]
+    public void Beside_next_tokens_a_batch_takes_as_many_rows_as_make_it_twice_as_long()
+    {
+        var pace = new BatchPace();
+        Assert.Equal(BatchPace.FirstRows, pace.Rows);
+        pace.Learn(longRows: 0, microseconds: 10_000);
+        Assert.Equal(BatchPace.FirstRows, pace.Rows);
+        pace.Learn(longRows: 100, microseconds: 110_000);
+        Assert.Equal(10, pace.Rows);
+
+        // What is not worth while any more is not made shorter, and a batch that seems to cost nothing harms nothing.
+        pace.Learn(longRows: 100, microseconds: 10_000_000);
+        Assert.Equal(BatchPace.LeastRows, pace.Rows);
+        for (var batch = 0; batch < 1000; batch++)
+        {
+            pace.Learn(longRows: 100, microseconds: 1);
+        }
+
+        Assert.InRange(pace.Rows, BatchPace.LeastRows, int.MaxValue);
     }
 
     [Fact]
