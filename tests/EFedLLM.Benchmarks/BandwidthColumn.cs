@@ -11,7 +11,7 @@ namespace EFedLLM.Benchmarks;
 /// <param name="isShare">Whether it is the share.</param>
 internal sealed class BandwidthColumn(bool isShare) : IColumn
 {
-    private const int Passes = 8;
+    private const int Passes = 24;
 
     private static readonly Dictionary<int, double> Measured = [];
 

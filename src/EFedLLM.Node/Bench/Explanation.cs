@@ -8,7 +8,7 @@ namespace EFedLLM.Node.Bench;
 /// <summary>Puts together why a model runs as fast as it does here.</summary>
 internal static class Explanation
 {
-    private const int Passes = 8;
+    private const int Passes = 24;
 
     /// <summary>Measures the bandwidth and works out the rest.</summary>
     /// <param name="model">The model.</param>
