@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using BenchmarkDotNet.Attributes;
 using EFedLLM.Transformer.Kernels;
 using EFedLLM.Transformer.Linear;
@@ -13,7 +12,6 @@ namespace EFedLLM.Benchmarks;
 public unsafe class DeterminismBenchmarks
 {
     private const long WorkingSet = 128L << 20;
-    private const int Group = 32;
 
     private readonly QuantisedRows _rows = new();
     private BlockMatrix[] _matrices = [];
@@ -37,18 +35,13 @@ public unsafe class DeterminismBenchmarks
 
         var parts = Shape.Split('x').Select(int.Parse).ToArray();
         (_outputs, var inputs) = (parts[0], parts[1]);
-        var random = new Random(1);
-        var weights = new sbyte[BlockLayout.WeightBytes(_outputs, inputs, Group, 8)];
-        random.NextBytes(MemoryMarshal.AsBytes(weights.AsSpan()));
-        var scales = new ushort[BlockLayout.ScaleCount(_outputs, inputs, Group)];
-        scales.AsSpan().Fill(BFloat16.FromSingle(0.01f));
-        _matrices = [.. Enumerable.Range(0, (int)(WorkingSet / weights.Length) + 1).Select(_ => new BlockMatrix(_outputs, inputs, Group, 8, weights, scales))];
-        _x = [.. Enumerable.Range(0, inputs).Select(_ => random.NextSingle() - 0.5f)];
+        _matrices = RandomMatrix.Many(WorkingSet, _outputs, inputs, 8);
+        _x = RandomMatrix.Values(inputs);
         _y = GC.AllocateUninitializedArray<float>(_outputs, pinned: true);
         _team = new ComputeTeam(1);
         fixed (float* x = _x)
         {
-            _rows.Fill(x, 1, inputs, Group, _team);
+            _rows.Fill(x, 1, inputs, RandomMatrix.Group, _team);
         }
 
         Check();

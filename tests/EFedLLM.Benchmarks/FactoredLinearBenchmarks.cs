@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 using BenchmarkDotNet.Attributes;
 using EFedLLM.Transformer.Kernels;
 using EFedLLM.Transformer.Linear;
@@ -7,17 +5,18 @@ using EFedLLM.Transformer.Linear;
 namespace EFedLLM.Benchmarks;
 
 /// <summary>
-/// Served matrices against one thread that does nothing but read their weights (16 of 17 bytes; the rest are scales), which is the lower bound of a decode step. So many copies are
-/// visited in turn that the weights come from memory, as in a model.
+/// The kernels of served matrices, each number of bits and the fused branch of low rank, against the lower bound of a decode step: threads that do nothing
+/// but read the weights. So many copies are visited in turn that the weights come from memory, as in a model.
 /// </summary>
 [ShortRunJob]
-public unsafe class FactoredLinearBenchmarks
+[BandwidthColumns]
+public class FactoredLinearBenchmarks : IReadsMemory
 {
     private const long WorkingSet = 128L << 20;
+    private const int FactorBits = 8;
 
     private readonly LinearWorkspace _workspace = new();
     private FactoredLinear[] _layers = [];
-    private BlockMatrix[] _matrices = [];
     private ComputeTeam? _team;
     private float[] _x = [];
     private float[] _y = [];
@@ -27,11 +26,11 @@ public unsafe class FactoredLinearBenchmarks
     [Params("576x576", "576x1536", "2048x2048", "2048x5632", "32000x2048")]
     public string Shape { get; set; } = "";
 
-    /// <summary>Bits of a weight.</summary>
-    [Params(8, 6, 5, 4)]
-    public int Bits { get; set; }
+    /// <summary>Bits of a weight, and the rank of the branch where there is one.</summary>
+    [Params("int8", "int6", "int5", "int4", "int4 + rank 32")]
+    public string Form { get; set; } = "";
 
-    /// <summary>Tokens at once.</summary>
+    /// <summary>Tokens at once: one to decode, and as many as fill a tile and a prompt.</summary>
     [Params(1, 4, 128)]
     public int Rows { get; set; }
 
@@ -39,48 +38,40 @@ public unsafe class FactoredLinearBenchmarks
     [Params(1, 2)]
     public int Threads { get; set; }
 
+    private int Outputs => int.Parse(Shape.Split('x')[0]);
+
+    private int Inputs => int.Parse(Shape.Split('x')[1]);
+
+    private int Bits => Form["int".Length] - '0';
+
+    private int Rank => Form.Split("rank ") is [_, var rank] ? int.Parse(rank) : 0;
+
     [GlobalSetup]
     public void Setup()
     {
-        var parts = Shape.Split('x').Select(int.Parse).ToArray();
-        var (outputs, inputs) = (parts[0], parts[1]);
-        var random = new Random(1);
-        var weights = new sbyte[BlockLayout.WeightBytes(outputs, inputs, 32, Bits)];
-        random.NextBytes(MemoryMarshal.AsBytes(weights.AsSpan()));
-        var scales = new ushort[BlockLayout.ScaleCount(outputs, inputs, 32)];
-        scales.AsSpan().Fill(BFloat16.FromSingle(0.01f));
-        _matrices = [.. Enumerable.Range(0, (int)(WorkingSet / weights.Length) + 1).Select(_ => new BlockMatrix(outputs, inputs, 32, Bits, weights, scales))];
-        _layers = [.. _matrices.Select(matrix => new FactoredLinear(inputs, outputs, matrix, null, null, null))];
-        _x = [.. Enumerable.Range(0, Rows * inputs).Select(_ => random.NextSingle() - 0.5f)];
-        _y = new float[Rows * outputs];
+        var random = new Random(3);
+        _layers = [.. RandomMatrix.Many(WorkingSet, Outputs, Inputs, Bits).Select(matrix => new FactoredLinear(
+            Inputs,
+            Outputs,
+            matrix,
+            Rank == 0 ? null : RandomMatrix.Of(Rank, Inputs, FactorBits, random),
+            Rank == 0 ? null : RandomMatrix.Of(Outputs, Rank, FactorBits, random),
+            null))];
+        (_x, _y) = (RandomMatrix.Values(Rows * Inputs), new float[Rows * Outputs]);
         _team = new ComputeTeam(Threads);
     }
 
     [GlobalCleanup]
     public void Cleanup() => _team?.Dispose();
 
-    [Benchmark(Baseline = true)]
-    public byte Read()
-    {
-        var matrix = _matrices[_next = (_next + 1) % _matrices.Length];
-        var quarter = BlockLayout.WeightBytes(matrix.Outputs, matrix.Inputs, matrix.Group, matrix.Bits) / 4;
-        var start = (byte*)matrix.Blocks.Weights;
-        var (a, b, c, d) = default((Vector256<byte>, Vector256<byte>, Vector256<byte>, Vector256<byte>));
-        for (var at = start; at < start + quarter; at += Vector256<byte>.Count)
-        {
-            a ^= Vector256.Load(at);
-            b ^= Vector256.Load(at + quarter);
-            c ^= Vector256.Load(at + 2 * quarter);
-            d ^= Vector256.Load(at + 3 * quarter);
-        }
-
-        return (a ^ b ^ c ^ d).ToScalar();
-    }
-
+    /// <summary>Quantises the rows and multiplies.</summary>
     [Benchmark]
     public float Apply()
     {
         _layers[_next = (_next + 1) % _layers.Length].Apply(_x, Rows, _y, _workspace, _team!);
         return _y[0];
     }
+
+    long IReadsMemory.BytesOf(string benchmark) => RandomMatrix.Bytes(Outputs, Inputs, Bits)
+        + (Rank == 0 ? 0 : RandomMatrix.Bytes(Rank, Inputs, FactorBits) + RandomMatrix.Bytes(Outputs, Rank, FactorBits));
 }

@@ -46,4 +46,6 @@ namespace EFedLLM.Node.Api;
 [JsonSerializable(typeof(ProofFacts))]
 [JsonSerializable(typeof(WorkFacts))]
 [JsonSerializable(typeof(IReadOnlyList<EFedLLM.Node.Bench.TrustSample>))]
+[JsonSerializable(typeof(EFedLLM.Node.Bench.VersusReport))]
+[JsonSerializable(typeof(EFedLLM.Node.Bench.ExplainFacts))]
 internal sealed partial class ApiJson : JsonSerializerContext;

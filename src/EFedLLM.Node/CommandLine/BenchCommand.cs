@@ -12,6 +12,8 @@ namespace EFedLLM.Node.CommandLine;
 internal sealed class BenchCommand : Command
 {
     private static readonly double[] CheckedShares = [0.05, 1];
+    private static readonly TimeSpan LeastLimit = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan MostLimit = TimeSpan.FromDays(1);
 
     private readonly Option<string?> _model = CommonOptions.ModelFolder();
     private readonly Option<string?> _shape = new("--shape")
@@ -46,6 +48,30 @@ internal sealed class BenchCommand : Command
         Description = "Measure what trust costs instead: receipts alone, and checks of 5 % and of all units, each side by side with a cluster without trust. Default: 8 devices, 20 repetitions.",
     };
 
+    private readonly Option<string?> _versus = new("--vs")
+    {
+        Description = "A llama-bench, or a program that understands its command line: measure this process and it in turn, and print the ratios.",
+        HelpName = "program",
+    };
+
+    private readonly Option<string?> _versusModel = new("--vs-model")
+    {
+        Description = "The model that --vs measures, in the shape of ours. Default: --model, where it is a .gguf file.",
+        HelpName = "file",
+    };
+
+    private readonly Option<string> _versusLimit = new("--vs-limit")
+    {
+        Description = "How long a run of --vs may take before it is ended.",
+        HelpName = "time",
+        DefaultValueFactory = _ => "10m",
+    };
+
+    private readonly Option<bool> _explain = new("--explain")
+    {
+        Description = "Say instead what bounds the speed here: caches, measured bandwidth, registers, instructions, blocking, and bytes per token against the lower bound.",
+    };
+
     private readonly Option<int?> _prompt = new Option<int?>("--prompt-tokens") { Description = "Tokens of the prompt. Default: 128.", HelpName = "n" }.Between(1, 1 << 16);
     private readonly Option<int?> _decode = new Option<int?>("--decode-tokens") { Description = "Tokens generated. Default: 64.", HelpName = "n" }.Between(1, 1 << 16);
     private readonly Option<int?> _repetitions = new Option<int?>("--repetitions", "-r") { Description = "Repetitions that count; one more goes before them. Default: 5.", HelpName = "n" }.Between(1, 1000);
@@ -53,12 +79,12 @@ internal sealed class BenchCommand : Command
     private readonly Option<bool> _json = new("--json") { Description = "The same as --format json." };
 
     public BenchCommand()
-        : base("bench", "Measure tokens per second, bytes per token and the time of a hop, in this process and over devices on this machine; or what trust costs there.")
+        : base("bench", "Measure tokens per second, bytes per token and the time of a hop, in this process and over devices on this machine; or what trust costs there, how another program compares, or what bounds the speed.")
     {
         _shape.AcceptOnlyFromAmong([.. KnownShapes.Names]);
         _bits.AcceptOnlyFromAmong("8", "6", "5", "4");
         _format.AcceptOnlyFromAmong("table", "json", "csv", "md");
-        foreach (var option in new Option[] { _model, _shape, _bits, _devices, _threads, _trust, _prompt, _decode, _repetitions, _format, _json })
+        foreach (var option in new Option[] { _model, _shape, _bits, _devices, _threads, _trust, _versus, _versusModel, _versusLimit, _explain, _prompt, _decode, _repetitions, _format, _json })
         {
             Add(option);
         }
@@ -67,6 +93,72 @@ internal sealed class BenchCommand : Command
     }
 
     private async Task<int> RunAsync(ParseResult parse, CancellationToken cancellation)
+    {
+        Check(parse);
+        var settings = new BenchSettings();
+        settings = settings with
+        {
+            PromptTokens = parse.GetValue(_prompt) ?? settings.PromptTokens,
+            DecodeTokens = parse.GetValue(_decode) ?? settings.DecodeTokens,
+            Repetitions = parse.GetValue(_repetitions) ?? settings.Repetitions,
+        };
+        var threads = Counts(parse, _threads, [1, 2], 1024);
+        var devices = Counts(parse, _devices, [1, 2, 4], 64);
+        if (threads.Count == 0 && (parse.GetValue(_versus) is not null || parse.GetValue(_explain)))
+        {
+            throw new UserErrorException("--vs and --explain need at least one thread: --threads 1.", ExitCodes.Usage);
+        }
+
+        var peer = parse.GetValue(_versus) is { } program ? new PeerProgram(program, VersusModel(parse), Lifetime.Parse(parse.GetRequiredValue(_versusLimit), _versusLimit.Name, LeastLimit, MostLimit)) : null;
+        var scratch = Directory.CreateTempSubdirectory("efedllm-bench-");
+        try
+        {
+            using var model = FactoredModel.Open(await FolderAsync(parse, scratch.FullName, cancellation));
+            if (settings.PromptTokens + settings.DecodeTokens + 1 > model.Shape.ContextLength)
+            {
+                throw new UserErrorException($"The model's context is {model.Shape.ContextLength} tokens: choose fewer --prompt-tokens and --decode-tokens.", ExitCodes.Usage);
+            }
+
+            if (parse.GetValue(_explain))
+            {
+                var facts = await ComputeAsync("measuring the bandwidth of memory", () => Explanation.Of(model, threads, settings, cancellation));
+                Print(parse, () => Screen.Json(facts, ApiJson.Default.ExplainFacts), Table, Table, Table);
+                return ExitCodes.Ok;
+
+                void Table() => ExplainTables.Print(facts);
+            }
+
+            if (peer is not null)
+            {
+                var report = await MeasureVersusAsync(model, peer, threads, settings, cancellation);
+                Print(parse, () => Screen.Json(report, ApiJson.Default.VersusReport), () => VersusTables.Csv(report), () => VersusTables.Markdown(report), () => VersusTables.Table(report));
+                return ExitCodes.Ok;
+            }
+
+            if (parse.GetValue(_trust))
+            {
+                var trust = await MeasureTrustAsync(model, Counts(parse, _devices, [8], 64), scratch.FullName, settings with { Repetitions = parse.GetValue(_repetitions) ?? 20 }, cancellation);
+                Print(
+                    parse,
+                    () => Screen.Json(trust, ApiJson.Default.IReadOnlyListTrustSample),
+                    () => TrustBenchTables.Csv(trust),
+                    () => TrustBenchTables.Markdown(trust),
+                    () => TrustBenchTables.Table(model, trust));
+                return ExitCodes.Ok;
+            }
+
+            var samples = await MeasureAsync(model, threads, devices, scratch.FullName, settings, cancellation);
+            Print(parse, () => Screen.Json(samples, ApiJson.Default.IReadOnlyListBenchSample), () => BenchTables.Csv(samples), () => BenchTables.Markdown(samples), () => BenchTables.Table(model, samples));
+        }
+        finally
+        {
+            scratch.Delete(recursive: true);
+        }
+
+        return ExitCodes.Ok;
+    }
+
+    private void Check(ParseResult parse)
     {
         if (parse.GetValue(_shape) is not null && parse.GetValue(_model) is not null)
         {
@@ -83,38 +175,38 @@ internal sealed class BenchCommand : Command
             throw new UserErrorException("--threads is for measurements in this process; --trust measures devices, each with one thread.", ExitCodes.Usage);
         }
 
-        var settings = new BenchSettings();
-        settings = settings with
+        Option[] kinds = [_trust, _versus, _explain];
+        if (kinds.Where(kind => parse.GetResult(kind) is { Implicit: false }).Select(kind => kind.Name).ToList() is [var first, var second, ..])
         {
-            PromptTokens = parse.GetValue(_prompt) ?? settings.PromptTokens,
-            DecodeTokens = parse.GetValue(_decode) ?? settings.DecodeTokens,
-            Repetitions = parse.GetValue(_repetitions) ?? settings.Repetitions,
-        };
-        var threads = Counts(parse, _threads, [1, 2], 1024);
-        var devices = Counts(parse, _devices, [1, 2, 4], 64);
-        var scratch = Directory.CreateTempSubdirectory("efedllm-bench-");
-        try
-        {
-            using var model = FactoredModel.Open(await FolderAsync(parse, scratch.FullName, cancellation));
-            if (settings.PromptTokens + settings.DecodeTokens + 1 > model.Shape.ContextLength)
-            {
-                throw new UserErrorException($"The model's context is {model.Shape.ContextLength} tokens: choose fewer --prompt-tokens and --decode-tokens.", ExitCodes.Usage);
-            }
-
-            if (parse.GetValue(_trust))
-            {
-                Print(parse, model, await MeasureTrustAsync(model, Counts(parse, _devices, [8], 64), scratch.FullName, settings with { Repetitions = parse.GetValue(_repetitions) ?? 20 }, cancellation));
-                return ExitCodes.Ok;
-            }
-
-            Print(parse, model, await MeasureAsync(model, threads, devices, scratch.FullName, settings, cancellation));
-        }
-        finally
-        {
-            scratch.Delete(recursive: true);
+            throw new UserErrorException($"{first} and {second} exclude each other: each is a measurement of its own.", ExitCodes.Usage);
         }
 
-        return ExitCodes.Ok;
+        if (parse.GetValue(_versus) is null && new Option[] { _versusModel, _versusLimit }.FirstOrDefault(option => parse.GetResult(option) is { Implicit: false }) is { } lost)
+        {
+            throw new UserErrorException($"{lost.Name} is for --vs.", ExitCodes.Usage);
+        }
+
+        if ((parse.GetValue(_versus) is not null || parse.GetValue(_explain)) && parse.GetResult(_devices) is { Implicit: false })
+        {
+            throw new UserErrorException("--vs and --explain are about this process: --devices has no place there.", ExitCodes.Usage);
+        }
+
+        if (parse.GetValue(_explain) && parse.GetRequiredValue(_format) is "csv" or "md")
+        {
+            throw new UserErrorException("--explain is printed as a table or as json.", ExitCodes.Usage);
+        }
+    }
+
+    private string VersusModel(ParseResult parse)
+    {
+        if (parse.GetValue(_versusModel) is { } file)
+        {
+            return file;
+        }
+
+        return parse.GetValue(_model) is { } own && own.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase)
+            ? own
+            : throw new UserErrorException("--vs needs a model file that the program reads: give it with --vs-model.", ExitCodes.Usage);
     }
 
     private static async Task<List<BenchSample>> MeasureAsync(
@@ -123,9 +215,7 @@ internal sealed class BenchCommand : Command
         var samples = new List<BenchSample>();
         foreach (var count in threads)
         {
-            samples.AddRange(await Screen.WaitingAsync(
-                $"measuring this process with {Say.Count(count, "thread")}",
-                () => Task.Factory.StartNew(() => ProcessBench.Run(model, count, settings, cancellation), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
+            samples.AddRange(await ComputeAsync($"measuring this process with {Say.Count(count, "thread")}", () => ProcessBench.Run(model, count, settings, cancellation)));
         }
 
         foreach (var count in devices)
@@ -142,6 +232,21 @@ internal sealed class BenchCommand : Command
 
         return samples;
     }
+
+    private static async Task<VersusReport> MeasureVersusAsync(
+        FactoredModel model, PeerProgram peer, IReadOnlyList<int> threads, BenchSettings settings, CancellationToken cancellation)
+    {
+        if (VersusBench.CheckShape(model.Shape, peer.Model) is { } doubt)
+        {
+            Screen.Note(doubt);
+        }
+
+        return await Screen.WaitingAsync($"measuring this process and {peer.Name} in turn", () => VersusBench.RunAsync(model, peer, threads, settings, cancellation));
+    }
+
+    /// <summary>Computes on a thread of its own, which the pool does not miss.</summary>
+    private static Task<T> ComputeAsync<T>(string what, Func<T> compute) =>
+        Screen.WaitingAsync(what, () => Task.Factory.StartNew(compute, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default));
 
     private static async Task<List<TrustSample>> MeasureTrustAsync(
         FactoredModel model, IReadOnlyList<int> devices, string scratch, BenchSettings settings, CancellationToken cancellation)
@@ -170,42 +275,16 @@ internal sealed class BenchCommand : Command
             progress => BenchModel.Write(KnownShapes.Find(shape), Path.Combine(scratch, "model"), bits, $"random-{shape}", progress, cancellation));
     }
 
-    private void Print(ParseResult parse, FactoredModel model, IReadOnlyList<BenchSample> samples)
+    private void Print(ParseResult parse, Action json, Action csv, Action markdown, Action table)
     {
-        switch (parse.GetValue(_json) ? "json" : parse.GetRequiredValue(_format))
+        var print = parse.GetValue(_json) ? json : parse.GetRequiredValue(_format) switch
         {
-            case "json":
-                Screen.Json(samples, ApiJson.Default.IReadOnlyListBenchSample);
-                break;
-            case "csv":
-                BenchTables.Csv(samples);
-                break;
-            case "md":
-                BenchTables.Markdown(samples);
-                break;
-            default:
-                BenchTables.Table(model, samples);
-                break;
-        }
-    }
-
-    private void Print(ParseResult parse, FactoredModel model, IReadOnlyList<TrustSample> samples)
-    {
-        switch (parse.GetValue(_json) ? "json" : parse.GetRequiredValue(_format))
-        {
-            case "json":
-                Screen.Json(samples, ApiJson.Default.IReadOnlyListTrustSample);
-                break;
-            case "csv":
-                TrustBenchTables.Csv(samples);
-                break;
-            case "md":
-                TrustBenchTables.Markdown(samples);
-                break;
-            default:
-                TrustBenchTables.Table(model, samples);
-                break;
-        }
+            "json" => json,
+            "csv" => csv,
+            "md" => markdown,
+            _ => table,
+        };
+        print();
     }
 
     private static IReadOnlyList<int> Counts(ParseResult parse, Option<int[]> option, IReadOnlyList<int> @default, int most)

@@ -22,6 +22,15 @@ internal static class MachineProbe
         OpenFiles = Read("/proc/self/limits") is { } limits ? OpenFiles(limits) : null,
     };
 
+    /// <summary>What the processor is called, or its architecture where the system does not say.</summary>
+    public static string ProcessorName() => Read("/proc/cpuinfo") is { } text && Named(text) is { } name ? name : RuntimeInformation.ProcessArchitecture.ToString();
+
+    /// <summary>The processor's name, or null.</summary>
+    /// <param name="text">The content of <c>/proc/cpuinfo</c>.</param>
+    internal static string? Named(string text) => text.Split('\n').FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':', 2) is [_, var name] && name.Trim() is { Length: > 0 } trimmed
+        ? trimmed
+        : null;
+
     /// <summary>The memory that Linux calls available, in bytes.</summary>
     /// <param name="text">The content of <c>/proc/meminfo</c>.</param>
     internal static long? Available(string text) => Number(text, "MemAvailable:") is { } kibibytes && kibibytes <= long.MaxValue >> 10 ? kibibytes << 10 : null;

@@ -31,6 +31,11 @@ internal sealed unsafe partial class WeightMemory : SafeBuffer
     /// </summary>
     public static bool Fits(long held, long length, long available) => held + length <= available - available / 4;
 
+    /// <summary>Memory of the same kind that holds nothing yet.</summary>
+    /// <param name="length">Bytes, at least 1.</param>
+    /// <exception cref="OutOfMemoryException">There is not so much memory.</exception>
+    public static WeightMemory Allocate(long length) => new(length);
+
     /// <summary>Reads a whole file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="length">Its length, at least 1.</param>

@@ -25,7 +25,6 @@ internal static unsafe partial class GroupDotTiles<TForm, TLanes, TPairs, TSums,
     /// <summary>From one group of a block to the next: number of scales.</summary>
     private const int ScaleStride = 16;
 
-    private const long NearBytes = 64 << 10;
     private const long AheadBytes = 512;
 
     /// <inheritdoc cref="GroupDot.Add"/>
@@ -84,7 +83,7 @@ internal static unsafe partial class GroupDotTiles<TForm, TLanes, TPairs, TSums,
     private static long Ahead(int columns, long block)
     {
         var tile = columns * TLanes.Count * block / BlockLayout.Rows;
-        return tile <= NearBytes ? tile : AheadBytes;
+        return tile <= Blocking.Here.NearBytes ? tile : AheadBytes;
     }
 
     /// <summary>Fetches the lines that the columns of a tile will read.</summary>

@@ -19,6 +19,9 @@ internal readonly unsafe record struct WeightBlocks(nint Weights, nint Scales, i
     /// <summary>From one block to the next: bytes of weights.</summary>
     public long BlockBytes => (long)Groups * GroupBytes;
 
+    /// <summary>Bytes of weights of a row, padding included.</summary>
+    public long RowBytes => BlockBytes / BlockLayout.Rows;
+
     /// <summary>The first weights of a row: of 8 bits the first pair, and the next one of the row lies 32 bytes further; of fewer the first word, and the next one lies 64 bytes further.</summary>
     public sbyte* WeightsOf(int row) => (sbyte*)Weights + row / 16 * BlockBytes + row % 16 * (Bits == 8 ? 2 : 4);
 

@@ -12,14 +12,8 @@ namespace EFedLLM.Transformer.Linear;
 /// </summary>
 internal sealed unsafe class BlockProduct : IParallelWork
 {
-    /// <summary>Rows of the matrices that are computed at once: as many as give memory enough to do, and a core's cache keeps between the tiles of tokens.</summary>
-    public const int WindowRows = 64;
-
     /// <summary>Below that many products the threads are not worth waking.</summary>
     public const long LeastShared = 1 << 15;
-
-    /// <summary>Rows that are computed at once for so few tokens that one tile takes them all: the fewer turns between B and U, the better memory is kept busy.</summary>
-    private const int WideWindowRows = 256;
 
     private const int CacheLine = 64;
 
@@ -134,7 +128,8 @@ internal sealed unsafe class BlockProduct : IParallelWork
     /// <summary>Computes some outputs.</summary>
     private void Add(int firstRow, int endRow)
     {
-        var window = _tokens > GroupDot.MostTokens ? WindowRows : WideWindowRows;
+        // So few tokens that one tile takes them all pass over a row once: then the fewer turns between B and U, the better memory is kept busy.
+        var window = _tokens > GroupDot.MostTokens ? Blocking.Here.WindowRows(_first.RowBytes) : Blocking.MostWindowRows;
 
         // What needs no V·x goes ahead while another thread computes that; y keeps the accumulators until then.
         var row = firstRow;
@@ -196,7 +191,7 @@ internal sealed unsafe class BlockProduct : IParallelWork
     [SkipLocalsInit]
     private void AddWindow(int row, int rows, Part part)
     {
-        var results = stackalloc float[GroupDot.MostTokens * WideWindowRows];
+        var results = stackalloc float[GroupDot.MostTokens * Blocking.MostWindowRows];
         var present = Math.Min(rows, _outputs - row); // the rest fills the last block up
         for (var token = 0; token < _tokens; token += GroupDot.MostTokens)
         {

@@ -117,12 +117,13 @@ internal sealed unsafe class LowRankProduct : IParallelWork
     [SkipLocalsInit]
     private void Compute(int firstRow, int endRow, int firstToken, int endToken)
     {
-        var results = stackalloc float[GroupDot.MostTokens * BlockProduct.WindowRows];
+        var results = stackalloc float[GroupDot.MostTokens * Blocking.MostWindowRows];
         var (matrix, rank) = (_v!.Blocks, _v.Outputs);
         var product = (float*)Marshal.UnsafeAddrOfPinnedArrayElement(_product, 0);
-        for (var row = firstRow; row < endRow; row += BlockProduct.WindowRows)
+        var window = Blocking.Here.WindowRows(matrix.RowBytes);
+        for (var row = firstRow; row < endRow; row += window)
         {
-            var rows = Math.Min(BlockProduct.WindowRows, endRow - row);
+            var rows = Math.Min(window, endRow - row);
             for (var token = firstToken; token < endToken; token += GroupDot.MostTokens)
             {
                 var tokens = Math.Min(GroupDot.MostTokens, endToken - token);

@@ -39,6 +39,13 @@ public class ProbesTests
     [InlineData("]never[\n", "]never[")]
     public void The_setting_in_brackets_is_the_chosen_one(string text, string expected) => Assert.Equal(expected, MachineProbe.Chosen(text));
 
+    [Theory]
+    [InlineData("processor\t: 0\nmodel name\t: A Processor: 2 GHz\n", "A Processor: 2 GHz")]
+    [InlineData("model name", null)]
+    [InlineData("model name\t:  \n", null)]
+    [InlineData("", null)]
+    public void The_name_of_the_processor_is_read_from_what_the_system_says(string text, string? expected) => Assert.Equal(expected, MachineProbe.Named(text));
+
     [Fact]
     public void A_folder_that_is_not_there_is_measured_where_it_would_be_and_not_made()
     {

@@ -31,6 +31,11 @@ public sealed class FactoredLinearTests
         { 70, 100, 0, 64, 0, 6, 8 },
         { 33, 65, 7, 32, 32, 6, 5 },
         { 17, 129, 1, 0, 64, 8, 4 },
+
+        // More rows than are ever computed at once.
+        { 600, 96, 33, 32, 32, 8, 8 },
+        { 520, 40, 0, 32, 0, 6, 8 },
+        { 300, 40, 300, 0, 32, 8, 8 },
     };
 
     [Theory]
