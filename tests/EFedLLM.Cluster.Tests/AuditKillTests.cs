@@ -150,7 +150,8 @@ public sealed class AuditKillTests
     private static async Task IsCountedOnceAsync(LedgerCluster cluster, int answers, string gateway = "gateway")
     {
         await LedgerCluster.UntilAsync(() => cluster.WaitingAsync(gateway), waiting => waiting == 0);
-        var device = Assert.Single((await cluster.UntilLedgerAsync(facts => facts.Devices.Count > 0)).Devices);
+        var known = Assert.Single((await cluster.UntilLedgerAsync(facts => facts.Devices.Count > 0)).Devices);
+        var device = await cluster.Client.ReadLedgerAsync(known.Device, CancellationToken.None);
         Assert.Equal((answers, answers, 2 * answers), (device.Sessions, device.Server!.Passed, device.Recent.Count));
         Assert.Equal((device.Tokens, 0L, 0L, 0L), (device.Server.PassedTokens, device.Server.Hard, device.Failures, device.TimeOuts));
     }
