@@ -28,7 +28,7 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
     private readonly ProofStore? _proofs;
     private readonly TimeProvider _time;
     private readonly Dictionary<SessionId, int> _checkedUnits = [];
-    private readonly List<WorkReports> _unproven = []; // reports that wait for the proofs that they name
+    private readonly List<WorkReports> _unproven = []; // reports that wait until the proofs that they name are on disk
     private readonly List<IEvent> _last = []; // what whoever asked hears when the reports are on disk
     private TimeSpan? _timer;
     private int _unkept;
@@ -173,8 +173,9 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
     {
         _unkept++;
         _unproven.Add(reports);
-        if (isProven && _proofs is not null)
+        if (_proofs is not null && (isProven || _unproven.Count > 1))
         {
+            // One that names no proof does not overtake one that does.
             _proofs.Written.PipeTo(Self, success: () => new ProofsKept(reports));
         }
         else

@@ -91,7 +91,6 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
         }
 
         _outbox.MaySend(_position);
-
         if (_outbox.Count > 0)
         {
             _log.Info("{0} reports of an earlier run wait for the ledger.", _outbox.Count);

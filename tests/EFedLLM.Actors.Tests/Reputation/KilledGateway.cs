@@ -82,7 +82,7 @@ internal sealed class KilledGateway(ActorSystem system, string root) : IAsyncDis
     /// <summary>A database as it is at this moment.</summary>
     public static void Copy(string from, string to)
     {
-        foreach (var suffix in new[] { "", "-wal" })
+        foreach (var suffix in new[] { "", "-wal" }.Where(suffix => File.Exists($"{from}{suffix}")))
         {
             using var source = new FileStream($"{from}{suffix}", FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             using var target = File.Create($"{to}{suffix}");

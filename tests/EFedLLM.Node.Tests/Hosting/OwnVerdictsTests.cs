@@ -43,7 +43,7 @@ public class OwnVerdictsTests
     [Fact]
     public void Of_many_verdicts_the_latest_are_told_the_oldest_of_them_first_and_how_many_there_are_besides()
     {
-        var until = new Exclusion(false, Now.AddDays(30));
+        var until = new Exclusion(false, Now.AddDays(30), 9.21, 4096);
         var record = Record([.. Enumerable.Range(1, 10).Reverse().Select(number => Verdict(number))]) with
         {
             Server = RoleStanding.New with { ExcludedAt = Now, Exclusion = until },
