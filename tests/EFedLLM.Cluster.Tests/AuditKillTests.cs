@@ -5,6 +5,7 @@ using EFedLLM.Node.CommandLine;
 namespace EFedLLM.Cluster.Tests;
 
 /// <summary>kill -9 of each who takes part in a check: no verdict is lost, and none counts twice. The steps in between are tested one by one on the outbox and the ledger alone.</summary>
+[Trait("Category", "Faults")]
 public sealed class AuditKillTests
 {
     [Fact]
@@ -25,11 +26,10 @@ public sealed class AuditKillTests
         await IsCountedOnceAsync(cluster, 2);
     }
 
-    [Trait("Category", "Faults")]
     [Fact]
     public async Task A_ledger_that_dies_while_verdicts_come_in_has_each_once_in_the_end()
     {
-        const int Answers = 6;
+        const int Answers = 3;
         await using var cluster = new LedgerCluster();
         await cluster.StartAsync();
         await cluster.StartLedgerAsync("ledger", null);
@@ -45,7 +45,6 @@ public sealed class AuditKillTests
         await IsCountedOnceAsync(cluster, Answers);
     }
 
-    [Trait("Category", "Faults")]
     [Fact]
     public async Task A_gateway_that_dies_before_it_hears_that_its_verdicts_are_stored_sends_them_again_and_they_count_once()
     {
@@ -71,7 +70,6 @@ public sealed class AuditKillTests
         await IsCountedOnceAsync(cluster, 3, Name);
     }
 
-    [Trait("Category", "Faults")]
     [Fact]
     public async Task Of_an_answer_in_the_middle_of_which_its_gateway_dies_nothing_is_counted_and_nobody_is_blamed()
     {
@@ -95,27 +93,29 @@ public sealed class AuditKillTests
         await IsCountedOnceAsync(cluster, 2, Name);
     }
 
-    [Trait("Category", "Faults")]
     [Fact]
     public async Task A_gateway_that_dies_behind_a_conviction_has_it_on_disk_and_the_ledger_counts_it_once()
     {
         await using var cluster = new LedgerCluster();
         await cluster.StartAsync("sign-flip");
         await IsFoundOutAsync(cluster);
-        Assert.Equal(2, await cluster.WaitingAsync());
+
+        // The conviction, the session that was lost by it, and what passed before it, where something did.
+        var first = await cluster.WaitingAsync();
+        Assert.InRange(first, 2, 3);
         await cluster.KillAsync("gateway");
         await cluster.KillAsync("device");
 
         await cluster.StartAsync("sign-flip");
         await IsFoundOutAsync(cluster);
-        Assert.Equal(4, await cluster.WaitingAsync());
+        Assert.Equal(2 * first, await cluster.WaitingAsync());
         await cluster.StartLedgerAsync("ledger", null);
         await LedgerCluster.UntilAsync(() => cluster.WaitingAsync(), waiting => waiting == 0);
-        var device = Assert.Single((await cluster.UntilLedgerAsync(facts => facts.Devices.Count > 0)).Devices);
+        var device = await DeviceAsync(cluster);
         Assert.Equal((2L, 2L, 0L, 0L), (device.Server!.Hard, device.Failures, device.Sessions, device.Server.Soft));
+        Assert.Equal(2 * first, device.Recent.Count);
     }
 
-    [Trait("Category", "Faults")]
     [Fact]
     public async Task A_verifier_that_dies_in_the_middle_of_a_check_costs_neither_the_answer_nor_a_verdict()
     {
@@ -150,11 +150,14 @@ public sealed class AuditKillTests
     private static async Task IsCountedOnceAsync(LedgerCluster cluster, int answers, string gateway = "gateway")
     {
         await LedgerCluster.UntilAsync(() => cluster.WaitingAsync(gateway), waiting => waiting == 0);
-        var known = Assert.Single((await cluster.UntilLedgerAsync(facts => facts.Devices.Count > 0)).Devices);
-        var device = await cluster.Client.ReadLedgerAsync(known.Device, CancellationToken.None);
+        var device = await DeviceAsync(cluster);
         Assert.Equal((answers, answers, 2 * answers), (device.Sessions, device.Server!.Passed, device.Recent.Count));
         Assert.Equal((device.Tokens, 0L, 0L, 0L), (device.Server.PassedTokens, device.Server.Hard, device.Failures, device.TimeOuts));
     }
+
+    /// <summary>What the ledger has of the one device, as soon as a ledger answers.</summary>
+    private static async Task<LedgerDevice> DeviceAsync(LedgerCluster cluster)
+        => await cluster.Client.ReadLedgerAsync(Assert.Single((await cluster.UntilLedgerAsync(facts => facts.Devices.Count > 0)).Devices).Device, CancellationToken.None);
 
     /// <summary>Nobody else holds the layers: the answer fails and says why.</summary>
     private static async Task IsFoundOutAsync(LedgerCluster cluster)

@@ -54,11 +54,12 @@ internal sealed class LedgerCluster : IAsyncDisposable
     /// <summary>Starts a ledger node as a user does and waits until it is a member.</summary>
     public async Task StartLedgerAsync(string name, string? database)
     {
+        // One that was killed may be among them for a while.
         var before = await LedgersAsync();
         _processes[name] = EfedllmProcess.Start(
             database is null ? null : new Dictionary<string, string> { ["EFEDLLM__LEDGER__DATABASE"] = database },
             "join", "--role", "ledger", "--seed", _seed, "--name", name, "--data", Path.Combine(_root, name));
-        await UntilAsync(LedgersAsync, now => now == before + 1);
+        await UntilAsync(LedgersAsync, now => now.Except(before).Any());
     }
 
     /// <summary>Stops a process where it is: what is sent to it waits in its socket.</summary>
@@ -153,11 +154,13 @@ internal sealed class LedgerCluster : IAsyncDisposable
         }
     }
 
-    private static Task UntilReadyAsync(GatewayHttpClient gateway)
+    private static Task<ClusterFacts> UntilReadyAsync(GatewayHttpClient gateway)
         => UntilAsync(() => gateway.ReadClusterAsync(CancellationToken.None), facts => facts.Models.Any(found => found.Ready));
 
-    private async Task<int> LedgersAsync()
-        => (await Client.ReadClusterAsync(CancellationToken.None)).Members.Count(member => member.Roles.Contains("ledger") && member.Status == "up" && member.Reachable);
+    private async Task<IReadOnlyList<string>> LedgersAsync()
+        => [.. (await Client.ReadClusterAsync(CancellationToken.None)).Members
+            .Where(member => member.Roles.Contains("ledger") && member.Status == "up" && member.Reachable)
+            .Select(member => member.Address)];
 
     private async Task<NodeReady> StartNodeAsync(string name, params string[] arguments)
     {
