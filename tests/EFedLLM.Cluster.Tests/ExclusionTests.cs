@@ -53,6 +53,12 @@ public sealed class ExclusionTests(ITestOutputHelper output)
         // Whoever runs the device reads why it gets no work.
         var log = await File.ReadAllTextAsync(Directory.GetFiles(cluster.Data, "*.log", SearchOption.AllDirectories).Single(file => file.Contains(bad.Name, StringComparison.Ordinal)));
         Assert.Contains("This device is excluded from the cluster", log, StringComparison.Ordinal);
+        Assert.Contains("a check found this device wrong", log, StringComparison.Ordinal);
+
+        // So does whoever started it, and what can be done.
+        await cluster.Process.ErrorLineAsync(line => line.StartsWith($"{bad.Name}: a check found this device wrong", StringComparison.Ordinal)
+            && line.Contains("another root", StringComparison.Ordinal) && line.Contains($"efedllm ledger appeal {bad.Id[..8]}", StringComparison.Ordinal));
+        await cluster.Process.ErrorLineAsync(line => line.StartsWith($"{bad.Name}: this device is excluded as a server until", StringComparison.Ordinal));
 
         async Task<string> TellAsync(params string[] arguments)
         {

@@ -54,6 +54,9 @@ internal sealed class RunningCluster : IAsyncDisposable
     /// <summary>Asks until the ledger's facts fit.</summary>
     public Task<LedgerFacts> UntilLedgerAsync(Func<LedgerFacts, bool> fits) => UntilAsync(ReadLedgerAsync, fits);
 
+    /// <summary>Waits until sessions were fed more than that.</summary>
+    public Task<WorkFacts> UntilServedAsync(long served) => UntilAsync(() => Client.ReadWorkAsync(CancellationToken.None), work => work.Served > served);
+
     private async Task<LedgerFacts> ReadLedgerAsync()
     {
         try

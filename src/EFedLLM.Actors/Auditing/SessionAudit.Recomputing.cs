@@ -208,6 +208,15 @@ internal sealed partial class SessionAudit
     private static bool IsNews(HopAudit hop, AuditRun run, Receipt receipt)
         => !hop.IsChecked(receipt.Position) || (run.IsJudge && hop.Dispute is not null);
 
+    /// <summary>The connection to a node broke: what its verifiers were given or answered may be lost.</summary>
+    public void Disconnected(Address node, TimeSpan now)
+    {
+        foreach (var hop in _runs.Values.Where(hop => hop.Run!.Verifier.Shard.Path.Address.Equals(node)).ToArray())
+        {
+            GiveUp(hop, now);
+        }
+    }
+
     /// <summary>A verifier does not go on: another one begins anew.</summary>
     /// <param name="hop">What it checks.</param>
     /// <param name="now">The time.</param>

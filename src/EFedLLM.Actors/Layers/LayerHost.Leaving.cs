@@ -46,14 +46,20 @@ internal sealed partial class LayerHost
         }
 
         // Any member could ask; only those that people ask may.
-        var address = Sender.Path.Address;
-        var asker = _view.Members.FirstOrDefault(member => member.Address.Equals(address.HasLocalScope ? _node : address));
-        if (asker is not { Status: MemberStatus.Up } || !asker.Roles.Contains(ClusterNames.Gateway, StringComparer.Ordinal))
+        if (!IsFrom(Sender, ClusterNames.Gateway))
         {
             return "only a gateway may ask a device to leave.";
         }
 
         return _settings.LeaveAsked is null ? "this device runs in a program that cannot end it." : null;
+    }
+
+    /// <summary>Whether a member that is up and has a role sent something.</summary>
+    private bool IsFrom(IActorRef sender, string role)
+    {
+        var address = sender.Path.Address;
+        return _view.Members.FirstOrDefault(member => member.Address.Equals(address.HasLocalScope ? _node : address)) is { Status: MemberStatus.Up } asker
+            && asker.Roles.Contains(role, StringComparer.Ordinal);
     }
 
     private void Leave(IActorRef leaver)

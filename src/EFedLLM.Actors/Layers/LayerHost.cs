@@ -95,6 +95,7 @@ internal sealed partial class LayerHost : ReceiveActor, IWithTimers
             Follow();
         });
         ReceiveLeaving();
+        ReceiveGolden();
         Receive<LinksMeasured>(message =>
         {
             _links = message.Links;

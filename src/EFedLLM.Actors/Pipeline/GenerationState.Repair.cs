@@ -157,6 +157,7 @@ internal sealed partial class GenerationState
     public IReadOnlyList<PipelineCommand> Disconnected(Address node, TimeSpan now)
     {
         _commands.Clear();
+        _audit?.Disconnected(node, now);
         var affected = _current.Route.Hops.Where(hop => hop.Shard.Path.Address.Equals(node)).ToArray();
         if (affected.Length > 0 && _phase is Phase.Running or Phase.Probing or Phase.Checking or Phase.Asking)
         {

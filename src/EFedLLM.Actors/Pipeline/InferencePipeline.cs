@@ -9,9 +9,16 @@ using EFedLLM.Transformer.Generation;
 
 namespace EFedLLM.Actors.Pipeline;
 
-/// <summary>One session: opens it on every hop of its route, feeds the prompt, and streams what the head draws to whoever asked. What it decides is in <see cref="GenerationState"/>.</summary>
+/// <summary>
+/// One session: opens it on every hop of its route, feeds the prompt, and streams what the head draws to whoever asked. What it decides is in
+/// <see cref="GenerationState"/>. What is reported at one moment is reported as one, behind the proofs that it names; and whoever asked hears
+/// the end when all of it is on disk.
+/// </summary>
 internal sealed class InferencePipeline : ReceiveActor, IWithTimers
 {
+    // Nobody waits longer than that for a disk.
+    private static readonly TimeSpan KeepPatience = TimeSpan.FromSeconds(2);
+
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly GenerationPlan _plan;
     private readonly GenerationState _state;
@@ -21,13 +28,16 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
     private readonly ProofStore? _proofs;
     private readonly TimeProvider _time;
     private readonly Dictionary<SessionId, int> _checkedUnits = [];
+    private readonly List<WorkReports> _unproven = []; // reports that wait until the proofs that they name are on disk
+    private readonly List<IEvent> _last = []; // what whoever asked hears when the reports are on disk
     private TimeSpan? _timer;
+    private int _unkept;
 
     /// <summary>A pipeline that begins at once. It is to be sent every <see cref="ClusterView"/>.</summary>
     /// <param name="plan">What is settled about the generation; its <see cref="GenerationPlan.Arrived"/> counts from the time provider's zero.</param>
     /// <param name="answer">The answer's text.</param>
     /// <param name="client">Who asked.</param>
-    /// <param name="reporter">Takes <see cref="WorkReport"/>.</param>
+    /// <param name="reporter">Takes <see cref="WorkReports"/>.</param>
     /// <param name="judge">Takes <see cref="LendJudge"/>; nobody where there is none.</param>
     /// <param name="proofs">Keeps what proves a verdict; null where nothing is kept.</param>
     /// <param name="time">The clock.</param>
@@ -48,6 +58,8 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
         Receive<JudgeLent>(message => Do(_state.Judge(message, Now)));
         Receive<CheckDeadline>(_ => Check());
         Receive<CancelPipeline>(_ => Do(_state.Cancel(Now)));
+        Receive<ProofsKept>(message => Tell(message.Reports));
+        Receive<WorkReportsKept>(_ => _unkept--);
     }
 
     /// <inheritdoc/>
@@ -82,6 +94,9 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
 
     private void Do(IReadOnlyList<PipelineCommand> commands)
     {
+        var end = commands is [.., EndPipeline last] ? last : null;
+        ImmutableArray<WorkReport>.Builder? reports = null;
+        var isProven = false;
         foreach (var command in commands)
         {
             switch (command)
@@ -93,8 +108,11 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
                 case Note note:
                     _log.Info("Session {0} {1}", _plan.Session, note.Text);
                     break;
-                case TellClient tell:
+                case TellClient tell when end is null:
                     _client.Tell(tell.Event);
+                    break;
+                case TellClient tell:
+                    _last.Add(tell.Event);
                     break;
                 case OpenHop open:
                     var hop = open.Route.Hops[open.Hop].Shard;
@@ -121,26 +139,98 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
                     break;
                 case KeepProof keep:
                     _proofs?.KeepSoon(keep.Bytes);
+                    isProven = true;
                     break;
                 case ReportCheck check:
-                    _reporter.Tell(new WorkReport(check.Device, _plan.Session, _plan.Model.Model, check.Range, WorkOutcome.Checked, check.Tokens, check.Facts)
-                    {
-                        Size = _plan.SizeOf(check.Range, check.Facts.Position, check.Tokens),
-                    });
+                    (reports ??= ImmutableArray.CreateBuilder<WorkReport>()).Add(
+                        new WorkReport(check.Device, _plan.Session, _plan.Model.Model, check.Range, WorkOutcome.Checked, check.Tokens, check.Facts)
+                        {
+                            Size = _plan.SizeOf(check.Range, check.Facts.Position, check.Tokens),
+                        });
                     break;
                 case ReportWork work:
-                    _reporter.Tell(work.Report);
+                    (reports ??= ImmutableArray.CreateBuilder<WorkReport>()).Add(work.Report);
                     break;
-                case EndPipeline end:
-                    Context.Parent.Tell(new PipelineEnded(_plan.Prompt, end.Refusal));
-                    Context.Stop(Self);
+                case EndPipeline:
                     break;
                 default:
                     throw new InvalidOperationException($"{command.GetType().Name} is no command of a pipeline.");
             }
         }
 
-        Schedule();
+        if (reports is not null)
+        {
+            Report(new WorkReports(reports.ToImmutable()), isProven);
+        }
+
+        if (end is not null)
+        {
+            End(end);
+        }
+        else
+        {
+            Schedule();
+        }
+    }
+
+    private void Report(WorkReports reports, bool isProven)
+    {
+        _unkept++;
+        _unproven.Add(reports);
+        if (_proofs is not null && (isProven || _unproven.Count > 1))
+        {
+            // One that names no proof does not overtake one that does.
+            _proofs.Written.PipeTo(Self, success: () => new ProofsKept(reports));
+        }
+        else
+        {
+            Tell(reports);
+        }
+    }
+
+    private void Tell(WorkReports reports)
+    {
+        if (_unproven.Remove(reports))
+        {
+            _reporter.Tell(reports);
+        }
+    }
+
+    /// <summary>Nothing is decided any more: what is left to do is to tell whoever asked, when what is reported is on disk.</summary>
+    private void End(EndPipeline end)
+    {
+        if (_unkept == 0)
+        {
+            Leave(end);
+            return;
+        }
+
+        Timers.StartSingleTimer(nameof(KeepingLate), KeepingLate.Instance, KeepPatience);
+        Become(() =>
+        {
+            Receive<ProofsKept>(message => Tell(message.Reports));
+            Receive<WorkReportsKept>(_ =>
+            {
+                if (--_unkept == 0)
+                {
+                    Leave(end);
+                }
+            });
+            Receive<KeepingLate>(_ =>
+            {
+                _log.Warning("What session {0} reports to the ledger is not on disk within {1} s.", _plan.Session, KeepPatience.TotalSeconds);
+                _unproven.ToList().ForEach(Tell);
+                Leave(end);
+            });
+            ReceiveAny(_ => { });
+        });
+    }
+
+    private void Leave(EndPipeline end)
+    {
+        _last.ForEach(told => _client.Tell(told));
+        Context.Parent.Tell(new PipelineEnded(_plan.Prompt, end.Refusal));
+        Context.Stop(Self);
     }
 
     private void Count(ISessionMessage message)
@@ -189,5 +279,13 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
             var wait = deadline - Now;
             Timers.StartSingleTimer(nameof(CheckDeadline), CheckDeadline.Instance, wait > TimeSpan.FromMilliseconds(1) ? wait : TimeSpan.FromMilliseconds(1));
         }
+    }
+
+    /// <summary>The proofs that reports name are on disk, or cannot be.</summary>
+    private sealed record ProofsKept(WorkReports Reports) : INoSerializationVerificationNeeded;
+
+    private sealed record KeepingLate : INoSerializationVerificationNeeded
+    {
+        public static KeepingLate Instance { get; } = new();
     }
 }

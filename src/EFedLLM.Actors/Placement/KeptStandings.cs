@@ -24,7 +24,7 @@ internal static class KeptStandings
 
     /// <summary>What is kept in a folder: nothing where there is no file, or one that cannot be read.</summary>
     /// <param name="folder">The node's data folder.</param>
-    /// <param name="now">The time: whose exclusion is over by then is in quarantine until a ledger says more.</param>
+    /// <param name="now">The time: a liar whose exclusion is over by then is in quarantine until a ledger says more.</param>
     /// <returns>And what is wrong with the file, for people; null when nothing is.</returns>
     public static (ImmutableDictionary<DeviceId, DeviceStanding> Standings, string? Problem) Read(string folder, DateTimeOffset now)
     {
@@ -67,5 +67,5 @@ internal static class KeptStandings
     }
 
     private static DeviceStanding At(DeviceStanding standing, DateTimeOffset now)
-        => standing.Exclusion is { } exclusion && exclusion.Until <= now ? standing with { Server = TrustTier.Quarantined, Exclusion = null } : standing;
+        => standing.Exclusion is { IsFaulty: false } exclusion && exclusion.Until <= now ? standing with { Server = TrustTier.Quarantined, Exclusion = null } : standing;
 }

@@ -52,11 +52,12 @@ public static class LedgerStart
         }
 
         var (trust, board) = (TrustSettings.Read(system.Settings.Config), new StandingBoard(system));
+        var examiner = system.ActorOf(Props.Create(() => new DeviceExaminer()), "examiner");
         var ledger = await sharding.StartAsync(
             ClusterNames.LedgerType,
             entity => entity == LedgerDirectory.EntityId
                 ? Props.Create(() => new LedgerDirectory())
-                : Props.Create(() => new ReputationActor(new DeviceId(entity), time, trust, board)),
+                : Props.Create(() => new ReputationActor(new DeviceId(entity), time, trust, board, examiner)),
             ClusterShardingSettings.Create(system),
             new LedgerExtractor()).ConfigureAwait(false);
         system.ActorOf(Props.Create(() => new StandingWatch(ledger, time)), "standing-watch");

@@ -10,6 +10,7 @@ namespace EFedLLM.Actors.Reputation;
 internal sealed class Outbox(OutboxLimits limits)
 {
     private readonly Dictionary<DeviceId, Line> _lines = [];
+    private long _sendable;
 
     /// <summary>Reports that wait.</summary>
     public int Count { get; private set; }
@@ -38,10 +39,13 @@ internal sealed class Outbox(OutboxLimits limits)
         Bytes += entry.Body.Length;
     }
 
-    /// <summary>The report of a device that is to be sent next, or null when one is under way or none waits. It is under way from now on.</summary>
+    /// <summary>What has come up to a position may be sent.</summary>
+    public void MaySend(long position) => _sendable = Math.Max(_sendable, position);
+
+    /// <summary>The report of a device that is to be sent next, or null when one is under way, or none waits that may be sent. It is under way from now on.</summary>
     public OutboxEntry? SetOut(DeviceId device, TimeSpan delay)
     {
-        if (!_lines.TryGetValue(device, out var line) || line.Delay is not null)
+        if (!_lines.TryGetValue(device, out var line) || line.Delay is not null || line.Entries.Peek().Position > _sendable)
         {
             return null;
         }

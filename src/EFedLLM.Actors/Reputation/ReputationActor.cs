@@ -3,6 +3,7 @@ using Akka.Cluster.Sharding;
 using Akka.Event;
 using Akka.Persistence;
 using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Layers;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Trust;
 
@@ -10,8 +11,9 @@ namespace EFedLLM.Actors.Reputation;
 
 /// <summary>
 /// The ledger's entity for one device. Counts each report once and says so when it is on disk; takes verdicts back; lets the device return when
-/// its exclusion is over; brings finders what they earn; answers what is known of the device; tells every node when that changes how far it is
-/// trusted. A report that makes no sense gets no answer but a line in the log.
+/// its exclusion is over, and where it was taken for broken only when it has computed golden vectors rightly; brings finders what they earn;
+/// answers what is known of the device; tells every node when that changes how far it is trusted. A report that makes no sense gets no answer
+/// but a line in the log.
 /// </summary>
 internal sealed class ReputationActor : ReceivePersistentActor, IWithTimers
 {
@@ -23,6 +25,10 @@ internal sealed class ReputationActor : ReceivePersistentActor, IWithTimers
 
     private static readonly TimeSpan Again = TimeSpan.FromSeconds(5);
 
+    // Broken hardware that is right once in a while does not come back by trying.
+    private static readonly TimeSpan AfterFailedExam = TimeSpan.FromDays(1);
+    private static readonly TimeSpan AfterNoExam = TimeSpan.FromMinutes(2);
+
     // A timer bears no more than some weeks: a later one looks again in between.
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
 
@@ -31,13 +37,15 @@ internal sealed class ReputationActor : ReceivePersistentActor, IWithTimers
     private readonly TrustSettings _trust;
     private readonly StandingBoard _board;
     private readonly Lazy<IActorRef> _ledger;
+    private readonly IActorRef _examiner;
     private ReputationState _state;
     private DeviceStanding? _told;
+    private DateTimeOffset _nextExam = DateTimeOffset.MinValue;
 
-    /// <summary>For <paramref name="device"/>.</summary>
-    public ReputationActor(DeviceId device, TimeProvider time, TrustSettings trust, StandingBoard board)
+    /// <summary>For <paramref name="device"/>; <paramref name="examiner"/> takes <see cref="ExamineDevice"/>.</summary>
+    public ReputationActor(DeviceId device, TimeProvider time, TrustSettings trust, StandingBoard board, IActorRef examiner)
     {
-        (_device, _time, _trust, _board) = (device, time, trust, board);
+        (_device, _time, _trust, _board, _examiner) = (device, time, trust, board, examiner);
         var system = Context.System;
         _ledger = new Lazy<IActorRef>(() => ClusterSharding.Get(system).ShardRegion(ClusterNames.LedgerType));
         _state = ReputationState.Empty(device);
@@ -59,13 +67,16 @@ internal sealed class ReputationActor : ReceivePersistentActor, IWithTimers
         {
             // After what is due has been written.
             LetReturn();
+            Examine();
             DeferAsync(Sender, asker => asker.Tell(_state.ToRecord(_trust, _time.GetUtcNow())));
         });
         Command<LookAgain>(_ =>
         {
             LetReturn();
+            Examine();
             Remind();
         });
+        Command<DeviceExamined>(Examined);
         Command<PayAgain>(_ => PayFinder());
         Command<SaveSnapshotSuccess>(saved => DeleteSnapshots(new SnapshotSelectionCriteria(saved.Metadata.SequenceNr - 1)));
         Command<SaveSnapshotFailure>(failure => Log.Warning(failure.Cause, "The snapshot of device {0} was not saved; the next one will be.", _device));
@@ -133,10 +144,12 @@ internal sealed class ReputationActor : ReceivePersistentActor, IWithTimers
 
     /// <summary>Writes that exclusions are over which are.</summary>
     /// <returns>The state as it is then.</returns>
-    private ReputationState LetReturn()
+    private ReputationState LetReturn() => LetReturn(state => state.Due(_time.GetUtcNow()));
+
+    private ReputationState LetReturn(Func<ReputationState, DeviceReturned?> next)
     {
         var (state, over) = (_state, new List<DeviceReturned>());
-        while (state.Due(_time.GetUtcNow()) is { } due)
+        while (next(state) is { } due)
         {
             over.Add(due);
             state = state.Apply(due);
@@ -154,6 +167,41 @@ internal sealed class ReputationActor : ReceivePersistentActor, IWithTimers
         return state;
     }
 
+    /// <summary>Has a device whose time is over, and that was taken for broken, show that it is sound.</summary>
+    private void Examine()
+    {
+        var now = _time.GetUtcNow();
+        if (now >= _nextExam && _state.DueIfSound(now) is not null)
+        {
+            _nextExam = now + AfterNoExam;
+            _examiner.Tell(new ExamineDevice(_device));
+        }
+    }
+
+    private void Examined(DeviceExamined exam)
+    {
+        if (exam.IsSound is { } isSound)
+        {
+            Log.Info("Device {0} computed {1} golden vectors {2}.", _device, GoldenVectors.Count, isSound ? "rightly" : "wrongly and stays excluded");
+        }
+
+        switch (exam.IsSound)
+        {
+            case true:
+                LetReturn(state => state.DueIfSound(_time.GetUtcNow()));
+                break;
+            case false:
+                _nextExam = _time.GetUtcNow() + AfterFailedExam;
+                break;
+            default:
+                // It is not there, or others are asked: the next look tries again.
+                _nextExam = _time.GetUtcNow() + Again;
+                break;
+        }
+
+        Remind();
+    }
+
     /// <summary>Looks again when the next exclusion is over.</summary>
     private void Remind()
     {
@@ -163,7 +211,8 @@ internal sealed class ReputationActor : ReceivePersistentActor, IWithTimers
             return;
         }
 
-        var wait = next - _time.GetUtcNow();
+        var now = _time.GetUtcNow();
+        var wait = _state.DueIfSound(now) is null ? next - now : _nextExam > now ? _nextExam - now : Again;
         Timers.StartSingleTimer(nameof(LookAgain), LookAgain.Instance, wait > LongestWait ? LongestWait : wait > TimeSpan.Zero ? wait : TimeSpan.Zero);
     }
 

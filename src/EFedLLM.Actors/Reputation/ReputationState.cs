@@ -157,13 +157,13 @@ internal sealed record ReputationState : ILedgerStored
         _ => StrikeResult.Ambiguous,
     };
 
-    /// <summary>The role in which an exclusion is over, or null.</summary>
-    public DeviceReturned? Due(DateTimeOffset now)
-        => ExclusionRules.MayReturn(Server, now) ? new DeviceReturned(TrustRole.Server, now.ToUniversalTime())
-            : ExclusionRules.MayReturn(Verifier, now) ? new DeviceReturned(TrustRole.Verifier, now.ToUniversalTime())
-            : null;
+    /// <summary>The role in which an exclusion is over by time alone, or null.</summary>
+    public DeviceReturned? Due(DateTimeOffset now) => Due(now, isFaulty: false);
 
-    /// <summary>When the next exclusion is over, or null.</summary>
+    /// <summary>The role in which an exclusion is over once the device has shown that it is sound, or null.</summary>
+    public DeviceReturned? DueIfSound(DateTimeOffset now) => Due(now, isFaulty: true);
+
+    /// <summary>When the time of the next exclusion is over, or null.</summary>
     public DateTimeOffset? NextReturn()
         => (Server.Exclusion?.Until, Verifier.Exclusion?.Until) is var (server, verifier) && server is not null && verifier is not null
             ? server < verifier ? server : verifier
@@ -202,6 +202,15 @@ internal sealed record ReputationState : ILedgerStored
             // In coarse steps, so that not each check is news to everybody.
             Preference = Math.Ceiling(Preference.Of(1, Preference.At, trust) * PreferenceSteps) / PreferenceSteps,
         };
+
+    private DeviceReturned? Due(DateTimeOffset now, bool isFaulty)
+    {
+        return Is(Server) ? new DeviceReturned(TrustRole.Server, now.ToUniversalTime())
+            : Is(Verifier) ? new DeviceReturned(TrustRole.Verifier, now.ToUniversalTime())
+            : null;
+
+        bool Is(RoleStanding standing) => ExclusionRules.MayReturn(standing, now) && standing.Exclusion!.IsFaulty == isFaulty;
+    }
 
     private static ImmutableArray<LedgerEntry> Newest(LedgerEntry entry, ImmutableArray<LedgerEntry> recent)
     {

@@ -11,9 +11,26 @@ namespace EFedLLM.Actors.Reputation;
 /// waits outlives this process. One report of a device is under way at a time and is repeated until the ledger has it; the others wait.
 /// The ledger knows a report's id again, so each counts once, however often it was sent and by however many starts of this node.
 /// </summary>
+/// <remarks>
+/// What counts when somebody dies in the middle:
+/// <list type="bullet">
+/// <item>A verdict begins when it is on disk here, with all reports that came with it (<see cref="WorkReports"/>) and what is due to whoever
+/// checked. Before that it was never sent: a gateway that dies then has counted nothing of it anywhere. A session that had not ended reports
+/// nothing, and nobody loses or gains by it; who was found out in it by then is reported at that moment. Whoever asked hears that the answer
+/// is whole after its reports are on disk.</item>
+/// <item>From then on it counts once: it is sent under its id, also by later starts of this node, until the ledger says that it is in its
+/// journal. The ledger says so after it is, and says it again for an id that it knows: so neither an answer that was lost nor a ledger that
+/// died before or after writing changes the count.</item>
+/// <item>A verifier that dies in the middle of a check has said nothing that counts: another one begins anew.</item>
+/// <item>With a disk that cannot be written reports are sent all the same, and wait in memory alone: then the death of this process may cost
+/// some. None counts twice even so.</item>
+/// </list>
+/// </remarks>
 internal sealed class WorkReporter : ReceiveActor, IWithTimers
 {
     private const int WarnEvery = 1000;
+
+    private static readonly TimeSpan WriteAgain = TimeSpan.FromSeconds(1);
 
     // A new one with each start, so that a number that was lost with the power is never given to another report. What waits keeps its own.
     private readonly Guid _reporter = Guid.NewGuid();
@@ -29,6 +46,7 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private Dictionary<long, OutboxEntry> _added = [];
     private List<long> _removed = [];
+    private List<IActorRef> _asking = []; // who wants to hear when all of _added is on disk
     private bool _writing;
     private bool _failing;
     private long _position;
@@ -39,14 +57,11 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
     {
         (_ledger, _file, _time, _firstRetry, _lastRetry, _self) = (ledger, file, time, firstRetry, lastRetry, self);
         (_outbox, _position) = (new Outbox(limits), file.LastPosition);
-        Receive<WorkReport>(report =>
+        Receive<WorkReport>(report => Take([report]));
+        Receive<WorkReports>(message =>
         {
-            Take(report);
-            if (WorkRules.Verifying(report, _self) is { } verifying)
-            {
-                // Whoever checked is paid by an entry of his own, which is numbered, kept and repeated like any other.
-                Take(verifying);
-            }
+            _asking.Add(Sender);
+            Take(message.Reports);
         });
         Receive<WorkRecorded>(Release);
         Receive<FlushReports>(_ =>
@@ -56,6 +71,7 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
         });
         Receive<Retry>(retry => Repeat(retry.Device));
         Receive<Written>(Finish);
+        Receive<TryWriting>(_ => WriteChanges());
     }
 
     /// <inheritdoc/>
@@ -74,6 +90,7 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
             _outbox.Add(entry);
         }
 
+        _outbox.MaySend(_position);
         if (_outbox.Count > 0)
         {
             _log.Info("{0} reports of an earlier run wait for the ledger.", _outbox.Count);
@@ -87,6 +104,21 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
 
     /// <inheritdoc/>
     protected override void PostStop() => _file.ApplyAsync(_added.Values, _removed);
+
+    /// <summary>Takes reports that are written as one, each with what is due to whoever checked: that is an entry of its own, numbered, kept and repeated like any other.</summary>
+    private void Take(IReadOnlyList<WorkReport> reports)
+    {
+        foreach (var report in reports)
+        {
+            Take(report);
+            if (WorkRules.Verifying(report, _self) is { } verifying)
+            {
+                Take(verifying);
+            }
+        }
+
+        WriteChanges();
+    }
 
     private void Take(WorkReport report)
     {
@@ -121,8 +153,6 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
         var entry = new OutboxEntry(++_position, record, body);
         _outbox.Add(entry);
         _added.Add(entry.Position, entry);
-        WriteChanges();
-        SendNext(report.Device);
     }
 
     private void Release(WorkRecorded recorded)
@@ -177,34 +207,58 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
     /// <summary>One write at a time, of all that has changed meanwhile.</summary>
     private void WriteChanges()
     {
-        if (_writing || (_added.Count == 0 && _removed.Count == 0))
+        if (_writing)
         {
             return;
         }
 
-        var (added, removed) = (_added, _removed);
-        (_added, _removed, _writing) = ([], [], true);
-        _file.ApplyAsync(added.Values, removed).PipeTo(
-            Self, success: () => new Written(added, removed, null), failure: error => new Written(added, removed, error));
+        if (_added.Count == 0 && _removed.Count == 0)
+        {
+            Answer(_asking);
+            _asking.Clear();
+            return;
+        }
+
+        var write = new Written(_added, _removed, _asking, _position, null);
+        (_added, _removed, _asking, _writing) = ([], [], [], true);
+        _file.ApplyAsync(write.Added.Values, write.Removed).PipeTo(Self, success: () => write, failure: error => write with { Error = error });
     }
 
     private void Finish(Written written)
     {
         _writing = false;
-        if (written.Error is not { } error)
+        if (written.Error is null)
         {
             _failing = false;
-            WriteChanges();
-            return;
+        }
+        else
+        {
+            PutBack(written);
         }
 
+        // Only now: what is sent is on disk, unless nothing can be.
+        _outbox.MaySend(written.Position);
+        foreach (var device in written.Added.Values.Select(entry => entry.Report.Device).Distinct())
+        {
+            SendNext(device);
+        }
+
+        Answer(written.Asking);
+        if (written.Error is null)
+        {
+            WriteChanges();
+        }
+    }
+
+    private void PutBack(Written written)
+    {
         if (!_failing)
         {
             _failing = true;
-            _log.Warning(error, "Reports that wait for the ledger cannot be written to disk; until they can, they wait in memory alone.");
+            _log.Warning(written.Error, "Reports that wait for the ledger cannot be written to disk; until they can, they wait in memory alone.");
         }
 
-        // With the next change they are tried again. What the ledger got meanwhile needs no writing any more.
+        // With the next change they are tried again, or after a while. What the ledger got meanwhile needs no writing any more.
         var released = _removed.ToHashSet();
         foreach (var entry in written.Added.Values.Where(entry => !released.Remove(entry.Position)))
         {
@@ -212,6 +266,15 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
         }
 
         _removed = [.. released, .. written.Removed];
+        Timers.StartSingleTimer(nameof(TryWriting), TryWriting.Instance, WriteAgain);
+    }
+
+    private static void Answer(IEnumerable<IActorRef> asking)
+    {
+        foreach (var asker in asking)
+        {
+            asker.Tell(WorkReportsKept.Instance);
+        }
     }
 
     private void AnswerFlushing()
@@ -231,5 +294,11 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
 
     private sealed record Retry(DeviceId Device);
 
-    private sealed record Written(Dictionary<long, OutboxEntry> Added, List<long> Removed, Exception? Error);
+    private sealed record TryWriting
+    {
+        public static TryWriting Instance { get; } = new();
+    }
+
+    /// <summary>A write that is done: of all up to a position.</summary>
+    private sealed record Written(Dictionary<long, OutboxEntry> Added, List<long> Removed, List<IActorRef> Asking, long Position, Exception? Error);
 }

@@ -96,12 +96,14 @@ internal sealed class NodeCommand : Command
         await using (host)
         {
             Say(host.Ready);
-            host.Leaving.Told += Screen.Note;
+            host.Leaving.Told += options.Supervised ? Tell : Screen.Note;
             await host.RunAsync(cancellation, orphaned.Token);
         }
 
         return ExitCodes.Ok;
     }
+
+    private static void Tell(string words) => Console.Out.WriteLine(JsonSerializer.Serialize(new NodeNote(words), NodeNoteJson.Default.NodeNote));
 
     private static void Say(NodeReady ready) => Console.Out.WriteLine(JsonSerializer.Serialize(ready, NodeReadyJson.Default.NodeReady));
 }

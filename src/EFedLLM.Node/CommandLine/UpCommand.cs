@@ -178,6 +178,11 @@ internal sealed class UpCommand : Command
     /// <exception cref="UserErrorException">The first one ended.</exception>
     private static async Task WatchAsync(LocalCluster cluster, CancellationToken cancellation)
     {
+        foreach (var node in cluster.Nodes)
+        {
+            node.Told += words => Screen.Note($"{node.Options.Name}: {words}");
+        }
+
         try
         {
             await foreach (var ended in cluster.ExitsAsync(cancellation))

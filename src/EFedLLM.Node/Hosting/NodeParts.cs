@@ -19,6 +19,7 @@ namespace EFedLLM.Node.Hosting;
 /// <summary>What a node's roles ask for, started in order: read top to bottom, it is the node's bill of materials.</summary>
 internal sealed class NodeParts : IAsyncDisposable
 {
+    private readonly CancellationTokenSource _over = new();
     private DeviceKey? _key;
     private HttpHost? _http;
     private EnrolmentDesk? _desk;
@@ -28,6 +29,7 @@ internal sealed class NodeParts : IAsyncDisposable
     private Lazy<Task<IActorRef>>? _reporter;
     private ProofStore? _proofs;
     private ProofReplay? _replay;
+    private Task _verdicts = Task.CompletedTask;
 
     private NodeParts()
     {
@@ -78,6 +80,9 @@ internal sealed class NodeParts : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        await _over.CancelAsync();
+        await _verdicts;
+        _over.Dispose();
         if (_http is not null)
         {
             await _http.DisposeAsync();
@@ -153,11 +158,33 @@ internal sealed class NodeParts : IAsyncDisposable
                 LeaveAsked = leave.Ask,
                 LeaveTold = leave.Tell,
             });
+            _verdicts = FollowVerdictsAsync(system, feed, ledger, leave, log.CreateLogger(nameof(OwnVerdicts)));
         }
 
         if (options.Has(NodeRoles.Gateway))
         {
             await StartGatewayAsync(system, options, limits, view, feed, ledger, membership, files, log);
+        }
+    }
+
+    private async Task FollowVerdictsAsync(ActorSystem system, ViewFeed feed, IActorRef ledger, LeaveRequest leave, ILogger log)
+    {
+        try
+        {
+            await OwnVerdicts.FollowAsync(
+                feed,
+                _key!.Device,
+                async () => ledger.IsNobody() ? await system.StartLedgerAsync(_over.Token) : ledger,
+                words =>
+                {
+                    log.LogWarning("{Words}", words);
+                    leave.Tell(words);
+                },
+                _over.Token);
+        }
+        catch (Exception error)
+        {
+            log.LogError(error, "What checks find wrong with this device is not told here any more.");
         }
     }
 

@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace EFedLLM.Node.Hosting;
 
-/// <summary>The one line that a node prints on standard output: that it is ready, or why it never will be.</summary>
+/// <summary>The first line that a node prints on standard output: that it is ready, or why it never will be.</summary>
 internal sealed record NodeReady
 {
     /// <summary>Whether it is.</summary>

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using EFedLLM.Node.CommandLine;
 using EFedLLM.Node.Hosting;
 
@@ -32,6 +33,9 @@ internal sealed class ChildNode : IAsyncDisposable
 
     /// <summary>Its address once it is ready; fails with a <see cref="UserErrorException"/> where it never will be.</summary>
     public Task<NodeReady> Ready => _ready.Task;
+
+    /// <summary>What its person should know; on any thread.</summary>
+    public event Action<string>? Told;
 
     /// <summary>Starts one.</summary>
     public static ChildNode Start(NodeOptions options)
@@ -92,7 +96,7 @@ internal sealed class ChildNode : IAsyncDisposable
 
     private async Task ReadOutputAsync()
     {
-        if (await _process.StandardOutput.ReadLineAsync() is { } line && Parse(line) is { } ready)
+        if (await _process.StandardOutput.ReadLineAsync() is { } line && Parse(line, NodeReadyJson.Default.NodeReady) is { } ready)
         {
             if (ready.Ready)
             {
@@ -104,9 +108,13 @@ internal sealed class ChildNode : IAsyncDisposable
             }
         }
 
-        while (await _process.StandardOutput.ReadLineAsync() is not null)
+        // A full pipe would stop the child.
+        while (await _process.StandardOutput.ReadLineAsync() is { } next)
         {
-            // Nothing else is expected; a full pipe would stop the child.
+            if (Parse(next, NodeNoteJson.Default.NodeNote)?.Note is { } words)
+            {
+                Told?.Invoke(words);
+            }
         }
 
         await _process.WaitForExitAsync();
@@ -133,11 +141,12 @@ internal sealed class ChildNode : IAsyncDisposable
         }
     }
 
-    private static NodeReady? Parse(string line)
+    private static T? Parse<T>(string line, JsonTypeInfo<T> type)
+        where T : class
     {
         try
         {
-            return JsonSerializer.Deserialize(line, NodeReadyJson.Default.NodeReady);
+            return JsonSerializer.Deserialize(line, type);
         }
         catch (JsonException)
         {

@@ -31,6 +31,7 @@ internal sealed class AuditedSession : IDisposable
     private readonly List<(IActorRef From, UnitSigned Message)> _signed = [];
     private bool _isLost;
     private bool _hasForgotten;
+    private int _checkMessages;
     private TimeSpan _now;
 
     /// <param name="source">The model.</param>
@@ -108,6 +109,9 @@ internal sealed class AuditedSession : IDisposable
     /// <summary>The devices that a session was ever opened on to serve.</summary>
     public HashSet<IActorRef> Served { get; } = [];
 
+    /// <summary>Devices that have died.</summary>
+    public int Dead => _dead.Count;
+
     /// <summary>Sessions that are left anywhere, in bytes.</summary>
     public long Left => Devices.Concat(_judges.Values).Sum(stage => stage.Budget.Reserved);
 
@@ -129,6 +133,9 @@ internal sealed class AuditedSession : IDisposable
 
     /// <summary>When so many tokens were told, all who serve nothing forget the checks that they have nothing to do for.</summary>
     public int? Forgetting { get; init; }
+
+    /// <summary>Whoever gets the message of a check with this number, counted from 1, dies before it arrives.</summary>
+    public int? CheckDeath { get; init; }
 
     /// <summary>Whoever serves a hop dies when so many tokens were told.</summary>
     public (int Tokens, int Hop)? HopDeath { get; init; }
@@ -192,8 +199,35 @@ internal sealed class AuditedSession : IDisposable
             : null;
     }
 
+    private void Die(Stage device)
+    {
+        if (_dead.Add(device))
+        {
+            device.Core.PipelineGone(_cluster.Pipeline);
+            _cluster.Later(() => Do(_state.HopGone(device.Ref, _now)));
+            _cluster.Later(() => Do(_state.Look(View(), _now)));
+        }
+    }
+
+    /// <summary>Whether a message arrives. One of a check may be the last that its receiver does not live to see.</summary>
+    private bool IsAlive(IActorRef shard)
+    {
+        var device = Devices.FirstOrDefault(device => device.Ref.Equals(shard));
+        if (device is not null && !_state.Route.Hops.Any(hop => hop.Shard.Equals(shard)) && ++_checkMessages == CheckDeath)
+        {
+            Die(device);
+        }
+
+        return device is null || !_dead.Contains(device);
+    }
+
     private void Hear(ISessionMessage message, IActorRef from)
     {
+        if (_dead.Any(dead => dead.Ref.Equals(from)))
+        {
+            return;
+        }
+
         Recomputed += message is UnitRecomputed answer ? answer.Rows : 0;
         if (message is UnitSigned signed)
         {
@@ -239,10 +273,10 @@ internal sealed class AuditedSession : IDisposable
                 case CloseHop close:
                     _cluster.Tell(close.Hop.Shard, new CloseSession(_plan.Session, close.Epoch));
                     break;
-                case OpenCheck check:
+                case OpenCheck check when IsAlive(check.Run.Verifier.Shard):
                     _cluster.Tell(check.Run.Verifier.Shard, _plan.Open(check, _cluster.Pipeline));
                     break;
-                case TellShard tell:
+                case TellShard tell when IsAlive(tell.Shard):
                     Opened += tell.Message is FeedCache { Values.IsEmpty: false } ? 1 : 0;
                     _cluster.Tell(tell.Shard, tell.Message);
                     break;
@@ -260,11 +294,9 @@ internal sealed class AuditedSession : IDisposable
                     break;
                 case TellClient tell:
                     Told.Add(tell.Event);
-                    if (Dying() is { } dead && _dead.Add(dead))
+                    if (Dying() is { } dead)
                     {
-                        dead.Core.PipelineGone(_cluster.Pipeline);
-                        _cluster.Later(() => Do(_state.HopGone(dead.Ref, _now)));
-                        _cluster.Later(() => Do(_state.Look(View(), _now)));
+                        Die(dead);
                     }
 
                     if (Tokens.Count() == Forgetting && !_hasForgotten)

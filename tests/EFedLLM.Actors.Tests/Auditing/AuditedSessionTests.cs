@@ -266,6 +266,28 @@ public sealed class AuditedSessionTests : IDisposable
     }
 
     [SharedFact]
+    public void A_verifier_that_dies_at_any_message_of_a_check_is_replaced_and_each_position_is_counted_once()
+    {
+        for (var message = 1; message <= 16; message++)
+        {
+            var (session, expected) = Start(new string?[12], 0.9f, isStrict: false, checkDeath: message);
+            session.Run();
+            Assert.Equal(1, session.Dead);
+            Assert.Equal(expected, session.Tokens);
+            Assert.All(session.Checks, check => Assert.Equal(CheckOutcome.Passed, check.Facts.Outcome));
+            var served = session.Checks.Where(check => check.Facts.Role == TrustRole.Server).ToArray();
+            foreach (var (device, positions) in session.Signed)
+            {
+                var counted = served.Where(check => check.Device == device).OrderBy(check => check.Facts.Position).ToArray();
+                Assert.Equal(positions, counted.Sum(check => check.Tokens));
+                Assert.All(counted.Zip(counted.Skip(1)), pair => Assert.Equal(pair.Item1.Facts.Position + pair.Item1.Tokens, pair.Item2.Facts.Position));
+            }
+
+            Assert.Equal(0, session.Left);
+        }
+    }
+
+    [SharedFact]
     public void Of_devices_with_a_full_standing_little_is_checked_and_nothing_waits()
     {
         var (checks, told) = (0, 0);
@@ -285,7 +307,7 @@ public sealed class AuditedSessionTests : IDisposable
 
     private (AuditedSession Session, int[] Expected) Start(
         string?[] saboteurs, float temperature, bool isStrict, bool canJudge = true, int perHop = 4, (int, int)? death = null, Func<int, TrustTier?>? standing = null, int seed = 7,
-        Func<int, IHopBehavior?>? special = null, TrustSettings? trust = null)
+        Func<int, IHopBehavior?>? special = null, TrustSettings? trust = null, int? checkDeath = null)
     {
         var source = ModelFolder.Open(SharedModels.Model("stories260K"));
         _open.Add(source);
@@ -301,6 +323,7 @@ public sealed class AuditedSessionTests : IDisposable
             trust)
         {
             Death = death,
+            CheckDeath = checkDeath,
         };
         _open.Add(session);
         using var team = new ComputeTeam(1);

@@ -63,7 +63,8 @@ public class GenerationCluster : IAsyncLifetime
         Models = [.. Folders.Select(folder => GatewayModel.Open(folder))];
         _gatewayNode = TestNode.Start(null, null, null, ClusterNames.Anchor, ClusterNames.Gateway);
         View = _gatewayNode.System.StartClusterView();
-        (Reporter, Reports) = _gatewayNode.Collect();
+        var reports = Channel.CreateUnbounded<object>();
+        (Reporter, Reports) = (_gatewayNode.System.ActorOf(Props.Create(() => new ReportCollector(reports.Writer))), reports.Reader);
         for (var device = 0; device < 3; device++)
         {
             var node = TestNode.Start(_gatewayNode, null, null, ClusterNames.Device);
@@ -201,4 +202,18 @@ public class GenerationCluster : IAsyncLifetime
         View = view,
         Cache = Budgets[device],
     });
+
+    /// <summary>In the reporter's place: keeps what it is told, and says so.</summary>
+    private sealed class ReportCollector : ReceiveActor
+    {
+        public ReportCollector(ChannelWriter<object> reports) => Receive<WorkReports>(message =>
+        {
+            foreach (var report in message.Reports)
+            {
+                reports.TryWrite(report);
+            }
+
+            Sender.Tell(WorkReportsKept.Instance);
+        });
+    }
 }

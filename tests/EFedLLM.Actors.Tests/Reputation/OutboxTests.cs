@@ -31,6 +31,24 @@ public sealed class OutboxTests
     }
 
     [Fact]
+    public void What_is_not_on_disk_yet_is_not_sent()
+    {
+        var outbox = Filled(Report(1));
+        outbox.Add(new OutboxEntry(2, Report(2), [1]));
+        outbox.Add(new OutboxEntry(3, Report(1) with { Device = Other }, [1]));
+        Assert.Null(outbox.SetOut(Other, First));
+        Assert.NotNull(outbox.SetOut(LedgerSamples.Device, First));
+        Assert.NotNull(outbox.Acknowledge(new WorkRecorded(Report(1).Id, LedgerSamples.Device)));
+        Assert.Null(outbox.SetOut(LedgerSamples.Device, First));
+        outbox.MaySend(2);
+        Assert.Equal(2, outbox.SetOut(LedgerSamples.Device, First)!.Position);
+        Assert.Null(outbox.SetOut(Other, First));
+        outbox.MaySend(3);
+        outbox.MaySend(2);
+        Assert.NotNull(outbox.SetOut(Other, First));
+    }
+
+    [Fact]
     public void A_repeated_report_waits_twice_as_long_each_time_until_the_ledger_is_back()
     {
         var outbox = Filled(Report(1), Report(1) with { Device = Other });
@@ -113,5 +131,9 @@ public sealed class OutboxTests
         return outbox;
     }
 
-    private void Add(Outbox outbox, RecordWork report) => outbox.Add(new OutboxEntry(++_position, report, OutboxForm.Write(report)));
+    private void Add(Outbox outbox, RecordWork report)
+    {
+        outbox.Add(new OutboxEntry(++_position, report, OutboxForm.Write(report)));
+        outbox.MaySend(_position);
+    }
 }

@@ -5,7 +5,7 @@ namespace EFedLLM.Actors.Protocol.Wire;
 
 /// <summary>Every <see cref="IProtocolMessage"/> as protobuf, named by two letters on the wire. <c>serialization.conf</c> binds it.</summary>
 internal sealed class ProtocolSerializer(ExtendedActorSystem system)
-    : WireSerializer(system, [.. SessionCodecs.All, .. AuditCodecs.All, .. GatewayCodecs.All, .. DeviceCodecs.All, .. LedgerCodecs.All, .. MembershipCodecs.All, .. LeaveCodecs.All, .. TrustCodecs.All])
+    : WireSerializer(system, [.. SessionCodecs.All, .. AuditCodecs.All, .. GatewayCodecs.All, .. DeviceCodecs.All, .. LedgerCodecs.All, .. MembershipCodecs.All, .. LeaveCodecs.All, .. TrustCodecs.All, .. GoldenCodecs.All])
 {
     /// <summary>The value of <see cref="Identifier"/>: the same on every node, for ever.</summary>
     public const int ProtocolIdentifier = 2411;

@@ -244,6 +244,8 @@ internal sealed class MessageSamples
     private void AddLeaving()
     {
         Add(Devices.Select(device => new LeaveCluster(device)));
+        Add(Gen.Select(Devices, Gen.ULong).Select((device, seed) => new ComputeGolden(device, seed)));
+        Add(Gen.Select(Devices, Gen.ULong, Gen.ULong).Select((device, seed, root) => new GoldenComputed(device, seed, new Digest(root, seed, 3, 4))));
         Add(Gen.Select(Devices, Texts.Null(), Gen.Int[0, int.MaxValue]).Select((device, refusal, seconds) => new LeaveAnswer(device, refusal, seconds)));
     }
 
