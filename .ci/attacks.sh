@@ -12,7 +12,8 @@
 #
 # RUNS: seeded runs of each place of the grid (default 10). UNITS: honest units (default 1000000), in PIECES (default 10). FIRST: the first
 # piece (default 0), to go on where another run ended. LIMIT: most seconds of one part, or of one piece (default 7200). LOG: keeps the test
-# runs' own output in this file. EFEDLLM_SHARED: the folder with models/. Exits with 1 where a bound did not hold.
+# runs' own output in this file. BUILT: set where the tests are built already. EFEDLLM_SHARED: the folder with models/. Exits with 1 where a
+# bound did not hold.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 project=tests/EFedLLM.Actors.Tests
@@ -72,7 +73,7 @@ honest() {
     rm -f "$log.honest"
 }
 
-dotnet build -c Release "$project" >> "$log" 2>&1 || { cat "$log" >&2; exit 1; }
+[ -n "${BUILT:-}" ] || dotnet build -c Release "$project" >> "$log" 2>&1 || { cat "$log" >&2; exit 1; }
 [ $# -gt 0 ] || set -- grid exposure patience rings identity honest
 for each in "$@"; do
     case $each in
