@@ -77,7 +77,12 @@ internal sealed partial class SessionAudit
         var drawn = VerifierDraw.Choose(
             _audit.Seed(hop.Find(hop.Next ?? hop.From)?.Hash ?? default),
             new CheckedDevice(hop.Hop.Device, null, hop.Hop.Range),
-            able.Select(each => new VerifierCandidate(each.Device, null, each.Range, _view.Standings.TryGetValue(each.Device, out var standing) ? standing.Verifier : TrustTier.Probation)),
+            able.Select(each => new VerifierCandidate(
+                each.Device,
+                null,
+                each.Range,
+                _view.Standings.TryGetValue(each.Device, out var standing) ? standing.Verifier : TrustTier.Probation,
+                _view.TierOf(each.Device) is TrustTier.Junior or TrustTier.Full)),
             hop.Verifiers,
             _audit.Settings);
         return drawn is { } chosen ? able.First(each => each.Device == chosen.Device) : null;

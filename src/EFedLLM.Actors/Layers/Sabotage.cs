@@ -48,9 +48,18 @@ internal sealed class Sabotage(Saboteur saboteur, TransformerShard shard)
                 slot.Choice = output.Token < 0 ? slot.Choice : slot.Choice with { Id = output.Token };
             }
 
-            for (var i = 0; slot.Error is null && i < slot.Statements.Count; i++)
+            for (var i = slot.Error is null ? slot.Statements.Count - 1 : -1; i >= 0; i--)
             {
-                if (slot.Statements[i] is UnitRecomputed right && saboteur.Shows())
+                if (slot.Statements[i] is not UnitRecomputed right || !saboteur.Shows())
+                {
+                    continue;
+                }
+
+                if (saboteur.Behavior.WithholdsAnswers)
+                {
+                    slot.Statements.RemoveAt(i);
+                }
+                else
                 {
                     slot.Statements[i] = right with { Answer = saboteur.Behavior.Answer(right.Answer, saboteur.Random) };
                 }
@@ -91,6 +100,8 @@ internal sealed class Sabotage(Saboteur saboteur, TransformerShard shard)
 
         return new HopOutput
         {
+            Session = slot.Session.Open.Session,
+            Gateway = slot.Session.Open.Pipeline.Path.Address.ToString(),
             Position = slot.Position,
             Rows = slot.Rows,
             IsHead = HasHead,

@@ -12,14 +12,14 @@ namespace EFedLLM.Actors.Pipeline;
 internal static class ReplicaShare
 {
     /// <summary>The device with the lowest of these is the session's.</summary>
-    /// <param name="session">The session; without one all are alike.</param>
+    /// <param name="session">The session; without one it is the device that is used the most gladly, as where a hop was just found to lie.</param>
     /// <param name="device">The device.</param>
     /// <param name="preference">How gladly it is used, above 0: its share grows with that as with its speed.</param>
     public static double Turn(SessionId? session, DeviceAnnouncement device, double preference)
     {
         if (session is not { } id)
         {
-            return 0;
+            return -preference;
         }
 
         Span<byte> bytes = stackalloc byte[16];

@@ -23,7 +23,7 @@ public static class RoutePlanner
     /// <param name="view">The cluster.</param>
     /// <param name="model">The model.</param>
     /// <param name="avoid">Devices to leave out, or null.</param>
-    /// <param name="session">Whose route it is: of equal replicas each gets its share of the sessions. Null takes the lowest device ids.</param>
+    /// <param name="session">Whose route it is: of equal replicas each gets its share of the sessions. Null takes those that are used the most gladly, of equals the lowest device ids.</param>
     public static RouteChoice Plan(ClusterView view, ServedModel model, IReadOnlySet<DeviceId>? avoid = null, SessionId? session = null)
         => Plan(view, model, [], hop => avoid?.Contains(hop.Device) != true, session);
 

@@ -25,7 +25,8 @@ internal static class HopBehaviors
         ["lazy-verifier"] = Plain(() => new Answers((_, _) => default)),
         ["low-rank"] = Plain(() => new Rounds(WeightSpoils.ToLowerRank)),
         ["nan"] = Plain(() => new Spoils(output => At(output) = float.NaN)),
-        ["noise"] = Plain(() => new Spoils(AddNoise)),
+        ["noise"] = new(millionths => new Spoils(output => AddNoise(output, millionths * 1e-6f)), 1000),
+        ["old-program"] = Plain(() => new Rounds((_, _, _) => { })),
         ["refuse-opening"] = Plain(() => new Opens(Timeout.InfiniteTimeSpan)),
         ["replay"] = Plain(() => new Replays()),
         ["restart"] = Plain(() => new Forgets(opening: false)),
@@ -36,8 +37,9 @@ internal static class HopBehaviors
         ["slander"] = Plain(() => new Answers((answer, random) => answer with { A = answer.A ^ (1UL << random.Next(64)) })),
         ["sleeper"] = new(honest => new Sleeps(honest), 50_000),
         ["slow-opening"] = Plain(() => new Opens(TooLate)),
-        ["stale"] = Plain(() => new Warps(Drift)),
+        ["stale"] = new(millionths => new Warps((attention, feedForward) => Drift(attention, feedForward, millionths * 1e-6f)), 1000),
         ["truncate"] = Plain(() => new Sends((rows, count) => rows[..(rows.Length / count / 2 * count)])),
+        ["withhold-verdict"] = Plain(() => new Withholds()),
         ["wrong-shape"] = Plain(() => new Sends((rows, count) => new float[rows.Length + count])),
     };
 
@@ -61,11 +63,11 @@ internal static class HopBehaviors
         }
     }
 
-    private static void AddNoise(HopOutput output)
+    private static void AddNoise(HopOutput output, float share)
     {
         foreach (ref var value in output.Values.Span)
         {
-            value *= 1 + (1e-3f * (output.Random.NextSingle() - 0.5f));
+            value *= 1 + (share * (output.Random.NextSingle() - 0.5f));
         }
     }
 
@@ -76,12 +78,12 @@ internal static class HopBehaviors
         output.Input.Span[..Math.Min(output.Input.Length, output.Values.Length)].CopyTo(output.Values.Span);
     }
 
-    private static void Drift(Span<float> attention, Span<float> feedForward)
+    private static void Drift(Span<float> attention, Span<float> feedForward, float share)
     {
         for (var i = 0; i < attention.Length; i++)
         {
-            attention[i] *= 1.001f;
-            feedForward[i] *= 0.999f;
+            attention[i] *= 1 + share;
+            feedForward[i] *= 1 - share;
         }
     }
 
@@ -208,6 +210,11 @@ internal static class HopBehaviors
                 value = -value;
             }
         }
+    }
+
+    private sealed class Withholds : IHopBehavior
+    {
+        public bool WithholdsAnswers => true;
     }
 
     private sealed class SendsAnother : IHopBehavior

@@ -1,8 +1,16 @@
+using EFedLLM.Actors.Protocol;
+
 namespace EFedLLM.Actors.Trust;
 
 /// <summary>What one step of a session came to on a shard, for an <see cref="IHopBehavior"/> to change.</summary>
 public sealed class HopOutput
 {
+    /// <summary>The session.</summary>
+    public required SessionId Session { get; init; }
+
+    /// <summary>The node of whoever runs the session, as an address.</summary>
+    public required string Gateway { get; init; }
+
     /// <summary>The first position.</summary>
     public required int Position { get; init; }
 

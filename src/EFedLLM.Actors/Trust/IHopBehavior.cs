@@ -23,6 +23,9 @@ public interface IHopBehavior
     /// <summary>Whether a session is lost, as a program that was started anew has lost it, when it is asked to sign what it computed.</summary>
     bool ForgetsWhenAskedToSign => false;
 
+    /// <summary>Whether it says nothing about another device's work that it recomputed.</summary>
+    bool WithholdsAnswers => false;
+
     /// <summary>A layer is loaded: changes the gains of its norms.</summary>
     /// <param name="attention">Of the norm before attention, [hidden].</param>
     /// <param name="feedForward">Of the norm before the feed-forward block, [hidden].</param>

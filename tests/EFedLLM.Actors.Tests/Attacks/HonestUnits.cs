@@ -1,4 +1,6 @@
-using EFedLLM.Actors.Protocol;
+using System.Globalization;
+using System.Numerics;
+using System.Runtime.InteropServices;
 using EFedLLM.Actors.Tests.Layers;
 using EFedLLM.Actors.Trust;
 using EFedLLM.Compression;
@@ -9,34 +11,39 @@ using EFedLLM.Transformer.Tests.Support;
 namespace EFedLLM.Actors.Tests.Attacks;
 
 /// <summary>
-/// Units of an honest fleet: groups of sessions over three hops that serve with some number of threads, in batches of some number of
-/// sessions, the prompt in chunks of some size and then token by token; and others that recompute every unit with other threads, batches
-/// and chunks. The results are what all of them signed and answered, so that a processor of another width can be compared.
+/// Units of an honest fleet: groups of sessions over three hops that serve with 1 to 64 threads, in batches of 1 to 64 sessions, the prompt in
+/// chunks of some size and then token by token; and others that recompute every unit with other threads, batches and chunks. The results are
+/// what all of them signed, so that a processor of another width can be compared.
 /// </summary>
 internal sealed class HonestUnits : IBitDigest
 {
     /// <summary>The variable with the number of units; without it there are <see cref="Fewest"/>.</summary>
     public const string Variable = "EFEDLLM_HONEST_UNITS";
 
+    /// <summary>The variable with the number of the first group, which seeds it: another part of the same fleet's work. 0 where there is none.</summary>
+    public const string FirstVariable = "EFEDLLM_HONEST_FIRST";
+
     /// <summary>Units where nothing else is said.</summary>
-    public const int Fewest = 600;
+    public const int Fewest = 1500;
 
     private const int Hops = 3;
     private const int MostSessions = 64;
-    private const int MostPositions = 96;
+    private const int MostPrompt = 160;
+    private const int MostSteps = 32;
     private const int MostThreads = 64;
 
+    // Some values past a multiple of what a vector holds, so that kernels have a rest to deal with.
     private static readonly ModelShape Shape = new()
     {
         Architecture = "LlamaForCausalLM",
-        VocabularySize = 64,
+        VocabularySize = 67,
         HiddenSize = 32,
-        IntermediateSize = 64,
+        IntermediateSize = 72,
         Layers = 2,
         Heads = 2,
         KeyValueHeads = 1,
         HeadSize = 16,
-        ContextLength = 128,
+        ContextLength = 256,
         NormEpsilon = 1e-5f,
         Rope = new RopeSettings(10000),
     };
@@ -49,16 +56,36 @@ internal sealed class HonestUnits : IBitDigest
 
     public void Compute(BitResults results)
     {
-        var wanted = Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } text ? long.Parse(text) : Fewest;
+        var wanted = Number(Variable, Fewest);
         (Checked, Mismatches) = (0, 0);
         var folder = Directory.CreateTempSubdirectory("efedllm-honest-");
         try
         {
             RandomModel.Write(Shape, folder.FullName, seed: 9);
-            using var source = FactoredModel.Open(folder.FullName);
-            for (var group = 0; Checked < wanted; group++)
+            var group = Number(FirstVariable, 0);
+            var workers = Enumerable.Range(0, Environment.ProcessorCount).Select(_ => new Worker(folder.FullName)).ToArray();
+            try
             {
-                Serve(source, new Random(group), results);
+                while (Checked < wanted)
+                {
+                    // The results are those of one group after the other, however many run at once.
+                    var first = group;
+                    Parallel.For(0, workers.Length, number => workers[number].Serve((int)(first + number)));
+                    foreach (var worker in workers.TakeWhile(_ => Checked < wanted))
+                    {
+                        (Checked, Mismatches) = (Checked + worker.Checked, Mismatches + worker.Mismatches);
+                        results.Add<Digest>(worker.Roots);
+                    }
+
+                    group += workers.Length;
+                }
+            }
+            finally
+            {
+                foreach (var worker in workers)
+                {
+                    worker.Dispose();
+                }
             }
         }
         finally
@@ -72,32 +99,73 @@ internal sealed class HonestUnits : IBitDigest
         }
     }
 
-    private static void Serve(IModelSource source, Random random, BitResults results)
+    private static long Number(string variable, long otherwise)
+        => Environment.GetEnvironmentVariable(variable) is { Length: > 0 } text ? long.Parse(text, CultureInfo.InvariantCulture) : otherwise;
+
+    /// <summary>One group of sessions after the other, on one thread and the teams of its devices.</summary>
+    private sealed class Worker(string folder) : IDisposable
     {
-        using var cluster = new CheckedCluster(source);
-        LayerRange[] ranges = [new(0, 2), new(2, 3), new(3, 4)];
-        var stages = ranges.Select(range => cluster.Add(range, Threads(random), random.Next(1, 129))).ToArray();
-        var sessions = Enumerable.Range(0, 1 + random.Next(MostSessions / 4) + (random.Next(8) == 0 ? MostSessions * 3 / 4 : 0))
-            .Select(_ => cluster.Open(stages, new SamplingSettings { Temperature = random.Next(3) * 0.5f, Seed = (ulong)random.Next() }, MostPositions))
-            .ToArray();
-        foreach (var session in sessions)
-        {
-            session.Prefill([.. Enumerable.Range(0, random.Next(1, 64)).Select(_ => random.Next(Shape.VocabularySize))], random.Next(1, 65), runs: false);
-        }
+        private static readonly LayerRange[] Ranges = [new(0, 2), new(2, 3), new(3, 4)];
 
-        cluster.Run();
-        foreach (var session in sessions)
-        {
-            session.Take();
-        }
+        private readonly FactoredModel _source = FactoredModel.Open(folder);
+        private readonly List<Digest> _roots = [];
 
-        for (var steps = random.Next(1, 33); steps > 0; steps--)
+        /// <summary>Units of the last group.</summary>
+        public int Checked { get; private set; }
+
+        /// <summary>Those on which two differed.</summary>
+        public int Mismatches { get; private set; }
+
+        /// <summary>What was signed of them.</summary>
+        public ReadOnlySpan<Digest> Roots => CollectionsMarshal.AsSpan(_roots);
+
+        public void Serve(int group)
         {
+            (Checked, Mismatches) = (0, 0);
+            _roots.Clear();
+            var random = new Random(group);
+            using var cluster = new CheckedCluster(_source);
+            var stages = Ranges.Select(range => cluster.Add(range, Threads(random), random.Next(1, 129))).ToArray();
+
+            // 1, 2, 4, ... 64: most groups are small, and most units come of large ones.
+            var sessions = Enumerable.Range(0, 1 << random.Next(1 + BitOperations.Log2(MostSessions)))
+                .Select(_ => cluster.Open(stages, new SamplingSettings { Temperature = random.Next(3) * 0.5f, Seed = (ulong)random.Next() }, MostPrompt + MostSteps))
+                .ToArray();
             foreach (var session in sessions)
             {
-                session.Step();
+                session.Prefill([.. Enumerable.Range(0, random.Next(1, MostPrompt + 1)).Select(_ => random.Next(Shape.VocabularySize))], random.Next(1, 65), runs: false);
             }
 
+            Take(cluster, sessions);
+            for (var steps = random.Next(1, MostSteps); steps > 0; steps--)
+            {
+                foreach (var session in sessions)
+                {
+                    session.Step();
+                }
+
+                Take(cluster, sessions);
+            }
+
+            foreach (var session in sessions)
+            {
+                session.Seal();
+            }
+
+            for (var hop = 0; hop < Hops; hop++)
+            {
+                var verifier = cluster.Add(Ranges[hop], Threads(random), random.Next(1, 129));
+                foreach (var session in sessions)
+                {
+                    Check(session, hop, verifier, random);
+                }
+            }
+        }
+
+        public void Dispose() => _source.Dispose();
+
+        private static void Take(CheckedCluster cluster, CheckedCluster.Served[] sessions)
+        {
             cluster.Run();
             foreach (var session in sessions)
             {
@@ -105,42 +173,28 @@ internal sealed class HonestUnits : IBitDigest
             }
         }
 
-        foreach (var session in sessions)
+        private void Check(CheckedCluster.Served session, int hop, CheckedCluster.Stage verifier, Random random)
         {
-            session.Seal();
+            var receipts = session.Receipts(hop).Select(signed => signed.Receipt).ToArray();
+            var answers = session.Check(hop, verifier, Steps(session.Tokens.Count - 1, random));
+            Checked += receipts.Length;
+            Mismatches += receipts.Length == answers.Length
+                ? receipts.Where((receipt, unit) => PositionDigest.OfAnswer(CheckedCluster.Key, receipt.OutRoot, receipt.KvRoot) != answers[unit].Answer).Count()
+                : receipts.Length;
+            _roots.AddRange(receipts.SelectMany(receipt => (Digest[])[receipt.InRoot, receipt.OutRoot, receipt.KvRoot]));
         }
 
-        for (var hop = 0; hop < Hops; hop++)
+        /// <summary>One unit at a time, or the whole in pieces of one size.</summary>
+        private static IEnumerable<(int Position, int Rows, bool Ends)> Steps(int positions, Random random)
         {
-            var verifier = cluster.Add(ranges[hop], Threads(random), random.Next(1, 129));
-            foreach (var session in sessions)
+            var rows = random.Next(2) == 0 ? UnitCut.Rows : random.Next(1, 65);
+            for (var position = 0; position < positions; position += rows)
             {
-                var receipts = session.Receipts(hop).Select(signed => signed.Receipt).ToArray();
-                var answers = session.Check(hop, verifier, Steps(session.Tokens.Count - 1, random));
-                Checked += receipts.Length;
-                Mismatches += receipts.Length == answers.Length
-                    ? receipts.Where((receipt, unit) => PositionDigest.OfAnswer(CheckedCluster.Key, receipt.OutRoot, receipt.KvRoot) != answers[unit].Answer).Count()
-                    : receipts.Length;
-                foreach (var receipt in receipts)
-                {
-                    results.Add(receipt.InRoot);
-                    results.Add(receipt.OutRoot);
-                    results.Add(receipt.KvRoot);
-                }
+                yield return (position, Math.Min(rows, positions - position), position + rows >= positions);
             }
         }
-    }
 
-    /// <summary>One unit at a time, or the whole in pieces of one size.</summary>
-    private static IEnumerable<(int Position, int Rows, bool Ends)> Steps(int positions, Random random)
-    {
-        var rows = random.Next(2) == 0 ? UnitCut.Rows : random.Next(1, 65);
-        for (var position = 0; position < positions; position += rows)
-        {
-            yield return (position, Math.Min(rows, positions - position), position + rows >= positions);
-        }
+        /// <summary>Mostly few: there are no so many cores, and what many threads cost is the waiting for one another.</summary>
+        private static int Threads(Random random) => random.Next(64) switch { 0 => MostThreads, 1 => 16, < 16 => random.Next(2, 5), _ => 1 };
     }
-
-    /// <summary>Mostly few: there are no so many cores.</summary>
-    private static int Threads(Random random) => random.Next(16) switch { 0 => MostThreads, 1 => 16, < 8 => random.Next(2, 5), _ => 1 };
 }

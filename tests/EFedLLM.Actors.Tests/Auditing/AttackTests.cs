@@ -16,6 +16,7 @@ public sealed class AttackTests
     private static readonly string[] WrongWork =
     [
         "bf16", "bit-flip", "denormal", "echo-input", "int4", "int6", "int8", "low-rank", "noise", "replay", "sign-flip", "skip-attention", "skip-ffn", "stale",
+        "noise=1", "noise=10000", "old-program", "stale=10", "stale=10000",
     ];
 
     public static TheoryData<string, int> AlwaysWrong
@@ -40,13 +41,13 @@ public sealed class AttackTests
     public void A_newcomer_that_always_cheats_is_excluded_after_three_units_and_no_answer_has_anything_of_it(string behaviour, int hop)
     {
         var liar = hop * AttackedFleet.PerHop;
-        using var fleet = new AttackedFleet(Only(liar, behaviour), Seed);
+        using var fleet = new AttackedFleet(AttackedFleet.Only(liar, behaviour), Seed);
         var delivered = fleet.RunUntilExcluded(liar, mostSessions: 3);
 
         // What the head gives are tokens: those that it draws, in the second unit. Wrong weights show in what it keeps before.
         Assert.Contains(delivered, hop == 2 ? (int[])[3 * 16, 3 * 32] : [3 * 16]);
         Assert.Equal((3L, 0L), (fleet[liar].Server.Hard, fleet[liar].Server.Soft));
-        OthersAreUntouched(fleet, liar);
+        fleet.OthersAreUntouched(liar);
     }
 
     [SharedTheory]
@@ -56,9 +57,9 @@ public sealed class AttackTests
     [InlineData(4)]
     public void A_junior_that_always_cheats_is_excluded_within_a_thousand_tokens(int seed)
     {
-        using var fleet = new AttackedFleet(Only(4, "sign-flip"), seed, passed: 1024);
+        using var fleet = new AttackedFleet(AttackedFleet.Only(4, "sign-flip"), seed, passed: 1024);
         Assert.InRange(fleet.RunUntilExcluded(4, mostSessions: 30, isTold: true), 48, 1000);
-        OthersAreUntouched(fleet, 4);
+        fleet.OthersAreUntouched(4);
     }
 
     [SharedTheory]
@@ -68,11 +69,11 @@ public sealed class AttackTests
     [InlineData(4)]
     public void A_device_with_a_full_standing_that_begins_to_cheat_is_excluded_within_two_thousand_tokens(int seed)
     {
-        using var fleet = new AttackedFleet(Only(4, "sign-flip"), seed, passed: 4096);
+        using var fleet = new AttackedFleet(AttackedFleet.Only(4, "sign-flip"), seed, passed: 4096);
 
         // 339 on average, 1,000 in 95 of 100 cases; that no unit is drawn for so long happens once in a thousand.
         Assert.InRange(fleet.RunUntilExcluded(4, mostSessions: 60, isTold: true), 48, 2000);
-        OthersAreUntouched(fleet, 4);
+        fleet.OthersAreUntouched(4);
     }
 
     [SharedTheory]
@@ -84,10 +85,10 @@ public sealed class AttackTests
     public void Who_sends_what_no_model_gives_is_blamed_for_it_and_never_the_hop_that_refuses_it(string behaviour, int hop)
     {
         var liar = hop * AttackedFleet.PerHop;
-        using var fleet = new AttackedFleet(Only(liar, behaviour), Seed);
+        using var fleet = new AttackedFleet(AttackedFleet.Only(liar, behaviour), Seed);
         fleet.RunUntilExcluded(liar, mostSessions: 5);
         Assert.Equal(0, fleet[liar].Server.Hard);
-        OthersAreUntouched(fleet, liar);
+        fleet.OthersAreUntouched(liar);
     }
 
     [SharedTheory]
@@ -95,7 +96,7 @@ public sealed class AttackTests
     [InlineData("inf")]
     public void A_head_that_can_draw_nothing_is_left_for_another_and_nobody_else_is_blamed(string behaviour)
     {
-        using var fleet = new AttackedFleet(Only(8, behaviour), Seed);
+        using var fleet = new AttackedFleet(AttackedFleet.Only(8, behaviour), Seed);
         for (var sessions = 1; sessions <= 3; sessions++)
         {
             var (session, _) = fleet.Run(8);
@@ -103,7 +104,7 @@ public sealed class AttackTests
             Assert.Equal(sessions, fleet[8].Failures);
         }
 
-        OthersAreUntouched(fleet, 8);
+        fleet.OthersAreUntouched(8);
     }
 
     [SharedTheory]
@@ -116,7 +117,7 @@ public sealed class AttackTests
     public void Who_sends_something_else_than_it_keeps_is_in_every_pair_that_contradicts_and_is_excluded_first(string behaviour, int hop)
     {
         var liar = hop * AttackedFleet.PerHop;
-        using var fleet = new AttackedFleet(Only(liar, behaviour), Seed);
+        using var fleet = new AttackedFleet(AttackedFleet.Only(liar, behaviour), Seed);
         fleet.RunUntilExcluded(liar, mostSessions: 6);
 
         // The hops behind it are in one pair each, or two.
@@ -135,9 +136,9 @@ public sealed class AttackTests
     public void Who_lies_and_has_lost_the_session_when_it_is_asked_about_it_is_excluded_all_the_same(string behaviour, int hop)
     {
         var liar = hop * AttackedFleet.PerHop;
-        using var fleet = new AttackedFleet(Only(liar, behaviour), Seed);
+        using var fleet = new AttackedFleet(AttackedFleet.Only(liar, behaviour), Seed);
         fleet.RunUntilExcluded(liar, mostSessions: 5);
-        OthersAreUntouched(fleet, liar);
+        fleet.OthersAreUntouched(liar);
     }
 
     [SharedTheory]
@@ -145,7 +146,7 @@ public sealed class AttackTests
     [InlineData("slow-opening")]
     public void Who_is_honest_and_opens_nothing_cannot_stop_an_answer(string behaviour)
     {
-        using var fleet = new AttackedFleet(Only(4, behaviour), Seed);
+        using var fleet = new AttackedFleet(AttackedFleet.Only(4, behaviour), Seed);
         for (var sessions = 0; sessions < 5; sessions++)
         {
             var (session, _) = fleet.Run(4, isStrict: sessions % 2 == 0);
@@ -155,7 +156,7 @@ public sealed class AttackTests
 
         Assert.Equal(0, fleet[4].Server.Hard);
         Assert.Equal(behaviour == "slow-opening", fleet[4].Server.Soft > 0);
-        OthersAreUntouched(fleet, 4);
+        fleet.OthersAreUntouched(4);
     }
 
     [SharedTheory]
@@ -163,31 +164,31 @@ public sealed class AttackTests
     [InlineData("sleeper=900")]
     public void A_sleeper_in_probation_is_no_cheaper_than_a_fool(string behaviour)
     {
-        using var fleet = new AttackedFleet(Only(4, behaviour), Seed);
+        using var fleet = new AttackedFleet(AttackedFleet.Only(4, behaviour), Seed);
         var honest = int.Parse(behaviour.Split('=')[1]);
         var delivered = fleet.RunUntilExcluded(4, mostSessions: 20);
 
         // A unit in which it begins, the steps of the prompt's chunk before it, and two more.
         Assert.InRange(delivered, honest, honest + fleet.Positions + 48);
-        OthersAreUntouched(fleet, 4);
+        fleet.OthersAreUntouched(4);
     }
 
     [SharedFact]
     public void Who_lies_at_late_positions_alone_is_excluded_when_it_has_got_there_three_times()
     {
-        using var fleet = new AttackedFleet(Only(4, "late-positions=40"), Seed);
+        using var fleet = new AttackedFleet(AttackedFleet.Only(4, "late-positions=40"), Seed);
         Assert.Equal(3 * 48, fleet.RunUntilExcluded(4, mostSessions: 3));
-        OthersAreUntouched(fleet, 4);
+        fleet.OthersAreUntouched(4);
     }
 
     [SharedFact]
     public void Who_is_honest_whenever_something_speaks_against_it_is_excluded_by_the_fifth_lie()
     {
         // What a pass takes off is greater than by default, so that it dares again soon. Out of probation some of it may be told.
-        using var fleet = new AttackedFleet(Only(4, "cautious"), Seed, new TrustSettings { PassStep = -1 });
+        using var fleet = new AttackedFleet(AttackedFleet.Only(4, "cautious"), Seed, new TrustSettings { PassStep = -1 });
         fleet.RunUntilExcluded(4, mostSessions: 60, isTold: true);
         Assert.Equal((5L, 0L), (fleet[4].Server.Hard, fleet[4].Server.Soft));
-        OthersAreUntouched(fleet, 4);
+        fleet.OthersAreUntouched(4);
     }
 
     [SharedTheory]
@@ -197,9 +198,9 @@ public sealed class AttackTests
     [InlineData("noise:0.2")]
     public void Who_cheats_now_and_then_in_probation_is_found_each_time_and_nothing_of_it_is_told(string behaviour)
     {
-        using var fleet = new AttackedFleet(Only(4, behaviour), Seed);
+        using var fleet = new AttackedFleet(AttackedFleet.Only(4, behaviour), Seed);
         fleet.RunUntilExcluded(4, mostSessions: 30);
-        OthersAreUntouched(fleet, 4);
+        fleet.OthersAreUntouched(4);
     }
 
     [SharedTheory]
@@ -234,19 +235,6 @@ public sealed class AttackTests
         // A server and two of the three that could check it: they find wrong what others do, and nothing of its.
         using var fleet = new AttackedFleet([null, null, null, null, "sign-flip", "slander", "slander", null, null, null, null, null], Seed);
         fleet.RunUntilExcluded(4, mostSessions: 8);
-        OthersAreUntouched(fleet, 4, 5, 6);
-    }
-
-    private static string?[] Only(int liar, string behaviour) => [.. Enumerable.Range(0, AttackedFleet.Devices).Select(number => number == liar ? behaviour : null)];
-
-    private static void OthersAreUntouched(AttackedFleet fleet, params int[] liars)
-    {
-        for (var number = 0; number < AttackedFleet.Devices; number++)
-        {
-            if (!liars.Contains(number))
-            {
-                fleet.IsUntouched(number);
-            }
-        }
+        fleet.OthersAreUntouched(4, 5, 6);
     }
 }

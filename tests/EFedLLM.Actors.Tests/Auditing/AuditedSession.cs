@@ -25,6 +25,8 @@ internal sealed class AuditedSession : IDisposable
     private readonly ServedModel _model;
     private readonly GenerationPlan _plan;
     private readonly GenerationState _state;
+    private readonly bool _isLedgerAway;
+    private readonly Stage? _liked;
     private readonly Dictionary<LayerRange, Stage> _judges = [];
     private readonly Dictionary<DeviceId, DeviceStanding> _standings = [];
     private readonly HashSet<Stage> _dead = [];
@@ -48,20 +50,28 @@ internal sealed class AuditedSession : IDisposable
     /// <param name="trust">Rates and bounds; the defaults when null.</param>
     /// <param name="messageBytes">Most bytes of a message with more than one row.</param>
     /// <param name="through">A device that the first route goes through if it may, by its number; whoever comes first when null.</param>
+    /// <param name="around">What else there is; nothing unusual when null.</param>
     public AuditedSession(
         IModelSource source, ServedModel model, IReadOnlyList<(LayerRange Range, Saboteur? Saboteur)> devices, ImmutableArray<int> prompt, GenerationSettings settings,
         NodeLimits limits, AnswerText answer, int seed, bool isStrict, bool canJudge = true, Func<int, DeviceId, DeviceStanding?>? standing = null, TrustSettings? trust = null,
-        int messageBytes = ProtocolLimits.ActivationBytes, int? through = null)
+        int messageBytes = ProtocolLimits.ActivationBytes, int? through = null, SessionSurroundings? around = null)
     {
-        _model = model;
-        _cluster = new CheckedCluster(source) { Hears = Hear, MessageBytes = messageBytes };
+        (_model, _isLedgerAway) = (model, around?.IsLedgerAway == true);
+        _cluster = new CheckedCluster(source)
+        {
+            Hears = Hear,
+            MessageBytes = messageBytes,
+            Pipeline = new NamedRef("pipeline", around?.Gateway),
+            Shards = around?.Shards,
+            Tampers = around?.Tampers is { } tampers ? (stage, message) => Devices.IndexOf(stage) is >= 0 and var number ? tampers(number, message) : [message] : null,
+        };
         foreach (var (number, (range, saboteur)) in devices.Index())
         {
-            var stage = _cluster.Add(range, saboteur: saboteur);
+            var stage = _cluster.Add(range, saboteur: saboteur, key: around?.Keys is { } keys ? keys(number) : null);
             Devices.Add(stage);
             if (standing?.Invoke(number, stage.Device) is { } known)
             {
-                _standings.Add(stage.Device, known);
+                _standings[stage.Device] = known;
             }
         }
 
@@ -71,9 +81,9 @@ internal sealed class AuditedSession : IDisposable
         }
 
         // As if the others were busy.
-        var liked = through is { } wanted ? Devices[wanted] : null;
-        var view = View();
-        var route = (RoutePlanner.Plan(view, model, [], hop => liked is null || hop.Range != liked.Range || hop.Device == liked.Device).Route ?? RoutePlanner.Plan(view, model).Route)!;
+        _liked = through is { } wanted ? Devices[wanted] : null;
+        var (liked, view) = (_liked, View());
+        var route = (RoutePlanner.Plan(view, model, [], hop => liked is null || hop.Range != liked.Range || hop.Shard.Equals(liked.Ref)).Route ?? RoutePlanner.Plan(view, model).Route)!;
         var nonces = new Random(seed);
         _plan = new GenerationPlan(
             PromptId.New(), NewSession(nonces), model, source.Shape.VocabularySize, route, prompt, settings, limits, default,
@@ -99,6 +109,9 @@ internal sealed class AuditedSession : IDisposable
 
     /// <summary>Positions that each device computed, as it signed.</summary>
     public Dictionary<DeviceId, int> Signed { get; } = [];
+
+    /// <summary>The secret number of whoever asked.</summary>
+    public Digest Requester => _plan.Audit!.Requester;
 
     /// <summary>The session.</summary>
     public SessionId Session => _plan.Session;
@@ -241,7 +254,8 @@ internal sealed class AuditedSession : IDisposable
 
     private ClusterView View()
     {
-        var there = Devices.Where(device => !_dead.Contains(device)).ToArray();
+        // Of two machines with one key the cluster sees one at a time.
+        var there = Devices.Where(device => !_dead.Contains(device)).OrderBy(device => device == _liked ? 0 : 1).DistinctBy(device => device.Device).ToArray();
         return ClusterView.Empty(Self) with
         {
             Members = [.. there.Select(device => new NodeView(device.Ref.Path.Address, [], MemberStatus.Up, true, "1"))],
@@ -251,6 +265,7 @@ internal sealed class AuditedSession : IDisposable
                 PublicKey = device.PublicKey,
             })],
             Standings = _standings.ToImmutableDictionary(),
+            IsLedgerAway = _isLedgerAway,
         };
     }
 

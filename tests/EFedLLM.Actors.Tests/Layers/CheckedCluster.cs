@@ -17,25 +17,33 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
 {
     private readonly Queue<Action> _events = new();
     private readonly List<Stage> _stages = [];
+    private readonly List<ISessionMessage> _heard = [];
+    private readonly Dictionary<SessionId, List<ISessionMessage>> _heardOf = [];
 
-    public NamedRef Pipeline { get; } = new("pipeline");
+    public NamedRef Pipeline { get; init; } = new("pipeline");
 
     public NamedRef Stranger { get; } = new("stranger");
 
-    public List<ISessionMessage> Heard { get; } = [];
+    public IReadOnlyList<ISessionMessage> Heard => _heard;
 
     /// <summary>Told of what the pipeline hears, with who sent it.</summary>
     public Action<ISessionMessage, IActorRef>? Hears { get; init; }
+
+    /// <summary>What the pipeline hears instead of a message that a stage sends it; the message where null.</summary>
+    public Func<Stage, ISessionMessage, IEnumerable<ISessionMessage>>? Tampers { get; init; }
+
+    /// <summary>Gives what a stage computes with, which stays the giver's: no two clusters at once may have the same. Each stage loads its own where null.</summary>
+    public Func<LayerRange, Saboteur?, TransformerShard>? Shards { get; init; }
 
     /// <summary>Most bytes of a message with more than one row.</summary>
     public int MessageBytes { get; init; } = ProtocolLimits.ActivationBytes;
 
     public static Digest Key { get; } = Digest.Of([1, 2, 3]);
 
-    /// <summary>One that serves a range.</summary>
-    public Stage Add(LayerRange range, int threads = 1, int batchRows = 512, bool hasKey = true, Saboteur? saboteur = null)
+    /// <summary>One that serves a range. Of the same key number is the same device; each has its own where null.</summary>
+    public Stage Add(LayerRange range, int threads = 1, int batchRows = 512, bool hasKey = true, Saboteur? saboteur = null, int? key = null)
     {
-        var stage = new Stage(this, source, range, threads, batchRows, _stages.Count, hasKey, saboteur, MessageBytes);
+        var stage = new Stage(this, source, range, threads, batchRows, _stages.Count, key, hasKey, saboteur, MessageBytes);
         _stages.Add(stage);
         return stage;
     }
@@ -74,7 +82,14 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
 
     /// <summary>What of a type was heard about a session.</summary>
     public IEnumerable<T> Of<T>(SessionId session)
-        where T : ISessionMessage => Heard.OfType<T>().Where(message => message.Session == session);
+        where T : ISessionMessage => _heardOf.TryGetValue(session, out var heard) ? heard.OfType<T>() : [];
+
+    /// <summary>Forgets what was heard.</summary>
+    public void Forget()
+    {
+        _heard.Clear();
+        _heardOf.Clear();
+    }
 
     public void Dispose()
     {
@@ -90,12 +105,16 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
     {
         if (to.Equals(Pipeline))
         {
-            Heard.Add((ISessionMessage)message);
-            Hears?.Invoke((ISessionMessage)message, from);
+            var said = (ISessionMessage)message;
+            foreach (var each in Tampers is null || Find(from) is not { } teller ? [said] : Tampers(teller, said))
+            {
+                Hear(each, from);
+            }
+
             return;
         }
 
-        var stage = _stages.FirstOrDefault(stage => stage.Ref.Equals(to));
+        var stage = Find(to);
         var core = stage?.Core;
         switch (message)
         {
@@ -132,6 +151,20 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
             default:
                 throw new InvalidOperationException($"{message.GetType().Name} goes to no shard.");
         }
+    }
+
+    private Stage? Find(IActorRef shard) => _stages.Find(stage => stage.Ref.Equals(shard));
+
+    private void Hear(ISessionMessage message, IActorRef from)
+    {
+        _heard.Add(message);
+        if (!_heardOf.TryGetValue(message.Session, out var heard))
+        {
+            _heardOf.Add(message.Session, heard = []);
+        }
+
+        heard.Add(message);
+        Hears?.Invoke(message, from);
     }
 
     /// <summary>No clock runs here: what comes late does not come.</summary>
@@ -260,10 +293,10 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
         /// <summary>What a hop gave, as it says itself.</summary>
         public float[] Kept(int hop, int position, int rows)
         {
-            cluster.Heard.RemoveAll(message => message is KeptRows);
+            var before = cluster.Of<KeptRows>(Id).Count();
             cluster.Tell(Stages[hop], new FetchKept(Id, Epoch, position, rows));
             cluster.Run();
-            var kept = cluster.Of<KeptRows>(Id).Single();
+            var kept = cluster.Of<KeptRows>(Id).Skip(before).Single();
             Assert.Equal((hop, position, rows), (kept.HopIndex, kept.Position, kept.Rows));
             return kept.Hidden.ToArray();
         }
@@ -322,17 +355,19 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
     {
         private readonly CheckedCluster _cluster;
         private readonly TransformerShard _shard;
+        private readonly bool _isLent;
         private readonly ComputeTeam _team;
         private readonly DeviceKey _key;
 
-        public Stage(CheckedCluster cluster, IModelSource source, LayerRange range, int threads, int batchRows, int number, bool hasKey, Saboteur? saboteur, int messageBytes)
+        public Stage(CheckedCluster cluster, IModelSource source, LayerRange range, int threads, int batchRows, int number, int? key, bool hasKey, Saboteur? saboteur, int messageBytes)
         {
             (_cluster, Range, Saboteur) = (cluster, range, saboteur);
 
             // The same keys each time: who serves and who checks follows from them.
-            _key = DeviceKey.Of(SHA256.HashData([(byte)number]));
+            _key = DeviceKey.Of(SHA256.HashData([(byte)(key ?? number)]));
             Ref = new NamedRef($"shard-{number}", new Address("akka.tcp", "test", "127.0.0.1", 2000 + number));
-            _shard = TransformerShard.Load(WarpedSource.Of(source, saboteur), range);
+            _isLent = cluster.Shards is not null;
+            _shard = cluster.Shards?.Invoke(range, saboteur) ?? TransformerShard.Load(WarpedSource.Of(source, saboteur), range);
             _team = new ComputeTeam(threads);
             var sabotage = Sabotage.Of(saboteur, _shard);
             Core = new ShardCore(
@@ -394,7 +429,11 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
         public void Dispose()
         {
             _team.Dispose();
-            _shard.Dispose();
+            if (!_isLent)
+            {
+                _shard.Dispose();
+            }
+
             _key.Dispose();
         }
     }

@@ -301,7 +301,7 @@ public sealed class ReceiptTests(CheckedModel model) : IClassFixture<CheckedMode
     public void Nobody_but_its_pipeline_gets_receipts_rows_or_answers()
     {
         var served = Serve(_cluster.AddRoute(2), 0, 16);
-        _cluster.Heard.Clear();
+        _cluster.Forget();
         foreach (var message in (ISessionMessage[])[new SealReceipts(served.Id, 1), new FetchKept(served.Id, 1, 0, 4)])
         {
             _cluster.Tell(served.Stages[0], message, _cluster.Stranger);

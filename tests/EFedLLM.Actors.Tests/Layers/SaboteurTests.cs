@@ -12,8 +12,8 @@ public sealed class SaboteurTests(CheckedModel model) : IClassFixture<CheckedMod
 {
     private static readonly string[] WrongNames =
     [
-        "bf16", "bit-flip", "cautious", "denormal", "echo-input", "forged-kv", "int4", "int6", "int8", "late-positions=30", "low-rank", "noise", "replay", "sign-flip", "skip-attention", "skip-ffn", "sleeper=30",
-        "stale",
+        "bf16", "bit-flip", "cautious", "denormal", "echo-input", "forged-kv", "int4", "int6", "int8", "late-positions=30", "low-rank", "noise", "noise=1", "old-program", "replay", "sign-flip", "skip-attention", "skip-ffn", "sleeper=30",
+        "stale", "stale=10",
     ];
 
     private static readonly string[] ImpossibleNames = ["huge", "inf", "nan", "truncate", "wrong-shape"];
@@ -98,7 +98,7 @@ public sealed class SaboteurTests(CheckedModel model) : IClassFixture<CheckedMod
         Assert.Equal((1, 0), (stages[0].Batches, stages[1].Batches));
 
         // What it opens shows it where the rows themselves are impossible, and where only the message was, not.
-        _cluster.Heard.Clear();
+        _cluster.Forget();
         _cluster.Tell(stages[0], new FetchKept(served.Id, 1, failed.Refused.Value, 1));
         _cluster.Run();
         var opened = Assert.Single(_cluster.Of<KeptRows>(served.Id));
@@ -126,7 +126,7 @@ public sealed class SaboteurTests(CheckedModel model) : IClassFixture<CheckedMod
         var stages = Route(1, Saboteur.Parse(behaviour));
         var served = _cluster.Open(stages);
         served.Prefill(Prompt, 20);
-        _cluster.Heard.Clear();
+        _cluster.Forget();
         _cluster.Tell(stages[1], behaviour == "crash" ? new FetchKept(served.Id, 1, 0, 1) : new SealReceipts(served.Id, 1));
         _cluster.Tell(stages[1], new FetchKept(served.Id, 1, 0, 1));
         _cluster.Tell(stages[1], new SealReceipts(served.Id, 1));
@@ -230,6 +230,15 @@ public sealed class SaboteurTests(CheckedModel model) : IClassFixture<CheckedMod
         Assert.Equal(served.Receipts(1).Count(), served.Wrong(1, liar).Count);
     }
 
+    [Fact]
+    public void Who_withholds_what_it_found_serves_rightly_and_answers_nothing()
+    {
+        var stages = Route(1, Saboteur.Parse("withhold-verdict"));
+        var served = Serve(stages);
+        Assert.Empty(served.Wrong(1, Verifier(stages[1])));
+        Assert.Empty(served.Check(1, _cluster.Add(stages[1].Range, saboteur: Saboteur.Parse("withhold-verdict")), [(0, 16, true), (16, 16, true)]));
+    }
+
     [Theory]
     [InlineData(0.1)]
     [InlineData(0.4)]
@@ -252,7 +261,8 @@ public sealed class SaboteurTests(CheckedModel model) : IClassFixture<CheckedMod
     [InlineData("noise:NaN")]
     [InlineData("noise:-1")]
     [InlineData("noise:0.1:2")]
-    [InlineData("noise=3")]
+    [InlineData("int4=3")]
+    [InlineData("noise=-1")]
     [InlineData("sleeper=")]
     [InlineData("sleeper=-1")]
     [InlineData("sleeper=1.5")]
@@ -268,8 +278,8 @@ public sealed class SaboteurTests(CheckedModel model) : IClassFixture<CheckedMod
     [Fact]
     public void Every_behaviour_has_a_test()
     {
-        string[] others = ["crash", "lazy-verifier", "refuse-opening", "restart", "sign-one-send-another", "slander", "slow-opening"];
-        Assert.Equal(Saboteur.Names, WrongNames.Select(text => text.Split('=')[0]).Concat(ImpossibleNames).Concat(others).Order(StringComparer.Ordinal));
+        string[] others = ["crash", "lazy-verifier", "refuse-opening", "restart", "sign-one-send-another", "slander", "slow-opening", "withhold-verdict"];
+        Assert.Equal(Saboteur.Names, WrongNames.Select(text => text.Split('=')[0]).Distinct().Concat(ImpossibleNames).Concat(others).Order(StringComparer.Ordinal));
     }
 
     private static int[] Prompt { get; } = [.. Enumerable.Range(0, 20).Select(i => ((i * 37) + 11) % CheckedModel.Shape.VocabularySize)];

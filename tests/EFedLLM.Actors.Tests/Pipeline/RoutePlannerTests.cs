@@ -174,7 +174,7 @@ public sealed class RoutePlannerTests
         Assert.InRange(counts[0], 700, 900);
         Assert.InRange(counts[1], 3100, 3300);
         Assert.Equal((0, 0), (counts[2], counts[3]));
-        Assert.Equal(Id(1), RoutePlanner.Plan(view, Model).Route!.Hops[0].Device);
+        Assert.Equal(Id(2), RoutePlanner.Plan(view, Model).Route!.Hops[0].Device);
     }
 
     [Fact]

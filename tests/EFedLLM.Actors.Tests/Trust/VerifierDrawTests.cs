@@ -55,6 +55,22 @@ public sealed class VerifierDrawTests
         Assert.Equal(8, repeated.Distinct().Count());
     }
 
+    [Theory]
+    [InlineData(2, true)]
+    [InlineData(3, false)]
+    public void Where_enough_have_proven_themselves_no_newcomer_is_drawn(int proven, bool isNewcomerDrawn)
+    {
+        var candidates = Enumerable.Range(2, 100).Select(number => Candidate(number) with { IsProven = number < 2 + proven }).ToArray();
+        var drawn = Enumerable.Range(0, 300).Select(i => VerifierDraw.Choose(Digest(i), Subject, candidates, [Device(2)], Settings)!.Value.Device).ToHashSet();
+        Assert.Equal(isNewcomerDrawn, drawn.Overlaps(candidates[proven..].Select(candidate => candidate.Device)));
+
+        // The gap counts among them too, and one that proved itself and lied since is none of them.
+        Assert.DoesNotContain(Device(2), drawn);
+        candidates[0] = candidates[0] with { Tier = TrustTier.Excluded };
+        var newcomers = candidates[proven..].Select(candidate => candidate.Device).ToHashSet();
+        Assert.Contains(Enumerable.Range(0, 300), i => newcomers.Contains(VerifierDraw.Choose(Digest(i), Subject, candidates, [], Settings)!.Value.Device));
+    }
+
     [Fact]
     public void What_is_longer_ago_than_the_gap_does_not_count()
     {
