@@ -83,8 +83,8 @@ public class ReceiptBenchmarks
     [Benchmark]
     public bool Check()
     {
-        var signed = _receipt.ReceiptOf(_key.Device, Model, Range, default);
-        return DeviceKey.Verify(_key.PublicKey.Span, signed.Receipt.ToBytes(), signed.Signature.AsSpan());
+        var signed = _receipt.ReceiptOf(default, _key.Device, Model, Range, default);
+        return DeviceKey.Verify(_key.PublicKey.Span, signed.Receipt.ToStatement(), signed.Signature.AsSpan());
     }
 
     /// <summary>With the key/value heads of SmolLM-135M (576) and of TinyLlama-1.1B (2048).</summary>

@@ -30,7 +30,8 @@ public sealed class VerifyTests(ITestOutputHelper output)
         var answer = JsonSerializer.Deserialize(await File.ReadAllBytesAsync(file), ApiJson.Default.PromptAnswer)!;
         Assert.Equal(answer.Route.Select(hop => hop.Device), answer.Signed!.Hops.Select(hop => hop.Device));
         Assert.All(answer.Signed.Hops, hop => Assert.Equal((answer.PromptTokenIds.Count + answer.TokenIds.Count - 1, 1), (hop.CheckedTo, hop.CheckedBy.Count)));
-        var verified = await RunAsync(null, "verify", file);
+        Assert.Equal(ExitCodes.Failed, (await RunAsync(null, "verify", file, "--cluster", new string('a', 64))).Code);
+        var verified = await RunAsync(null, "verify", file, "--cluster", answer.Signed.Cluster);
         Assert.Equal(ExitCodes.Ok, verified.Code);
         Assert.Contains("The answer holds", verified.Output, StringComparison.Ordinal);
         Assert.Equal(ExitCodes.CannotTell, (await RunAsync(TestHome.Empty(), "verify", file)).Code);
@@ -42,6 +43,7 @@ public sealed class VerifyTests(ITestOutputHelper output)
         {
             answer with { Text = answer.Text + "!" },
             answer with { TokenIds = [.. answer.TokenIds.Skip(1).Prepend(5)], Logprobs = [.. answer.Logprobs.Skip(1).Prepend(answer.Logprobs[0] with { Id = 5 })] },
+            answer with { Signed = answer.Signed with { Sampling = answer.Signed.Sampling with { Seed = 4 } } },
             answer with { Signed = answer.Signed with { Hops = [first with { Units = [first.Units[0] with { OutRoot = first.Units[0].InRoot }, .. first.Units.Skip(1)] }, .. answer.Signed.Hops.Skip(1)] } },
         })
         {

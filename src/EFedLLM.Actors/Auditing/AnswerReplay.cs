@@ -23,8 +23,9 @@ public static class AnswerReplay
     /// <param name="threads">Compute threads.</param>
     /// <param name="mostBytes">Memory that the weights and caches of one hop may take.</param>
     /// <param name="cancellation">Ends it early.</param>
-    public static Task<ReplayOutcome> VerifyAsync(SignedAnswer answer, IReadOnlyList<string> folders, int threads, long mostBytes, CancellationToken cancellation)
-        => Task.Factory.StartNew(() => Verify(answer, folders, threads, mostBytes, cancellation), cancellation, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    /// <param name="cluster">The cluster in which alone the answer counts; any where it is null.</param>
+    public static Task<ReplayOutcome> VerifyAsync(SignedAnswer answer, IReadOnlyList<string> folders, int threads, long mostBytes, CancellationToken cancellation, ClusterId? cluster = null)
+        => Task.Factory.StartNew(() => Verify(answer, folders, threads, mostBytes, cluster, cancellation), cancellation, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
     /// <summary>Checks an answer with an opened model, on the caller's thread.</summary>
     /// <param name="answer">An answer without a <see cref="AnswerRules.Problem"/>.</param>
@@ -75,8 +76,13 @@ public static class AnswerReplay
         return new ReplayOutcome(ReplayResult.Holds, $"The answer holds: {devices} signed {answer.Positions} positions, and all of them come out as they were signed.");
     }
 
-    private static ReplayOutcome Verify(SignedAnswer answer, IReadOnlyList<string> folders, int threads, long mostBytes, CancellationToken cancellation)
+    private static ReplayOutcome Verify(SignedAnswer answer, IReadOnlyList<string> folders, int threads, long mostBytes, ClusterId? cluster, CancellationToken cancellation)
     {
+        if (cluster is { } wanted && wanted != answer.Terms.Cluster)
+        {
+            return DoesNotHold($"it is of cluster {answer.Terms.Cluster.Short}, and not of {wanted.Short}.");
+        }
+
         if (AnswerRules.Problem(answer) is { } problem)
         {
             return DoesNotHold(problem);
@@ -84,9 +90,9 @@ public static class AnswerReplay
 
         try
         {
-            using var source = ModelFinder.Open(answer.Model, folders);
+            using var source = ModelFinder.Open(answer.Terms.Model, folders);
             return source is null
-                ? CannotTell($"it is signed as it should be, and there are no files of model {answer.Model.Short} here to compute it again.")
+                ? CannotTell($"it is signed as it should be, and there are no files of model {answer.Terms.Model.Short} here to compute it again.")
                 : Replay(answer, source, threads, mostBytes, cancellation);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or InvalidDataException or NotSupportedException)
@@ -100,9 +106,9 @@ public static class AnswerReplay
     {
         var (positions, width, isHead) = (answer.Positions, source.Shape.HiddenSize, range.HasHead(source.Shape.Layers));
         var (route, hop) = ReplayShard.RouteOf(source, range);
-        var (session, epoch) = (answer.Session, GenerationState.FirstEpoch);
+        var (session, epoch) = (answer.Terms.Session, GenerationState.FirstEpoch);
         shard.Open(new OpenSession(
-            session, epoch, route, hop, positions, answer.Sampling with { TopLogprobs = 0 }, ActorRefs.Nobody,
+            session, epoch, route, hop, positions, answer.Terms.Sampling, ActorRefs.Nobody,
             Signed: !isHead, Audit: isHead ? new AuditOrder(default, answer.PromptTokens.Length - 1) : null));
         var tokens = answer.PromptTokens.AddRange(answer.Tokens);
         for (var position = 0; position < positions && shard.Problem is null; position += RowsPerStep)

@@ -26,7 +26,7 @@ public static class AnswerRules
             return "nobody signed it.";
         }
 
-        return SamplingRules.Problem(answer.Sampling)
+        return SamplingRules.Problem(answer.Terms.Sampling)
             ?? HopProblem(answer)
             ?? TokenProblem(answer)
             ?? JointProblem(answer)
@@ -60,13 +60,13 @@ public static class AnswerRules
                 return $"its hops leave a gap at unit {end}.";
             }
 
-            if (ReceiptChain.Problem(hop.PublicKey.Span, hop.Units) is { } problem)
+            if (ReceiptChain.Problem(hop.PublicKey.Span, hop.Units, answer.Terms) is { } problem)
             {
                 return problem;
             }
 
             var (first, last) = (hop.Units[0].Receipt, hop.Units[^1].Receipt);
-            if (first.Session != answer.Session || first.Model != answer.Model || first.Range != hop.Range || last.Position + last.Rows != answer.Positions)
+            if (first.Range != hop.Range || last.Position + last.Rows != answer.Positions)
             {
                 return $"device {first.Device.Short} signed something else than {answer.Positions} positions of this answer.";
             }

@@ -11,7 +11,8 @@ namespace EFedLLM.Actors.Auditing;
 /// <param name="IsStrict">Whether everything is checked and nothing is told that was not: what whoever asked wants.</param>
 /// <param name="CanJudge">Whether the gateway has the model's files, so that it can recompute a unit itself.</param>
 /// <param name="MessageBytes">Most bytes of activations in a message of more than one row.</param>
-internal sealed record AuditPlan(TrustSettings Settings, DeviceId Gateway, Digest Requester, Digest Coordinator, bool IsStrict, bool CanJudge, int MessageBytes = ProtocolLimits.ActivationBytes)
+/// <param name="Cluster">The cluster, in which alone what is signed counts.</param>
+internal sealed record AuditPlan(TrustSettings Settings, DeviceId Gateway, Digest Requester, Digest Coordinator, bool IsStrict, bool CanJudge, int MessageBytes = ProtocolLimits.ActivationBytes, ClusterId Cluster = default)
 {
     /// <summary>Whether a unit is checked.</summary>
     /// <param name="receipt">The hash of its receipt, which the device had signed before anybody could tell.</param>

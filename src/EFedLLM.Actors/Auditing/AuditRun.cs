@@ -46,6 +46,12 @@ internal sealed class AuditRun(SessionId session, Hop verifier, bool isJudge, Di
     /// <summary>Digests of the rows of the unit that it was given, or of what was opened of it.</summary>
     public List<Digest> Inputs { get; } = [];
 
+    /// <summary>Whether the hop itself is asked for what it got, because the one before does not have it any more.</summary>
+    public bool AsksTaker { get; set; }
+
+    /// <summary>The rows of the unit that were opened, with their first position: they go to the verifier once all of them are what was signed.</summary>
+    public List<KeptRows> Rows { get; } = [];
+
     /// <summary>What was opened of the unit and is to go to the verifier once all of it is there.</summary>
     public Queue<FeedCache> Opened { get; } = new();
 

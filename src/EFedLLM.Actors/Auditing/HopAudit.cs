@@ -8,11 +8,13 @@ namespace EFedLLM.Actors.Auditing;
 /// <summary>One hop's receipts in a session, and how far they are checked. It stays the same when the route around the hop is repaired.</summary>
 /// <param name="hop">The hop.</param>
 /// <param name="unit">Positions of a full unit.</param>
-internal sealed class HopAudit(Hop hop, int unit)
+/// <param name="terms">The session's terms.</param>
+internal sealed class HopAudit(Hop hop, int unit, SessionTerms terms)
 {
     private readonly List<SignedReceipt> _units = [];
     private readonly SortedSet<int> _wanted = []; // the first positions of units that are to be checked and are not
     private readonly HashSet<int> _checked = []; // the first positions of those that are
+    private readonly Digest _terms = terms.Hash;
     private Digest _previous;
 
     /// <summary>The hop.</summary>
@@ -95,17 +97,27 @@ internal sealed class HopAudit(Hop hop, int unit)
 
         (From, SignedTo) = (Math.Min(From, start), start);
         (CheckedTo, WantedTo, IsSealed) = (Math.Max(From, Math.Min(CheckedTo, start)), Math.Min(WantedTo, start), false);
-        (Run, Dispute, _previous) = (null, null, default);
+        (Run, Dispute, _previous) = (null, null, _terms);
     }
 
     /// <summary>The receipt that a message carries, or null where it does not follow what is there: what came before it in the epoch is signed with it.</summary>
     /// <param name="message">The message.</param>
-    /// <param name="session">The session.</param>
-    /// <param name="model">Its model.</param>
-    public SignedReceipt? Follow(UnitSigned message, SessionId session, ModelId model)
-        => message.Position == SignedTo && message.Position % unit == 0 && message.Rows >= 1 && message.Rows <= unit
-            ? (message with { Session = session, HopIndex = Index }).ReceiptOf(hop.Device, model, hop.Range, _previous)
-            : null;
+    public SignedReceipt? Follow(UnitSigned message)
+        => message.Position == SignedTo && message.Position % unit == 0 && message.Rows >= 1 && message.Rows <= unit ? ReceiptOf(message, _previous) : null;
+
+    /// <summary>The receipt that a message carries where the hop has signed the same unit in the same epoch already, and something else; or null.</summary>
+    /// <param name="message">The message.</param>
+    /// <returns>What it signed before, and what it signs now, if the signature stands for it.</returns>
+    public (SignedReceipt Before, SignedReceipt Now)? Contradiction(UnitSigned message)
+    {
+        if (message.Position >= SignedTo || _units.Find(signed => signed.Receipt.Position == message.Position && signed.Receipt.Epoch == message.Epoch) is not { } before)
+        {
+            return null;
+        }
+
+        var now = ReceiptOf(message, before.Receipt.Previous);
+        return now.Receipt == before.Receipt ? null : (before, now);
+    }
 
     /// <summary>Takes a receipt that follows what is there.</summary>
     public void Add(SignedReceipt signed)
@@ -115,10 +127,13 @@ internal sealed class HopAudit(Hop hop, int unit)
     }
 
     /// <summary>The receipt of the unit at a position, or null.</summary>
-    public Receipt? Find(int position)
+    public Receipt? Find(int position) => FindSigned(position)?.Receipt;
+
+    /// <summary>The same with its signature.</summary>
+    public SignedReceipt? FindSigned(int position)
     {
         var at = (position - From) / unit;
-        return position >= From && at < _units.Count && _units[at].Receipt.Position == position ? _units[at].Receipt : null;
+        return position >= From && at < _units.Count && _units[at].Receipt.Position == position ? _units[at] : null;
     }
 
     /// <summary>A unit is to be checked.</summary>
@@ -165,6 +180,10 @@ internal sealed class HopAudit(Hop hop, int unit)
             CheckedTo += next.Rows;
         }
     }
+
+    /// <summary>The receipt that a message carries. What the session knows itself is not believed but put in: whoever signed something else has not signed it.</summary>
+    private SignedReceipt ReceiptOf(UnitSigned message, Digest previous)
+        => (message with { Session = terms.Session, HopIndex = Index }).ReceiptOf(terms.Cluster, hop.Device, terms.Model, hop.Range, previous);
 }
 
 /// <summary>A hop and a verifier found different things for a unit, or the gateway looks itself whether what both found is right.</summary>

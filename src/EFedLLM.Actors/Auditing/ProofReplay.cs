@@ -5,19 +5,19 @@ using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Checkpoints;
 using EFedLLM.Transformer.Kernels;
-using EFedLLM.Transformer.Sampling;
 
 namespace EFedLLM.Actors.Auditing;
 
 /// <summary>
-/// Replays proofs with the model files of this machine: the inputs go through a device's own shard once more, as an audit session, and what
+/// Replays proofs: those by signatures alone anywhere, the others with the model files of this machine. The inputs go through a device's own shard once more, as an audit session, and what
 /// comes out is compared with what the device signed. One at a time, on threads of its own.
 /// </summary>
 /// <param name="store">Where proofs are looked for.</param>
 /// <param name="folders">Folders of models.</param>
 /// <param name="threads">Compute threads.</param>
 /// <param name="mostBytes">Memory that a replay may take for weights and caches.</param>
-public sealed class ProofReplay(ProofStore store, IReadOnlyList<string> folders, int threads, long mostBytes) : IProofReplay, IDisposable
+/// <param name="cluster">The cluster in which alone a proof counts; any where it is null.</param>
+public sealed class ProofReplay(ProofStore store, IReadOnlyList<string> folders, int threads, long mostBytes, ClusterId? cluster = null) : IProofReplay, IDisposable
 {
     private const int RowsPerStep = 64;
 
@@ -31,7 +31,7 @@ public sealed class ProofReplay(ProofStore store, IReadOnlyList<string> folders,
         {
             return await OnItsOwnThread(
                 () => store.TryRead(proof, out var bytes)
-                    ? Replay(bytes, folders, threads, mostBytes, cancellation)
+                    ? Replay(bytes, folders, threads, mostBytes, cluster, cancellation)
                     : new ReplayOutcome(ReplayResult.CannotTell, $"There is no proof {proof.Short} here: it was kept elsewhere, or gave way to newer ones."),
                 cancellation).ConfigureAwait(false);
         }
@@ -47,8 +47,9 @@ public sealed class ProofReplay(ProofStore store, IReadOnlyList<string> folders,
     /// <param name="threads">Compute threads.</param>
     /// <param name="mostBytes">Memory that it may take for weights and caches.</param>
     /// <param name="cancellation">Ends it early.</param>
-    public static Task<ReplayOutcome> ReplayAsync(byte[] bytes, IReadOnlyList<string> folders, int threads, long mostBytes, CancellationToken cancellation)
-        => OnItsOwnThread(() => Replay(bytes, folders, threads, mostBytes, cancellation), cancellation);
+    /// <param name="cluster">The cluster in which alone it counts; any where it is null.</param>
+    public static Task<ReplayOutcome> ReplayAsync(byte[] bytes, IReadOnlyList<string> folders, int threads, long mostBytes, CancellationToken cancellation, ClusterId? cluster = null)
+        => OnItsOwnThread(() => Replay(bytes, folders, threads, mostBytes, cluster, cancellation), cancellation);
 
     /// <inheritdoc/>
     public void Dispose() => _turn.Dispose();
@@ -72,7 +73,7 @@ public sealed class ProofReplay(ProofStore store, IReadOnlyList<string> folders,
             return CannotTell($"it is about model {disputed.Model.Short}, and this is {source.Id.Short}.");
         }
 
-        if (!disputed.Range.IsValid(shape.Layers) || disputed.Range.HasHead(shape.Layers) != (proof.Sampling is not null)
+        if (!disputed.Range.IsValid(shape.Layers) || disputed.Range.HasHead(shape.Layers) == proof.Drawn.IsEmpty
             || (!disputed.Range.HasEmbedding && proof.Hidden.Length != (long)proof.Positions * shape.HiddenSize))
         {
             return new ReplayOutcome(ReplayResult.DoesNotHold, "The proof is not whole: what it holds does not fit the model.");
@@ -96,16 +97,27 @@ public sealed class ProofReplay(ProofStore store, IReadOnlyList<string> folders,
         return trouble is null ? Judge(proof, shape, right) : CannotTell(trouble);
     }
 
-    private static ReplayOutcome Replay(byte[] bytes, IReadOnlyList<string> folders, int threads, long mostBytes, CancellationToken cancellation)
+    private static ReplayOutcome Replay(byte[] bytes, IReadOnlyList<string> folders, int threads, long mostBytes, ClusterId? cluster, CancellationToken cancellation)
     {
         WorkProof proof;
         try
         {
+            if (SignatureProof.IsOne(bytes))
+            {
+                var signed = SignatureProof.Read(bytes);
+                return OfAnother(signed.Cluster, cluster) ?? Judge(signed);
+            }
+
             proof = WorkProof.Read(bytes);
         }
         catch (InvalidDataException error)
         {
             return new ReplayOutcome(ReplayResult.DoesNotHold, $"The proof is not whole: {error.Message}");
+        }
+
+        if (OfAnother(proof.Terms.Cluster, cluster) is { } foreign)
+        {
+            return foreign;
         }
 
         try
@@ -130,7 +142,7 @@ public sealed class ProofReplay(ProofStore store, IReadOnlyList<string> folders,
         var (route, hop) = ReplayShard.RouteOf(source, disputed.Range);
         var (session, epoch) = (disputed.Session, GenerationState.FirstEpoch);
         shard.Open(new OpenSession(
-            session, epoch, route, hop, end, proof.Sampling ?? SamplingSettings.Greedy, ActorRefs.Nobody, Audit: new AuditOrder(default, disputed.Position + proof.DrawnFrom)));
+            session, epoch, route, hop, end, proof.Terms.Sampling, ActorRefs.Nobody, Audit: new AuditOrder(default, disputed.Position + proof.DrawnFrom)));
         for (var position = 0; position < end && shard.Problem is null; position += RowsPerStep)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -150,6 +162,15 @@ public sealed class ProofReplay(ProofStore store, IReadOnlyList<string> folders,
         problem = shard.Problem ?? (answer is null ? "computing it gave no result." : null);
         return answer?.Answer ?? default;
     }
+
+    private static ReplayOutcome? OfAnother(ClusterId cluster, ClusterId? wanted) => wanted is { } one && one != cluster
+        ? new ReplayOutcome(ReplayResult.DoesNotHold, $"The proof does not hold: it is of cluster {cluster.Short}, and not of {one.Short}.")
+        : null;
+
+    private static ReplayOutcome Judge(SignatureProof proof)
+        => SignatureRules.Problem(proof) is { } problem
+            ? new ReplayOutcome(ReplayResult.DoesNotHold, $"The proof does not hold: {problem}")
+            : new ReplayOutcome(ReplayResult.Holds, $"The proof holds: {SignatureRules.Describe(proof)}");
 
     private static ReplayOutcome Judge(WorkProof proof, ModelShape shape, Digest right)
     {

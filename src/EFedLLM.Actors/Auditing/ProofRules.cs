@@ -9,12 +9,12 @@ public static class ProofRules
 {
     /// <summary>
     /// What is wrong with a proof, for people; null when the device signed that just these inputs came in at every position from the
-    /// session's first one to the end of the disputed unit, and, for the head, after which of the unit's positions it drew.
+    /// session's first one to the end of the disputed unit, under just these terms, and, for the head, after which of the unit's positions it drew.
     /// </summary>
     public static string? Problem(WorkProof proof)
     {
         ArgumentNullException.ThrowIfNull(proof);
-        return ReceiptChain.Problem(proof.PublicKey.Span, proof.Receipts) ?? InputProblem(proof) ?? HeadProblem(proof);
+        return ReceiptChain.Problem(proof.PublicKey.Span, proof.Receipts, proof.Terms) ?? InputProblem(proof) ?? HeadProblem(proof);
     }
 
     private static string? InputProblem(WorkProof proof)
@@ -48,14 +48,14 @@ public static class ProofRules
 
     private static string? HeadProblem(WorkProof proof)
     {
-        if (proof.Sampling is not { } sampling)
-        {
-            return proof.Drawn.IsEmpty ? null : "it says what was drawn and not how.";
-        }
-
-        if (SamplingRules.Problem(sampling) is { } problem)
+        if (SamplingRules.Problem(proof.Terms.Sampling) is { } problem)
         {
             return problem;
+        }
+
+        if (proof.Drawn.IsEmpty)
+        {
+            return null;
         }
 
         if (proof.Drawn.Length != proof.Disputed.Rows || Merkle.Root(proof.Drawn.AsSpan()) != proof.Disputed.OutRoot)

@@ -5,17 +5,19 @@ using EFedLLM.Actors.Trust;
 namespace EFedLLM.Actors.Auditing;
 
 /// <summary>What a device's receipts of one hop of a session must look like together, from the session's first position on.</summary>
-internal static class ReceiptChain
+public static class ReceiptChain
 {
     /// <summary>What a receipt names as the one before it.</summary>
     /// <param name="before">That one, or null for the first.</param>
     /// <param name="epoch">The epoch of the receipt: each epoch's chain begins anew.</param>
-    public static Digest Previous(Receipt? before, int epoch) => before is not null && before.Epoch == epoch ? before.Hash : default;
+    /// <param name="terms">The hash of the session's terms.</param>
+    public static Digest Previous(Receipt? before, int epoch, Digest terms) => before is not null && before.Epoch == epoch ? before.Hash : terms;
 
     /// <summary>What is wrong with a hop's receipts, for people; null when the owner of the key signed each, and each follows the one before it without a gap.</summary>
     /// <param name="publicKey">The device's public key.</param>
     /// <param name="units">The receipts with their signatures, in order.</param>
-    public static string? Problem(ReadOnlySpan<byte> publicKey, ImmutableArray<SignedReceipt> units)
+    /// <param name="terms">The session's terms.</param>
+    public static string? Problem(ReadOnlySpan<byte> publicKey, ImmutableArray<SignedReceipt> units, SessionTerms terms)
     {
         if (publicKey.Length != DeviceKey.PublicKeyBytes)
         {
@@ -27,11 +29,16 @@ internal static class ReceiptChain
             return "there is no receipt.";
         }
 
-        var (device, first, end) = (DeviceKey.IdOf(publicKey), units[0].Receipt, 0);
+        var (device, first, hash, end) = (DeviceKey.IdOf(publicKey), units[0].Receipt, terms.Hash, 0);
         Receipt? before = null;
         foreach (var (receipt, signature) in units.Select(signed => (signed.Receipt, signed.Signature)))
         {
-            if ((receipt.Session, receipt.Device, receipt.Model, receipt.Range) != (first.Session, device, first.Model, first.Range))
+            if (receipt.Cluster != terms.Cluster)
+            {
+                return $"the receipt of position {receipt.Position} is of cluster {receipt.Cluster.Short}, and not of {terms.Cluster.Short}.";
+            }
+
+            if ((receipt.Session, receipt.Device, receipt.Model, receipt.Range) != (terms.Session, device, terms.Model, first.Range))
             {
                 return $"the receipt of position {receipt.Position} is about other work, or another device's.";
             }
@@ -41,12 +48,14 @@ internal static class ReceiptChain
                 return $"the receipt of position {receipt.Position} does not follow what is signed up to {end}.";
             }
 
-            if (receipt.Previous != Previous(before, receipt.Epoch))
+            if (receipt.Previous != Previous(before, receipt.Epoch, hash))
             {
-                return $"the receipt of position {receipt.Position} names another one before it.";
+                return before?.Epoch == receipt.Epoch
+                    ? $"the receipt of position {receipt.Position} names another one before it."
+                    : $"the receipt of position {receipt.Position} is signed under other terms: another way to draw, or other nonces.";
             }
 
-            if (!DeviceKey.Verify(publicKey, receipt.ToBytes(), signature.AsSpan()))
+            if (!DeviceKey.Verify(publicKey, receipt.ToStatement(), signature.AsSpan()))
             {
                 return $"the receipt of position {receipt.Position} is not signed by device {device.Short}.";
             }

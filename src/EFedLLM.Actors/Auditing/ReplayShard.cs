@@ -34,7 +34,7 @@ internal sealed class ReplayShard : IShardOutlet, IDisposable
     {
         _team = team;
         _shard = TransformerShard.Load(source, range);
-        var budget = new CacheBudget(SessionTable.BytesFor(source.Shape, range, positions));
+        var budget = new CacheBudget(SessionTable.BytesFor(source.Shape, range, positions, key is not null));
         _core = new ShardCore(
             _shard,
             new SessionTable(source.Id, source.Shape, range, 1, budget, key),

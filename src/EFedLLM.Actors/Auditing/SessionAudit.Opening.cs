@@ -1,14 +1,37 @@
 using System.Runtime.InteropServices;
 using Akka.Actor;
+using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Pipeline;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Trust;
 
 namespace EFedLLM.Actors.Auditing;
 
-/// <summary>What hops open of what they keep, so that a verifier need not compute again what nobody chose.</summary>
+/// <summary>
+/// What hops open: what came into a hop, given again by the one before or by the hop itself, and what a hop keeps, so that a verifier need not
+/// compute again what nobody chose.
+/// </summary>
 internal sealed partial class SessionAudit
 {
+    /// <summary>A hop gives again what it gave, the input of the next one; or what it got.</summary>
+    public void Kept(KeptRows message, IActorRef sender, TimeSpan now)
+    {
+        foreach (var hop in _runs.Values.Where(hop => hop.Index > 0 && GiverOf(hop, hop.Run!).Hop.Shard.Equals(sender)).ToArray())
+        {
+            if (hop.Run is not { } run)
+            {
+                // What another one opened has ended it.
+                continue;
+            }
+
+            var isAsked = message.Session == _plan.Session && message.Epoch == _epoch && message.HopIndex == GiverOf(hop, run).Index;
+            if (isAsked && !run.IsOpening && message.Taken == run.AsksTaker && message.Position == run.Fed && run.Fed < run.UnitEnd)
+            {
+                Kept(hop, run, message, now);
+            }
+        }
+    }
+
     /// <summary>A hop opens what it keeps.</summary>
     public void Opened(CacheOpened message, IActorRef sender, TimeSpan now)
     {
@@ -16,6 +39,71 @@ internal sealed partial class SessionAudit
         {
             Opened(hop, run, message, now);
         }
+    }
+
+    /// <summary>What came into a hop is given again. Nothing of a unit goes on to a verifier before all of it is what was signed.</summary>
+    private void Kept(HopAudit hop, AuditRun run, KeptRows message, TimeSpan now)
+    {
+        var (giver, width) = (GiverOf(hop, run), _plan.Model.HiddenSize);
+        if (message.Rows < 1 || message.Rows > run.UnitEnd - run.Fed || message.Hidden.Length != message.Rows * width)
+        {
+            if (run.AsksTaker)
+            {
+                Convict(hop, run.Answered, CheckOutcome.Soft, default, default, "it does not open what it signed that it got.");
+                return;
+            }
+
+            // It may have forgotten for want of memory, which is no lie. The hop itself holds what it signed that it got.
+            (run.AsksTaker, run.Fed, run.OpenUntil) = (true, run.Answered, now + _audit.Settings.OpeningDeadline);
+            run.Inputs.Clear();
+            run.Rows.Clear();
+            Fetch(hop, run, now);
+            return;
+        }
+
+        var (opening, blamer) = (message.OpeningOf(_terms.Cluster), giver == hop ? null : (DeviceId?)hop.Hop.Device);
+        if (!DeviceKey.Verify(KeyOf(giver).Span, opening.ToStatement(), message.Signature.AsSpan()))
+        {
+            End(hop);
+            Convict(giver, run.Answered, CheckOutcome.Soft, default, default, "what it opens is not signed by it.", blamer);
+            return;
+        }
+
+        if (Layers.Activations.FirstUnsound(message.Hidden.Span, width) is >= 0 and var unsound)
+        {
+            // No verifier could take it.
+            End(hop);
+            var proof = ProveUnsound(giver, message, message.Hidden.Slice(unsound * width, width));
+            Convict(giver, message.Position, CheckOutcome.Soft, default, opening.Rows[unsound], UnsoundResult, blamer, proof);
+            return;
+        }
+
+        run.Inputs.AddRange(opening.Rows);
+        run.Rows.Add(message);
+        run.Fed += message.Rows;
+        if (run.Fed < run.UnitEnd)
+        {
+            Feed(hop, now);
+            return;
+        }
+
+        if (hop.FindSigned(run.Answered) is { } taken && Merkle.Root(CollectionsMarshal.AsSpan(run.Inputs)) is var root && root != taken.Receipt.InRoot)
+        {
+            // What the two hops signed was compared before: the one that opens it opens something else now.
+            End(hop);
+            var proof = Prove(giver, giver == hop ? taken : giver.FindSigned(run.Answered), run.Rows);
+            Convict(giver, run.Answered, CheckOutcome.Hard, taken.Receipt.InRoot, root, giver == hop ? "it opens something else than it signed that it got." : "it opens something else than it signed that it gave.", blamer, proof);
+            return;
+        }
+
+        foreach (var rows in run.Rows)
+        {
+            _do(new TellShard(run.Verifier.Shard, new FeedHidden(run.Session, GenerationState.FirstEpoch, rows.Position, rows.Rows, false, rows.Hidden, [])));
+            Remember(run, rows.Hidden);
+        }
+
+        run.Rows.Clear();
+        Feed(hop, now);
     }
 
     /// <summary>

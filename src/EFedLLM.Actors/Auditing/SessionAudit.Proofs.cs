@@ -1,14 +1,13 @@
 using System.Collections.Immutable;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Trust;
-using EFedLLM.Transformer.Sampling;
 
 namespace EFedLLM.Actors.Auditing;
 
 /// <summary>
-/// What proves a verdict to others. That is possible where the gateway's judge recomputed what a device signed. What a device only said
-/// beside its signatures (which token it drew, what it gave again) proves nothing to anybody who did not hear it: of that the ledger has
-/// the gateway's word alone.
+/// What proves a verdict to others. That is possible where the gateway's judge recomputed what a device signed, and where what it signed
+/// contradicts itself. What a device only said beside its signatures (which token it drew, which keys and values it keeps) proves nothing to
+/// anybody who did not hear it: of that the ledger has the gateway's word alone.
 /// </summary>
 internal sealed partial class SessionAudit
 {
@@ -66,10 +65,10 @@ internal sealed partial class SessionAudit
 
         var proof = new WorkProof(
             KeyOf(hop),
+            _terms,
             [.. hop.Units.TakeWhile(signed => signed.Receipt.Position <= receipt.Position)],
             tokens,
             rows,
-            isHead ? _plan.Settings.Sampling with { TopLogprobs = 0 } : null,
             isHead ? [.. Enumerable.Range(receipt.Position, receipt.Rows).Select(row => _drawn.GetValueOrDefault(row))] : [],
             right);
         if (ProofRules.Problem(proof) is { } problem)
@@ -83,6 +82,11 @@ internal sealed partial class SessionAudit
             return new Proven(default, " It is not proven to others: the proof would be too large.");
         }
 
+        return Keep(bytes);
+    }
+
+    private Proven Keep(byte[] bytes)
+    {
         _do(new KeepProof(bytes));
         return new Proven(Digest.Of(bytes), "");
     }

@@ -175,6 +175,7 @@ internal sealed partial class SessionAudit
         run.UnitEnd = end;
         run.HasOpened |= run.IsOpening;
         run.Inputs.Clear();
+        run.Rows.Clear();
         run.Part.Clear();
         return true;
     }
@@ -182,14 +183,17 @@ internal sealed partial class SessionAudit
     /// <summary>Whether what came into a hop up to a position can be had: where the hop before was replaced it may be behind, and what it has signed it has to give.</summary>
     private bool IsGiven(HopAudit hop, int end) => hop.Index == 0 || _hops[_route.Hops[hop.Index - 1].Shard].SignedTo >= end;
 
-    /// <summary>Asks the hop before for what it gave next, or the hop itself for what it keeps; again after a while, as messages are lost.</summary>
+    /// <summary>Asks the hop before for what it gave next, or the hop itself for what it got or keeps; again after a while, as messages are lost.</summary>
     private void Fetch(HopAudit hop, AuditRun run, TimeSpan now)
     {
         run.Deadline = now + AskAgain < run.OpenUntil ? now + AskAgain : run.OpenUntil;
         _do(run.IsOpening
             ? new TellShard(hop.Hop.Shard, new FetchCache(_plan.Session, _epoch, run.Fed, run.Part.Count, run.UnitEnd - run.Fed))
-            : new TellShard(_route.Hops[hop.Index - 1].Shard, new FetchKept(_plan.Session, _epoch, run.Fed, Math.Min(run.UnitEnd - run.Fed, _rowsPerMessage))));
+            : new TellShard(GiverOf(hop, run).Hop.Shard, new FetchKept(_plan.Session, _epoch, run.Fed, Math.Min(run.UnitEnd - run.Fed, _rowsPerMessage), run.AsksTaker)));
     }
+
+    /// <summary>Who is asked for what a verifier is to get.</summary>
+    private HopAudit GiverOf(HopAudit hop, AuditRun run) => run.IsOpening || run.AsksTaker ? hop : _hops[_route.Hops[hop.Index - 1].Shard];
 
     private void Answered(HopAudit hop, AuditRun run, UnitRecomputed answer, TimeSpan now)
     {

@@ -94,17 +94,6 @@ internal sealed partial class SessionAudit
     /// <summary>What is answered under a key about a unit whose receipt is right.</summary>
     private static Digest Signed(Receipt receipt, Digest key) => PositionDigest.OfAnswer(key, receipt.OutRoot, receipt.KvRoot);
 
-    private void Contradict(HopAudit before, HopAudit after, Receipt given, Receipt taken)
-    {
-        // Which of the two lies cannot be told from outside: one that does it again and again is in every pair.
-        foreach (var (hop, expected, found) in new[] { (before, taken.InRoot, given.OutRoot), (after, given.OutRoot, taken.InRoot) })
-        {
-            Report(hop.Hop.Device, hop, CheckOutcome.Soft, TrustRole.Server, given.Position, hop == before ? after.Hop.Device : before.Hop.Device, expected, found, "two hops signed different things about what went from one to the other.");
-        }
-
-        Convicted ??= new Conviction(after.Hop, given.Position, "what it says it got is not what the hop before it says it gave.", before.Hop);
-    }
-
     private void Convict(HopAudit hop, int position, CheckOutcome outcome, Digest expected, Digest found, string reason, DeviceId? verifier = null, Proven proven = default)
     {
         Report(hop.Hop.Device, hop, outcome, TrustRole.Server, position, verifier ?? _audit.Gateway, expected, found, reason + proven.Lack, proven.Proof);

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Runtime.InteropServices;
 using Akka.Actor;
 using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Pipeline;
@@ -23,6 +22,7 @@ internal sealed partial class SessionAudit
 
     private readonly AuditPlan _audit;
     private readonly GenerationPlan _plan;
+    private readonly SessionTerms _terms;
     private readonly Func<int, int, ImmutableArray<int>> _tokens;
     private readonly Action<PipelineCommand> _do;
     private readonly int _unit;
@@ -47,7 +47,7 @@ internal sealed partial class SessionAudit
     {
         (_audit, _plan, _tokens, _do, _unit) = (audit, plan, tokens, commands, UnitCut.Rows);
         _rowsPerMessage = Layers.Activations.RowsPerMessage(plan.Model.HiddenSize, audit.MessageBytes);
-        _route = plan.Route;
+        (_route, _terms) = (plan.Route, plan.Terms!);
     }
 
     /// <summary>A device that was shown to compute wrongly, or whose word contradicts another's, and from which position on nothing of it is to be believed; null while there is none. The pipeline takes it.</summary>
@@ -119,7 +119,7 @@ internal sealed partial class SessionAudit
         {
             if (!_hops.TryGetValue(hop.Shard, out var audit))
             {
-                _hops.Add(hop.Shard, audit = new HopAudit(hop, _unit));
+                _hops.Add(hop.Shard, audit = new HopAudit(hop, _unit, _terms));
             }
 
             End(audit);
@@ -170,9 +170,14 @@ internal sealed partial class SessionAudit
             return;
         }
 
-        if (hop.Follow(message, _plan.Session, _plan.Model.Model) is not { } signed)
+        if (hop.Follow(message) is not { } signed)
         {
-            // It repeats itself, or something was lost: nobody is blamed for that.
+            // Where it repeats itself, or something was lost, nobody is blamed for that.
+            if (hop.Contradiction(message) is var (before, other) && IsTrulySigned(other, hop))
+            {
+                ConvictOfTwoReceipts(hop, before, other);
+            }
+
             return;
         }
 
@@ -212,7 +217,8 @@ internal sealed partial class SessionAudit
             if (Math.Abs(index - hop.Index) == 1 && _hops.TryGetValue(other.Shard, out var neighbour))
             {
                 var (before, after) = index < hop.Index ? (neighbour, hop) : (hop, neighbour);
-                if (before.Find(receipt.Position) is { } given && after.Find(receipt.Position) is { } taken && given.Rows == taken.Rows && given.OutRoot != taken.InRoot)
+                if (before.FindSigned(receipt.Position) is { } given && after.FindSigned(receipt.Position) is { } taken
+                    && given.Receipt.Rows == taken.Receipt.Rows && given.Receipt.OutRoot != taken.Receipt.InRoot)
                 {
                     Contradict(before, after, given, taken);
                     return;
@@ -234,61 +240,6 @@ internal sealed partial class SessionAudit
         {
             (hop.IsSealed, hop.Length) = (true, message.Length);
             Go(hop, now);
-        }
-    }
-
-    /// <summary>A hop gives again what it gave: the input of the next one.</summary>
-    public void Kept(KeptRows message, IActorRef sender, TimeSpan now)
-    {
-        foreach (var hop in _runs.Values.Where(hop => hop.Index > 0 && _route.Hops[hop.Index - 1].Shard.Equals(sender)).ToArray())
-        {
-            var run = hop.Run!;
-            if (run.IsOpening || message.Position != run.Fed || run.Fed >= run.UnitEnd)
-            {
-                continue;
-            }
-
-            if (message.Rows < 1 || message.Rows > run.UnitEnd - run.Fed || message.Hidden.Length != message.Rows * _plan.Model.HiddenSize)
-            {
-                End(hop);
-                if (_audit.IsStrict)
-                {
-                    // It may have forgotten for want of memory, which is no lie; others can give it again.
-                    Convicted ??= new Conviction(_hops[sender].Hop, hop.CheckedTo, "it does not have any more what it gave.", null);
-                }
-                else
-                {
-                    hop.Problem = $"the hop before it does not have what it gave from position {message.Position} on any more.";
-                }
-
-                continue;
-            }
-
-            if (Layers.Activations.FirstUnsound(message.Hidden.Span, _plan.Model.HiddenSize) >= 0)
-            {
-                // No verifier could take it.
-                End(hop);
-                Convict(_hops[sender], message.Position, CheckOutcome.Soft, default, default, "it gave a value that is not finite, or larger than any model's.", hop.Hop.Device);
-                continue;
-            }
-
-            for (var row = 0; row < message.Rows; row++)
-            {
-                run.Inputs.Add(PositionDigest.OfRow(message.Hidden.Span.Slice(row * _plan.Model.HiddenSize, _plan.Model.HiddenSize)));
-            }
-
-            if (run.Fed + message.Rows == run.UnitEnd && hop.Find(run.Answered) is { } receipt && Merkle.Root(CollectionsMarshal.AsSpan(run.Inputs)) is var root && root != receipt.InRoot)
-            {
-                // What the two hops signed was compared before: the one that gave it gives something else now.
-                Convict(_hops[sender], run.Answered, CheckOutcome.Hard, receipt.InRoot, root, "it opens something else than it signed that it gave.", hop.Hop.Device);
-                continue;
-            }
-
-            _do(new TellShard(run.Verifier.Shard, new FeedHidden(
-                run.Session, GenerationState.FirstEpoch, message.Position, message.Rows, false, message.Hidden, [])));
-            Remember(run, message.Hidden);
-            run.Fed += message.Rows;
-            Feed(hop, now);
         }
     }
 
@@ -360,8 +311,9 @@ internal sealed partial class SessionAudit
     {
         foreach (var hop in _runs.Values.Where(hop => hop.Run!.Deadline <= now).ToArray())
         {
-            if (hop.Run is { IsOpen: true } run && run.Fed < run.UnitEnd && (run.IsOpening || hop.Index > 0) && _hops.TryGetValue(run.IsOpening ? hop.Hop.Shard : _route.Hops[hop.Index - 1].Shard, out var giver))
+            if (hop.Run is { IsOpen: true } run && run.Fed < run.UnitEnd && (run.IsOpening || hop.Index > 0))
             {
+                var giver = GiverOf(hop, run);
                 if (now < run.OpenUntil)
                 {
                     Fetch(hop, run, now);
@@ -415,8 +367,5 @@ internal sealed partial class SessionAudit
     private bool IsToldOf(Receipt receipt, HopAudit hop)
         => hop.Index < _route.Hops.Length - 1 || Enumerable.Range(receipt.Position, receipt.Rows).All(row => row < _drawFrom || _drawn.ContainsKey(row));
 
-    private bool IsTrulySigned(SignedReceipt signed, HopAudit hop)
-    {
-        return DeviceKey.Verify(KeyOf(hop).Span, signed.Receipt.ToBytes(), signed.Signature.AsSpan());
-    }
+    private bool IsTrulySigned(SignedReceipt signed, HopAudit hop) => DeviceKey.Verify(KeyOf(hop).Span, signed.Receipt.ToStatement(), signed.Signature.AsSpan());
 }

@@ -1,27 +1,21 @@
 using System.Collections.Immutable;
-using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Checkpoints;
-using EFedLLM.Transformer.Sampling;
 
 namespace EFedLLM.Actors.Auditing;
 
 /// <summary>An answer with what every hop of its route signed for it: it can be checked long after the cluster is gone.</summary>
-/// <param name="Session">The session.</param>
-/// <param name="Model">The model.</param>
+/// <param name="Terms">What was asked of every hop of the session, which each signed.</param>
 /// <param name="PromptTokens">The prompt's token ids, at least one.</param>
 /// <param name="Tokens">The token ids of the answer, at least one.</param>
 /// <param name="Logprobs">The log-probability of each as the head reported it.</param>
-/// <param name="Sampling">How the head drew.</param>
 /// <param name="Hops">The hops in execution order.</param>
 /// <param name="Root">The root over all receipts (<see cref="AnswerRules.Root"/>).</param>
 public sealed record SignedAnswer(
-    SessionId Session,
-    ModelId Model,
+    SessionTerms Terms,
     ImmutableArray<int> PromptTokens,
     ImmutableArray<int> Tokens,
     ImmutableArray<float> Logprobs,
-    SamplingSettings Sampling,
     ImmutableArray<SignedHop> Hops,
     Digest Root)
 {

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using EFedLLM.Actors.Trust;
-using EFedLLM.Transformer.Sampling;
 
 namespace EFedLLM.Actors.Auditing;
 
@@ -10,18 +9,18 @@ namespace EFedLLM.Actors.Auditing;
 /// is what it signed that it was given (<see cref="ProofRules"/>), so that nobody can make one against a device that computes rightly.
 /// </summary>
 /// <param name="PublicKey">The device's Ed25519 public key, 32 bytes.</param>
+/// <param name="Terms">What was asked of every hop of the session: how the head draws, above all. The device signed their hash.</param>
 /// <param name="Receipts">Its receipts of the hop, from the first position of the session on, at least one; the last one is disputed.</param>
 /// <param name="Tokens">What came in at the first hop, one token id a position; empty for any other hop.</param>
 /// <param name="Hidden">What came in at any other hop, [positions, hidden] float32; empty for the first one.</param>
-/// <param name="Sampling">How the head draws; null for a hop without the head. No device signs it: it is the word of whoever made the proof.</param>
 /// <param name="Drawn">Of the head, for each position of the disputed unit: the digest of what was drawn after it, all zero where nothing was. Empty for a hop without the head.</param>
 /// <param name="Right">What was found to be right: SHA-256 of 32 zero bytes and, behind them, the Merkle roots of the unit's right output and of what is kept of it (<see cref="PositionDigest.OfAnswer"/>).</param>
 public sealed record WorkProof(
     ReadOnlyMemory<byte> PublicKey,
+    SessionTerms Terms,
     ImmutableArray<SignedReceipt> Receipts,
     ImmutableArray<int> Tokens,
     ReadOnlyMemory<float> Hidden,
-    SamplingSettings? Sampling,
     ImmutableArray<Digest> Drawn,
     Digest Right)
 {
@@ -61,8 +60,8 @@ public sealed record WorkProof(
     public byte[] ToBytes() => ProofForm.Write(this);
 
     /// <inheritdoc/>
-    public bool Equals(WorkProof? other) => other is not null && PublicKey.Span.SequenceEqual(other.PublicKey.Span) && Receipts.AsSpan().SequenceEqual(other.Receipts.AsSpan())
-        && Tokens.AsSpan().SequenceEqual(other.Tokens.AsSpan()) && Hidden.Span.SequenceEqual(other.Hidden.Span) && Sampling == other.Sampling
+    public bool Equals(WorkProof? other) => other is not null && PublicKey.Span.SequenceEqual(other.PublicKey.Span) && Terms == other.Terms && Receipts.AsSpan().SequenceEqual(other.Receipts.AsSpan())
+        && Tokens.AsSpan().SequenceEqual(other.Tokens.AsSpan()) && Hidden.Span.SequenceEqual(other.Hidden.Span)
         && Drawn.AsSpan().SequenceEqual(other.Drawn.AsSpan()) && Right == other.Right;
 
     /// <inheritdoc/>

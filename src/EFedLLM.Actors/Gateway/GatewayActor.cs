@@ -3,6 +3,7 @@ using Akka;
 using Akka.Actor;
 using Akka.Event;
 using EFedLLM.Actors.Auditing;
+using EFedLLM.Actors.Membership;
 using EFedLLM.Actors.Pipeline;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Trust;
@@ -20,6 +21,7 @@ internal sealed class GatewayActor : ReceiveActor, IWithTimers
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
 
     private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly ClusterId _cluster = NodeIdentity.ClusterOf(Context.System);
     private readonly GatewaySettings _settings;
     private readonly AdmissionQueue<PromptEntry> _places;
     private readonly Dictionary<PromptId, PromptEntry> _entries = [];
@@ -192,7 +194,7 @@ internal sealed class GatewayActor : ReceiveActor, IWithTimers
 
     /// <summary>How the devices of a session are checked: whoever asks for a verified answer has it checked whatever the settings say.</summary>
     private AuditPlan? Audit(Prompt prompt) => _settings.Trust.IsOn || prompt.Verified
-        ? new AuditPlan(_settings.Trust, _settings.Id, AuditDraw.NewNonce(), AuditDraw.NewNonce(), prompt.Verified, CanJudge: true)
+        ? new AuditPlan(_settings.Trust, _settings.Id, AuditDraw.NewNonce(), AuditDraw.NewNonce(), prompt.Verified, CanJudge: true, Cluster: _cluster)
         : null;
 
     private IActorRef JudgeOf(GatewayModel model)

@@ -98,10 +98,10 @@ public sealed class CertificateAuthority : IDisposable
     }
 
     /// <summary>The authority's signature of a statement of its own: ECDSA with SHA-256, 64 bytes. <see cref="CertificateRules.IsSigned"/> checks it.</summary>
-    internal byte[] SignStatement(ReadOnlySpan<byte> statement)
+    internal byte[] Sign(Statement statement)
     {
         using var key = _certificate.GetECDsaPrivateKey() ?? throw new InvalidOperationException("The authority's key is no ECDSA key; 'efedllm cert ca' makes one.");
-        return key.SignData(statement, HashAlgorithmName.SHA256);
+        return key.SignData(statement.Bytes, HashAlgorithmName.SHA256);
     }
 
     /// <summary>A copy of the authority's certificate, without its key.</summary>

@@ -77,11 +77,14 @@ public static class CertificateRules
         return Fingerprint(chain.ChainElements[^1].Certificate) == Fingerprint(authority) ? null : "it is from another authority";
     }
 
-    /// <summary>Whether an authority signed a statement (<see cref="CertificateAuthority.SignStatement"/>). Whatever is handed in, it answers rather than throws.</summary>
-    internal static bool IsSigned(X509Certificate2 authority, ReadOnlySpan<byte> statement, ReadOnlySpan<byte> signature)
+    /// <summary>The cluster of an authority.</summary>
+    internal static ClusterId ClusterOf(X509Certificate2 authority) => ClusterId.Parse(Fingerprint(authority));
+
+    /// <summary>Whether an authority signed a statement (<see cref="CertificateAuthority.Sign(Statement)"/>). Whatever is handed in, it answers rather than throws.</summary>
+    internal static bool IsSigned(X509Certificate2 authority, Statement statement, ReadOnlySpan<byte> signature)
     {
         using var key = authority.GetECDsaPublicKey();
-        return key is not null && key.VerifyData(statement, signature, HashAlgorithmName.SHA256);
+        return key is not null && key.VerifyData(statement.Bytes, signature, HashAlgorithmName.SHA256);
     }
 
     /// <summary>The subject of a certificate.</summary>

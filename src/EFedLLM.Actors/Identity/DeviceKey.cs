@@ -70,16 +70,23 @@ public sealed class DeviceKey : IDisposable
         return new DeviceId(Convert.ToHexStringLower(hash[..16]));
     }
 
-    /// <summary>Whether <paramref name="signature"/> is the signature of <paramref name="data"/> by the owner of <paramref name="publicKey"/>. Whatever the lengths, it answers rather than throws.</summary>
-    public static bool Verify(ReadOnlySpan<byte> publicKey, ReadOnlySpan<byte> data, ReadOnlySpan<byte> signature)
-        => publicKey.Length == PublicKeyBytes
+    /// <summary>Whether <paramref name="signature"/> is the signature of <paramref name="statement"/> by the owner of <paramref name="publicKey"/>. Whatever the lengths, it answers rather than throws.</summary>
+    public static bool Verify(ReadOnlySpan<byte> publicKey, Statement statement, ReadOnlySpan<byte> signature)
+    {
+        ArgumentNullException.ThrowIfNull(statement);
+        return publicKey.Length == PublicKeyBytes
             && signature.Length == SignatureBytes
             && NSec.Cryptography.PublicKey.TryImport(Algorithm, publicKey, KeyBlobFormat.RawPublicKey, out var key)
             && key is not null
-            && Algorithm.Verify(key, data, signature);
+            && Algorithm.Verify(key, statement.Bytes, signature);
+    }
 
-    /// <summary>The signature of <paramref name="data"/>, <see cref="SignatureBytes"/> bytes.</summary>
-    public byte[] Sign(ReadOnlySpan<byte> data) => Algorithm.Sign(_key, data);
+    /// <summary>The signature of <paramref name="statement"/>, <see cref="SignatureBytes"/> bytes.</summary>
+    public byte[] Sign(Statement statement)
+    {
+        ArgumentNullException.ThrowIfNull(statement);
+        return Algorithm.Sign(_key, statement.Bytes);
+    }
 
     /// <inheritdoc/>
     public void Dispose() => _key.Dispose();

@@ -39,6 +39,9 @@ internal sealed class BatchSlot
     /// <summary>Why computing failed, for people; null when it did not.</summary>
     public string? Error { get; set; }
 
+    /// <summary>Whether that is because a value came out that is not finite.</summary>
+    public bool IsUnsound { get; set; }
+
     /// <summary>How likely the tokens behind the first positions were, where that is asked for; as many as the prompt has more tokens.</summary>
     public ImmutableArray<TokenChoice> Scores { get; set; } = [];
 
@@ -57,7 +60,7 @@ internal sealed class BatchSlot
     /// <summary>Begins anew for <paramref name="session"/>.</summary>
     public void Reset(ShardSession session)
     {
-        (Session, Epoch, Position, Rows, Sample, Microseconds, Error, Choice, Scores, Seals) = (session, session.Epoch, 0, 0, false, 0, null, default, [], false);
+        (Session, Epoch, Position, Rows, Sample, Microseconds, Error, IsUnsound, Choice, Scores, Seals) = (session, session.Epoch, 0, 0, false, 0, null, false, default, [], false);
         _parts.Clear();
         Statements.Clear();
         if (Before.Length != session.Open.HopIndex)

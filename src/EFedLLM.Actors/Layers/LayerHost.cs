@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Event;
 using EFedLLM.Actors.Blobs;
+using EFedLLM.Actors.Membership;
 using EFedLLM.Actors.Pipeline;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Transformer.Checkpoints;
@@ -245,7 +246,8 @@ internal sealed partial class LayerHost : ReceiveActor, IWithTimers
             _settings.Time,
             () => self.Tell(new RangeReleased(key.Model, key.Range), ActorRefs.NoSender),
             _settings.Key,
-            _settings.Saboteur);
+            _settings.Saboteur,
+            NodeIdentity.ClusterOf(Context.System));
         entry.Shard = Context.Watch(Context.ActorOf(Props.Create(() => new LayerShard(parts))));
         entry.State = HoldingState.Serving;
         entry.WeightBytes = message.Shard.WeightBytes;

@@ -27,7 +27,7 @@ internal sealed class LayerShard : ReceiveActor, IWithTimers, IShardOutlet
         _parts = parts;
         _start = parts.Time.GetTimestamp();
         var (shape, self) = (parts.Shard.Shape, Self);
-        _sessions = new SessionTable(parts.Model, shape, parts.Shard.Range, parts.MaxSessions, parts.Budget, parts.Key);
+        _sessions = new SessionTable(parts.Model, shape, parts.Shard.Range, parts.MaxSessions, parts.Budget, parts.Key, parts.Cluster);
         var sabotage = Sabotage.Of(parts.Saboteur, parts.Shard);
         var batch = new ShardBatch(parts.Shard, Math.Clamp(MostBatchValues / shape.HiddenSize, 1, parts.BatchRows), () => self.Tell(BatchComputed.Instance, ActorRefs.NoSender), sabotage);
         _core = new ShardCore(parts.Shard, _sessions, batch, ProtocolLimits.ActivationBytes, this, sabotage);

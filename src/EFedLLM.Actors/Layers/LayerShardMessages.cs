@@ -50,6 +50,7 @@ internal sealed record ShardDrained(IActorRef Shard) : INoSerializationVerificat
 /// <param name="Released">Called, on any thread, when weights and caches are gone from memory.</param>
 /// <param name="Key">Signs receipts; null for a device that cannot.</param>
 /// <param name="Saboteur">What it does wrong; null for an honest device.</param>
+/// <param name="Cluster">The cluster for which it signs.</param>
 internal sealed record LayerShardParts(
     ModelId Model,
     Transformer.Blocks.TransformerShard Shard,
@@ -61,7 +62,8 @@ internal sealed record LayerShardParts(
     TimeProvider Time,
     Action Released,
     DeviceKey? Key = null,
-    Saboteur? Saboteur = null);
+    Saboteur? Saboteur = null,
+    ClusterId Cluster = default);
 
 /// <summary>A saboteur's shard to itself, later: open what it was asked for.</summary>
 /// <param name="Message">What was asked: <see cref="FetchKept"/> or <see cref="FetchCache"/>.</param>

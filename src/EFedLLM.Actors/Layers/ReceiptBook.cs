@@ -17,7 +17,9 @@ internal sealed class ReceiptBook
     private readonly DeviceKey _key;
     private readonly ModelId _model;
     private readonly LayerRange _range;
+    private readonly ClusterId _cluster;
     private readonly SessionId _session;
+    private readonly Digest _terms;
     private readonly Digest[] _in = new Digest[UnitCut.Rows];
     private readonly Digest[] _out = new Digest[UnitCut.Rows];
     private readonly Digest[] _kept = new Digest[UnitCut.Rows];
@@ -32,9 +34,12 @@ internal sealed class ReceiptBook
     /// <param name="key">Signs.</param>
     /// <param name="model">The model.</param>
     /// <param name="range">The units of it that the shard computes.</param>
-    /// <param name="open">The session's opening.</param>
+    /// <param name="open">The session's opening: its terms are signed with the first receipt of each epoch.</param>
     public ReceiptBook(DeviceKey key, ModelId model, LayerRange range, OpenSession open)
-        => (_key, _model, _range, _session, _epoch, _hop) = (key, model, range, open.Session, open.Epoch, open.HopIndex);
+    {
+        (_key, _model, _range, _cluster, _session, _epoch, _hop) = (key, model, range, open.Cluster, open.Session, open.Epoch, open.HopIndex);
+        _previous = _terms = open.Terms.Hash;
+    }
 
     /// <summary>
     /// From the next entry on it is about another epoch, whose first position is <paramref name="start"/>. What was computed before that
@@ -65,6 +70,10 @@ internal sealed class ReceiptBook
         }
     }
 
+    /// <summary>Signs what is opened. It reads nothing that the compute thread writes.</summary>
+    /// <param name="rows">What is opened, with at least one row.</param>
+    public KeptRows Sign(KeptRows rows) => rows with { Signature = ImmutableCollectionsMarshal.AsImmutableArray(_key.Sign(rows.OpeningOf(_cluster).ToStatement())) };
+
     /// <summary>Gives the receipt of what is in none yet, if there is anything.</summary>
     public void Seal(List<ISessionMessage> signed)
     {
@@ -78,7 +87,7 @@ internal sealed class ReceiptBook
         {
             _rows = Math.Clamp(turn.Start - _position, 0, _rows);
             Close(signed);
-            (_epoch, _hop, _position, _previous, _turn) = (turn.Epoch, turn.Hop, turn.Start, default, null);
+            (_epoch, _hop, _position, _previous, _turn) = (turn.Epoch, turn.Hop, turn.Start, _terms, null);
         }
     }
 
@@ -90,10 +99,10 @@ internal sealed class ReceiptBook
         }
 
         var receipt = new Receipt(
-            _session, _epoch, _hop, _key.Device, _model, _range, _position, _rows,
+            _cluster, _session, _epoch, _hop, _key.Device, _model, _range, _position, _rows,
             Merkle.Root(_in.AsSpan(0, _rows)), Merkle.Root(_out.AsSpan(0, _rows)), Merkle.Root(_kept.AsSpan(0, _rows)), _previous);
-        var bytes = receipt.ToBytes();
-        signed.Add(UnitSigned.Of(new SignedReceipt(receipt, ImmutableCollectionsMarshal.AsImmutableArray(_key.Sign(bytes)))));
-        (_previous, _position, _rows) = (Digest.Of(bytes), _position + _rows, 0);
+        var statement = receipt.ToStatement();
+        signed.Add(UnitSigned.Of(new SignedReceipt(receipt, ImmutableCollectionsMarshal.AsImmutableArray(_key.Sign(statement)))));
+        (_previous, _position, _rows) = (Digest.Of(statement.Bytes), _position + _rows, 0);
     }
 }

@@ -90,6 +90,13 @@ internal sealed class Sabotage(Saboteur saboteur, TransformerShard shard)
         return rows.Equals(message.Hidden) || !saboteur.Shows() ? message : message with { Hidden = rows };
     }
 
+    /// <summary>Rows are opened, on the shard's actor.</summary>
+    public ReadOnlyMemory<float> Opened(ReadOnlyMemory<float> rows, int count)
+    {
+        var opened = saboteur.Behavior.Opened(rows, count);
+        return opened.Equals(rows) || opened.Length != rows.Length || !saboteur.Shows() ? rows : opened;
+    }
+
     private HopOutput Output(BatchSlot slot)
     {
         var input = shard.Range.HasEmbedding ? [] : new float[slot.Rows * shard.Shape.HiddenSize];

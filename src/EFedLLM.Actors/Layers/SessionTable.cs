@@ -14,7 +14,8 @@ namespace EFedLLM.Actors.Layers;
 /// <param name="maxSessions">Most sessions at a time.</param>
 /// <param name="budget">The device's memory for sessions.</param>
 /// <param name="key">Signs receipts; null for a device that cannot.</param>
-internal sealed partial class SessionTable(ModelId model, ModelShape shape, LayerRange range, int maxSessions, CacheBudget budget, DeviceKey? key = null)
+/// <param name="cluster">The cluster for which it signs: a session of another one is refused.</param>
+internal sealed partial class SessionTable(ModelId model, ModelShape shape, LayerRange range, int maxSessions, CacheBudget budget, DeviceKey? key = null, ClusterId cluster = default)
 {
     /// <summary>Activations of one session that may wait, in bytes, before credit for more is held back.</summary>
     public const long BytesAhead = 4 << 20;
@@ -31,9 +32,10 @@ internal sealed partial class SessionTable(ModelId model, ModelShape shape, Laye
 
     /// <summary>
     /// Memory that a session of so many positions may take on a shard, in bytes: its cache, and what waits to be computed,
-    /// which is bounded by credit, and by its positions where those are few. An encoder's waits until it is whole.
+    /// which is bounded by credit, and by its positions where those are few. An encoder's waits until it is whole. Where it is signed, all
+    /// that came in is held to the end: whoever signs that something came in can be asked for it.
     /// </summary>
-    public static long BytesFor(ModelShape shape, LayerRange range, int positions)
+    public static long BytesFor(ModelShape shape, LayerRange range, int positions, bool isSigned = false)
     {
         if (shape.Encoder is not null)
         {
@@ -44,7 +46,7 @@ internal sealed partial class SessionTable(ModelId model, ModelShape shape, Laye
         var row = (range.HasEmbedding ? 1L : shape.HiddenSize) * sizeof(float);
         // Messages that had credit still arrive when it is held back.
         var waiting = BytesAhead + (ProtocolLimits.HiddenCredit * Math.Max(row, ProtocolLimits.ActivationBytes));
-        return KvCache.BytesFor(shape, range, positions) + Math.Min(positions * row, waiting);
+        return KvCache.BytesFor(shape, range, positions) + (isSigned && !range.HasEmbedding ? positions * row : Math.Min(positions * row, waiting));
     }
 
     /// <summary>Decides about opening a session, and reserves its memory.</summary>
@@ -77,7 +79,7 @@ internal sealed partial class SessionTable(ModelId model, ModelShape shape, Laye
             return OpenDecision.Refuse(RefusalReason.Full, $"this device serves {maxSessions} sessions already.");
         }
 
-        var bytes = BytesFor(shape, range, message.TokenLimit);
+        var bytes = BytesFor(shape, range, message.TokenLimit, message.Signed);
         if (!budget.TryReserve(bytes) && !(ForgetOutputs() && budget.TryReserve(bytes)))
         {
             return OpenDecision.Refuse(
@@ -92,7 +94,12 @@ internal sealed partial class SessionTable(ModelId model, ModelShape shape, Laye
         };
         if (HasNext(session))
         {
-            session.Kept = new KeptOutputs(shape.HiddenSize);
+            session.Kept = new RowStore(shape.HiddenSize);
+        }
+
+        if (message.Signed && !session.IsWhole && !range.HasEmbedding)
+        {
+            session.Taken = new RowStore(shape.HiddenSize);
         }
 
         _sessions.Add(message.Session, session);
@@ -244,6 +251,7 @@ internal sealed partial class SessionTable(ModelId model, ModelShape shape, Laye
     public void Release(ShardSession session)
     {
         ForgetOutputs(session);
+        session.Taken = null;
         budget.Release(session.CacheBytes);
     }
 
@@ -329,9 +337,10 @@ internal sealed partial class SessionTable(ModelId model, ModelShape shape, Laye
         }
 
         if (!message.Pipeline.Equals(session.Open.Pipeline) || message.TokenLimit != session.Open.TokenLimit || message.Sampling != session.Open.Sampling || message.Output != session.Open.Output
-            || !message.Scored.AsSpan().SequenceEqual(session.Open.Scored.AsSpan()) || message.Signed != session.Open.Signed || message.Audit != session.Open.Audit)
+            || !message.Scored.AsSpan().SequenceEqual(session.Open.Scored.AsSpan()) || message.Signed != session.Open.Signed || message.Audit != session.Open.Audit
+            || message.Cluster != session.Open.Cluster || message.Commitment != session.Open.Commitment)
         {
-            return OpenDecision.Refuse(RefusalReason.Invalid, "the session is open with another pipeline, limit, sampling, output, prompt to score, signing or check.");
+            return OpenDecision.Refuse(RefusalReason.Invalid, "the session is open with another pipeline, limit, sampling, output, prompt to score, terms or check.");
         }
 
         if (message.Epoch > session.Epoch)
@@ -340,7 +349,7 @@ internal sealed partial class SessionTable(ModelId model, ModelShape shape, Laye
             if (HasNext(session))
             {
                 // Memory may have become free since it was given up.
-                session.Kept ??= new KeptOutputs(shape.HiddenSize);
+                session.Kept ??= new RowStore(shape.HiddenSize);
             }
         }
         else if (message.Route != session.Open.Route)

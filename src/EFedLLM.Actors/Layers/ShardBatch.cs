@@ -213,7 +213,8 @@ internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action do
             catch (NonFiniteStepException e)
             {
                 // One bad session must not harm the others, which are where they were: again without it.
-                Slot(_steps[e.Step]).Error = $"computing failed: {e.Message}";
+                var slot = Slot(_steps[e.Step]);
+                (slot.Error, slot.IsUnsound) = ($"computing failed: {e.Message}", true);
             }
             catch (Exception)
             {
@@ -296,7 +297,7 @@ internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action do
             }
             catch (ArithmeticException e)
             {
-                slot.Error = $"no token could be drawn: {e.Message}";
+                (slot.Error, slot.IsUnsound) = ($"no token could be drawn: {e.Message}", true);
             }
         }
     }

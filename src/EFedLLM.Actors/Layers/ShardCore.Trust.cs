@@ -54,7 +54,7 @@ internal sealed partial class ShardCore
         switch (message)
         {
             case FetchKept kept:
-                Give(session, kept.Position, 0, default);
+                Give(session, kept, 0, default);
                 break;
             case FetchCache cache:
                 Give(session, cache, 0, default);
@@ -111,15 +111,16 @@ internal sealed partial class ShardCore
 
     private void Open(FetchKept message, ShardSession session)
     {
-        if (session.Kept is not { } kept || message.Rows < 1 || message.Rows > _rowsPerMessage || message.Position < kept.From || message.Rows > kept.End - message.Position)
+        if ((message.Taken ? session.Taken : session.Kept) is not { } kept
+            || message.Rows < 1 || message.Rows > _rowsPerMessage || message.Position < kept.From || message.Rows > kept.End - message.Position)
         {
-            Give(session, message.Position, 0, default);
+            Give(session, message, 0, default);
             return;
         }
 
         var hidden = GC.AllocateUninitializedArray<float>(message.Rows * _width);
         kept.CopyTo(message.Position, hidden);
-        Give(session, message.Position, message.Rows, hidden);
+        Give(session, message, message.Rows, hidden);
     }
 
     /// <summary>Gives what was asked for of the cache, as much of it as one message carries, unless a batch computes with it now.</summary>
@@ -162,8 +163,16 @@ internal sealed partial class ShardCore
     /// <summary>Loses a session of which its pipeline asks, as a program that was started anew has lost it: nobody is told.</summary>
     public void Lose(ISessionMessage message, IActorRef sender) => Close(_sessions.Asked(message, sender));
 
-    private void Give(ShardSession session, int position, int rows, ReadOnlyMemory<float> hidden)
-        => _outlet.Send(session.Open.Pipeline, new KeptRows(session.Open.Session, session.Epoch, session.Open.HopIndex, position, rows, hidden));
+    private void Give(ShardSession session, FetchKept asked, int rows, ReadOnlyMemory<float> hidden)
+    {
+        if (rows > 0 && _sabotage is not null)
+        {
+            hidden = _sabotage.Opened(hidden, rows);
+        }
+
+        var given = new KeptRows(session.Open.Session, session.Epoch, session.Open.HopIndex, asked.Position, rows, hidden, asked.Taken);
+        _outlet.Send(session.Open.Pipeline, rows > 0 && session.Receipts is { } receipts ? receipts.Sign(given) : given);
+    }
 
     /// <summary>What was signed in an epoch that has passed is still said: it is what this hop stands for.</summary>
     private void Vouch(BatchSlot slot, ShardSession session)

@@ -191,7 +191,7 @@ internal sealed partial class ShardCore
             }
             else if (slot.Error is { } error)
             {
-                Fail(session, error);
+                Fail(session, error, isUnsound: slot.IsUnsound);
             }
             else
             {
@@ -382,10 +382,10 @@ internal sealed partial class ShardCore
         return ImmutableCollectionsMarshal.AsImmutableArray(times);
     }
 
-    private void Fail(ShardSession session, string problem, int? refused = null)
+    private void Fail(ShardSession session, string problem, int? refused = null, bool isUnsound = false)
     {
         _outlet.Warn(new SessionFailure(session.Open.Session, problem));
-        _outlet.Send(session.Open.Pipeline, new StepFailed(session.Open.Session, session.Epoch, session.Open.HopIndex, problem, refused));
+        _outlet.Send(session.Open.Pipeline, new StepFailed(session.Open.Session, session.Epoch, session.Open.HopIndex, problem, refused, isUnsound));
         Close(session);
     }
 

@@ -36,7 +36,10 @@ internal sealed class ShardSession
     public KvCache? Cache { get; set; }
 
     /// <summary>What it gave, as far as memory allows; null where nothing follows the shard, or nothing is kept.</summary>
-    public KeptOutputs? Kept { get; set; }
+    public RowStore? Kept { get; set; }
+
+    /// <summary>What came in, all of it, as part of <see cref="CacheBytes"/>: what it signs that it got it can give again. Null where tokens come in, or nothing is signed.</summary>
+    public RowStore? Taken { get; set; }
 
     /// <summary>Memory reserved for <see cref="Kept"/>, in bytes.</summary>
     public long KeptBytes { get; set; }
@@ -136,6 +139,7 @@ internal sealed class ShardSession
     public void Accept(StepPiece piece)
     {
         Steps.Add(piece);
+        Taken?.Add(piece.Position, piece.Hidden);
         NextPosition += piece.Rows;
         if (piece.Tokens.IsEmpty)
         {
@@ -177,6 +181,7 @@ internal sealed class ShardSession
         (NextPosition, IsResumed) = (start, true);
         Cache?.Truncate(start);
         Kept?.Truncate(start);
+        Taken?.Truncate(start);
         Receipts?.Turn(Epoch, Open.HopIndex, start);
         if (Next is not null)
         {

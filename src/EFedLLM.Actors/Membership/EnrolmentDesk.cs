@@ -134,9 +134,9 @@ public sealed class EnrolmentDesk : IDisposable
             }
         }
 
-        if (!request.IsProven)
+        if (!request.IsProven(ClusterId.Parse(AuthorityFingerprint)))
         {
-            throw new EnrolmentException(EnrolmentRefusal.Malformed, "The device does not prove that it has its key.");
+            throw new EnrolmentException(EnrolmentRefusal.Malformed, "The device does not prove that it has its key and means this cluster.");
         }
 
         var key = Key(request);

@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Actor.Setup;
 using EFedLLM.Actors.Identity;
+using EFedLLM.Actors.Protocol;
 
 namespace EFedLLM.Actors.Membership;
 
@@ -14,6 +15,10 @@ public sealed class NodeIdentity(NodeCertificate certificate, RevocationStore re
 
     /// <summary>Who is kept out.</summary>
     public RevocationStore Revocations { get; } = revocations;
+
+    /// <summary>The cluster of a node, as it stands in everything that is signed.</summary>
+    public static ClusterId ClusterOf(ActorSystem system)
+        => Of(system) is { } identity ? ClusterId.Parse(identity.Certificate.AuthorityFingerprint) : ClusterId.WithoutTls(system.Name);
 
     /// <summary>The identity of a node, or null where it uses no TLS.</summary>
     public static NodeIdentity? Of(ActorSystem system)

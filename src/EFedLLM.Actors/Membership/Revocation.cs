@@ -20,16 +20,13 @@ public sealed record Revocation(long Version, DeviceId Device, bool Revoked, Imm
     /// <summary>Most characters of <see cref="Name"/>.</summary>
     public const int NameCharacters = 64;
 
-    // What the authority signs begins with its purpose, so that a signature made for one can never serve for another.
-    private static readonly byte[] Purpose = "efedllm revocation 1\0"u8.ToArray();
-
     /// <summary>The decision, signed.</summary>
     internal SignedRevocation Sign(CertificateAuthority authority)
     {
         var form = new Form.RevocationContent { Version = Version, Device = Values.Write(Device), Revoked = Revoked, Name = Name, At = At.ToUnixTimeMilliseconds() };
         form.Keys.Add(Keys.Select(key => ByteString.CopyFrom(Convert.FromHexString(key))));
         var content = form.ToByteArray();
-        return new SignedRevocation(content, authority.SignStatement([.. Purpose, .. content]));
+        return new SignedRevocation(content, authority.Sign(Statement(ClusterId.Parse(authority.Fingerprint), Version, content)));
     }
 
     /// <summary>What was decided, or null where the authority did not sign it or it is no decision.</summary>
@@ -37,7 +34,7 @@ public sealed record Revocation(long Version, DeviceId Device, bool Revoked, Imm
     /// <param name="authority">The authority's certificate.</param>
     internal static Revocation? Read(SignedRevocation signed, X509Certificate2 authority)
     {
-        if (signed.Content.Length is 0 or > ProtocolLimits.RevocationBytes || !CertificateRules.IsSigned(authority, [.. Purpose, .. signed.Content.Span], signed.Signature.Span))
+        if (signed.Content.Length is 0 or > ProtocolLimits.RevocationBytes)
         {
             return null;
         }
@@ -45,6 +42,11 @@ public sealed record Revocation(long Version, DeviceId Device, bool Revoked, Imm
         try
         {
             var form = Form.RevocationContent.Parser.ParseFrom(signed.Content.Span);
+            if (!CertificateRules.IsSigned(authority, Statement(CertificateRules.ClusterOf(authority), form.Version, signed.Content.Span), signed.Signature.Span))
+            {
+                return null;
+            }
+
             Require.Count(form.Keys.Count, ProtocolLimits.RevokedKeys, "keys");
             return new Revocation(
                 Require.AtLeast(form.Version, 1, "version"),
@@ -66,4 +68,6 @@ public sealed record Revocation(long Version, DeviceId Device, bool Revoked, Imm
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Version, Device, Revoked);
+
+    private static Statement Statement(ClusterId cluster, long version, ReadOnlySpan<byte> content) => new(StatementPurpose.Revocation, cluster, version, content);
 }

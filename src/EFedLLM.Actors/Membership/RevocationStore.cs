@@ -37,8 +37,9 @@ public sealed class RevocationStore
         ArgumentNullException.ThrowIfNull(authority);
         var store = new RevocationStore(
             Path.Combine(folder, $"revocations-{CertificateRules.Fingerprint(authority)[..16]}"), X509CertificateLoader.LoadCertificate(authority.RawData));
-        store._current = store.Known(store.ReadFile());
-        return store;
+        var kept = store.ReadFile();
+        store._current = store.Known(kept);
+        return store._current.Signed.Length == kept.Length ? store : throw store.Unusable("not all of it is signed by the cluster's authority in the form of this version.", null);
     }
 
     /// <summary>Why a certificate is no longer accepted, or null when it is.</summary>
@@ -92,7 +93,10 @@ public sealed class RevocationStore
         catch (Exception error) when (error is InvalidProtocolBufferException or MalformedMessageException or InvalidDataException or IOException or UnauthorizedAccessException)
         {
             // Going on without it would let in whoever was evicted.
-            throw new InvalidDataException($"{_file} holds the devices that were evicted and cannot be used: {error.Message} Delete it, and the node learns them again from the cluster.", error);
+            throw Unusable(error.Message, error);
         }
     }
+
+    private InvalidDataException Unusable(string problem, Exception? error)
+        => new($"{_file} holds the devices that were evicted and cannot be used: {problem} Delete it, and the node learns them again from the cluster.", error);
 }

@@ -65,6 +65,11 @@ internal sealed record GenerationPlan(
         return new WorkSize(UnitWork.Flop(shape, range, position, rows, drawn), UnitWork.Flop(shape, range, 0, 1, 1));
     }
 
+    /// <summary>What every hop is asked for, which it signs; null where nothing is signed.</summary>
+    public SessionTerms? Terms => Audit is { } audit
+        ? new SessionTerms(audit.Cluster, Session, Model.Model, Settings.Sampling with { TopLogprobs = 0 }, AuditDraw.Commit(Session, audit.Requester, audit.Coordinator))
+        : null;
+
     /// <summary>A hop in words.</summary>
     public string Describe(Hop hop) => $"device {hop.Device.Short} at {hop.Shard.Path.Address} ({hop.Range.Describe(Model.Layers)})";
 
@@ -73,7 +78,9 @@ internal sealed record GenerationPlan(
     /// <param name="pipeline">The session's pipeline.</param>
     public OpenSession Open(OpenHop open, IActorRef pipeline) => new(Session, open.Epoch, open.Route, open.Hop, TokenLimit, Settings.Sampling, pipeline, Output,
         ScorePrompt && open.Hop == open.Route.Hops.Length - 1 ? Tokens : [],
-        Signed: Audit is not null);
+        Signed: Audit is not null,
+        Cluster: Audit?.Cluster ?? default,
+        Commitment: Terms?.Commitment ?? default);
 
     /// <summary>The message that opens a check on its verifier.</summary>
     /// <param name="open">The check.</param>

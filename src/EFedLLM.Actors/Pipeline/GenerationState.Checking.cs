@@ -184,7 +184,7 @@ internal sealed partial class GenerationState
         {
             foreach (var units in hop.Units.Chunk(HopSigned.MostUnits))
             {
-                Tell(new HopSigned(_plan.Prompt, index, _audit.KeyOf(hop), hop.CheckedTo, [.. hop.PassedBy], [.. units]), Known - 1);
+                Tell(new HopSigned(_plan.Prompt, index, _audit.KeyOf(hop), hop.CheckedTo, [.. hop.PassedBy], [.. units], _plan.Terms!.Commitment), Known - 1);
             }
         }
 

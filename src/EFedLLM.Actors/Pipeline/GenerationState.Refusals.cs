@@ -15,7 +15,7 @@ internal sealed partial class GenerationState
 
     /// <summary>Whether it opens what a hop did not take.</summary>
     private bool IsAbout(KeptRows kept, IActorRef sender)
-        => _phase == Phase.Asking && _refusal is { } refusal && kept.Session == _plan.Session && kept.Epoch == _current.Epoch && kept.Position == refusal.Position && sender.Equals(refusal.Giver.Shard);
+        => _phase == Phase.Asking && _refusal is { } refusal && kept.Session == _plan.Session && kept.Epoch == _current.Epoch && kept.Position == refusal.Position && !kept.Taken && sender.Equals(refusal.Giver.Shard);
 
     private void AskWhoSent(int hop, int position, string message, TimeSpan now)
     {
@@ -73,7 +73,7 @@ internal sealed partial class GenerationState
         }
         else if (Activations.FirstUnsound(kept.Hidden.Span, _plan.Model.HiddenSize) >= 0)
         {
-            _audit!.Unsound(refusal.Giver, refusal.Position, refusal.Taker.Device, kept.Hidden.Span);
+            _audit!.Unsound(refusal.Giver, refusal.Taker.Device, kept);
             Leave(refusal, "it gave a value that is not finite, or larger than any model's.", now);
         }
         else

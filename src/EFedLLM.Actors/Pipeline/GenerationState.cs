@@ -117,7 +117,7 @@ internal sealed partial class GenerationState
             SessionOpened opened when _current.Is(opened.HopIndex, sender) => Opened(opened.HopIndex, now, new HopStock(opened.KvLength, opened.KeptFrom)),
             SessionRefused refused when _current.Is(refused.HopIndex, sender) => Refused(refused.HopIndex, refused.Reason, refused.Message, now),
             StepRejected rejected when _current.Is(rejected.HopIndex, sender) => Rejected(rejected.HopIndex, rejected, now),
-            StepFailed failed when _current.Is(failed.HopIndex, sender) => Failed(failed.HopIndex, failed.Message, now, failed.Refused),
+            StepFailed failed when _current.Is(failed.HopIndex, sender) => Failed(failed.HopIndex, failed.Message, now, failed.Refused, failed.Unsound),
             _ => [],
         };
     }

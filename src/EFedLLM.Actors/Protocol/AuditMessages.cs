@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.InteropServices;
 using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Checkpoints;
 
@@ -54,7 +55,7 @@ public readonly record struct Refed(int First, int End);
 /// <param name="InRoot">The root of what came in (<see cref="Receipt.InRoot"/>).</param>
 /// <param name="OutRoot">The root of what went out (<see cref="Receipt.OutRoot"/>).</param>
 /// <param name="KvRoot">The root of what is kept (<see cref="Receipt.KvRoot"/>).</param>
-/// <param name="Signature">The device's signature of <see cref="Receipt.ToBytes"/>.</param>
+/// <param name="Signature">The device's signature of <see cref="Receipt.ToStatement"/>.</param>
 public sealed record UnitSigned(
     SessionId Session, int Epoch, int HopIndex, int Position, int Rows, Digest InRoot, Digest OutRoot, Digest KvRoot, ImmutableArray<byte> Signature) : ISessionMessage, IEvent
 {
@@ -68,12 +69,13 @@ public sealed record UnitSigned(
     }
 
     /// <summary>The receipt, made of what the message says and of what whoever gets it knows. Whether the signature stands for it is not looked at.</summary>
+    /// <param name="cluster">The cluster.</param>
     /// <param name="device">The device that sent it.</param>
     /// <param name="model">The session's model.</param>
     /// <param name="range">The units that the hop computes.</param>
-    /// <param name="previous">The hash of the hop's receipt before it in this epoch; all zero for the first.</param>
-    public SignedReceipt ReceiptOf(DeviceId device, ModelId model, LayerRange range, Digest previous)
-        => new(new Receipt(Session, Epoch, HopIndex, device, model, range, Position, Rows, InRoot, OutRoot, KvRoot, previous), Signature);
+    /// <param name="previous">The hash of the hop's receipt before it in this epoch; that of the session's terms for the first.</param>
+    public SignedReceipt ReceiptOf(ClusterId cluster, DeviceId device, ModelId model, LayerRange range, Digest previous)
+        => new(new Receipt(cluster, Session, Epoch, HopIndex, device, model, range, Position, Rows, InRoot, OutRoot, KvRoot, previous), Signature);
 
     /// <inheritdoc/>
     public bool Equals(UnitSigned? other) => other is not null && Session == other.Session && Epoch == other.Epoch && HopIndex == other.HopIndex
@@ -99,25 +101,49 @@ public sealed record SealReceipts(SessionId Session, int Epoch) : ISessionMessag
 /// <param name="Length">Positions that it computed.</param>
 public sealed record ReceiptsSealed(SessionId Session, int Epoch, int HopIndex, int Length) : ISessionMessage, IEvent;
 
-/// <summary>Pipeline to a hop: give me what you gave for these positions. Answered by <see cref="KeptRows"/>.</summary>
+/// <summary>Pipeline to a hop: give me what you gave, or what you got, for these positions. Answered by <see cref="KeptRows"/>.</summary>
 /// <param name="Session">The session.</param>
 /// <param name="Epoch">The epoch of the route.</param>
 /// <param name="Position">The first position.</param>
 /// <param name="Rows">Number of positions; not more than fit one <see cref="FeedHidden"/>.</param>
-public sealed record FetchKept(SessionId Session, int Epoch, int Position, int Rows) : ISessionMessage, ICommand;
+/// <param name="Taken">Whether it is asked for what it got: where the hop before does not have any more what it gave.</param>
+public sealed record FetchKept(SessionId Session, int Epoch, int Position, int Rows, bool Taken = false) : ISessionMessage, ICommand;
 
-/// <summary>Hop to pipeline: what it gave.</summary>
+/// <summary>Hop to pipeline: what it gave, or got.</summary>
 /// <param name="Session">The session.</param>
 /// <param name="Epoch">The epoch of the route.</param>
 /// <param name="HopIndex">The hop.</param>
 /// <param name="Position">The first position.</param>
 /// <param name="Rows">Number of positions; 0 when it does not have them any more.</param>
 /// <param name="Hidden">The residual stream, [Rows, hidden].</param>
-public sealed record KeptRows(SessionId Session, int Epoch, int HopIndex, int Position, int Rows, ReadOnlyMemory<float> Hidden) : ISessionMessage, IEvent
+/// <param name="Taken">Whether it is what it got.</param>
+/// <param name="Signature">The device's signature of <see cref="OpeningOf"/>; empty where it gives nothing, or signs nothing in this session.</param>
+public sealed record KeptRows(SessionId Session, int Epoch, int HopIndex, int Position, int Rows, ReadOnlyMemory<float> Hidden, bool Taken = false, ImmutableArray<byte> Signature = default)
+    : ISessionMessage, IEvent
 {
+    /// <summary>What is signed of it.</summary>
+    /// <param name="cluster">The cluster.</param>
+    /// <exception cref="ArgumentException">It has no rows, or not as many as it says.</exception>
+    public Opening OpeningOf(ClusterId cluster)
+    {
+        if (Rows < 1 || Hidden.IsEmpty || Hidden.Length % Rows != 0)
+        {
+            throw new ArgumentException($"{Hidden.Length} activations are not {Rows} rows.", nameof(cluster));
+        }
+
+        var (width, rows) = (Hidden.Length / Rows, new Digest[Rows]);
+        for (var row = 0; row < Rows; row++)
+        {
+            rows[row] = PositionDigest.OfRow(Hidden.Span.Slice(row * width, width));
+        }
+
+        return new Opening(cluster, Session, Epoch, HopIndex, Position, Taken, ImmutableCollectionsMarshal.AsImmutableArray(rows));
+    }
+
     /// <inheritdoc/>
     public bool Equals(KeptRows? other) => other is not null && Session == other.Session && Epoch == other.Epoch && HopIndex == other.HopIndex
-        && Position == other.Position && Rows == other.Rows && Hidden.Span.SequenceEqual(other.Hidden.Span);
+        && Position == other.Position && Rows == other.Rows && Hidden.Span.SequenceEqual(other.Hidden.Span) && Taken == other.Taken
+        && Signature.AsSpan().SequenceEqual(other.Signature.AsSpan());
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Session, Epoch, HopIndex, Position, Rows);

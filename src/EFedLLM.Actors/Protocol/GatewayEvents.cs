@@ -104,14 +104,15 @@ public sealed record GenerationFinished(PromptId Id, FinishReason Reason, string
 /// <param name="CheckedTo">One past the last position that somebody recomputed and found right.</param>
 /// <param name="CheckedBy">Who recomputed; the gateway under its own id.</param>
 /// <param name="Units">Receipts with signatures, in order, at least one, all of one session, device, model and range; at most <see cref="MostUnits"/>.</param>
-public sealed record HopSigned(PromptId Id, int HopIndex, ReadOnlyMemory<byte> PublicKey, int CheckedTo, ImmutableArray<DeviceId> CheckedBy, ImmutableArray<SignedReceipt> Units) : IEvent
+/// <param name="Commitment">What was given away of the nonces that chose what was checked: part of the session's terms, which every hop signed (<see cref="SessionTerms"/>).</param>
+public sealed record HopSigned(PromptId Id, int HopIndex, ReadOnlyMemory<byte> PublicKey, int CheckedTo, ImmutableArray<DeviceId> CheckedBy, ImmutableArray<SignedReceipt> Units, Digest Commitment = default) : IEvent
 {
     /// <summary>Most receipts of one message.</summary>
     public const int MostUnits = 128;
 
     /// <inheritdoc/>
     public bool Equals(HopSigned? other) => other is not null && Id == other.Id && HopIndex == other.HopIndex && PublicKey.Span.SequenceEqual(other.PublicKey.Span)
-        && CheckedTo == other.CheckedTo && CheckedBy.AsSpan().SequenceEqual(other.CheckedBy.AsSpan()) && Units.AsSpan().SequenceEqual(other.Units.AsSpan());
+        && CheckedTo == other.CheckedTo && CheckedBy.AsSpan().SequenceEqual(other.CheckedBy.AsSpan()) && Units.AsSpan().SequenceEqual(other.Units.AsSpan()) && Commitment == other.Commitment;
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Id, HopIndex, CheckedTo, Units.Length);

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Akka.Actor;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Sampling;
 
@@ -27,6 +28,8 @@ public interface ISessionMessage : IProtocolMessage
 /// <param name="Scored">To the head: the prompt's token ids, where it is to say how likely each was (<see cref="RowsComputed.Scores"/>); empty where it is not.</param>
 /// <param name="Signed">Whether the hop signs what it computes (<see cref="UnitSigned"/>).</param>
 /// <param name="Audit">Where the hop recomputes what another one did: how; null where it serves.</param>
+/// <param name="Cluster">Where the hop signs: the cluster, in which alone that counts.</param>
+/// <param name="Commitment">Where the hop signs: what was given away of the nonces that choose what is checked (<see cref="SessionTerms.Commitment"/>).</param>
 public sealed record OpenSession(
     SessionId Session,
     int Epoch,
@@ -38,12 +41,18 @@ public sealed record OpenSession(
     SequenceOutput Output = SequenceOutput.None,
     ImmutableArray<int> Scored = default,
     bool Signed = false,
-    AuditOrder? Audit = null) : ISessionMessage, ICommand
+    AuditOrder? Audit = null,
+    ClusterId Cluster = default,
+    Digest Commitment = default) : ISessionMessage, ICommand
 {
+    /// <summary>What is asked of every hop of the session.</summary>
+    public SessionTerms Terms => new(Cluster, Session, Route.Model, Sampling, Commitment);
+
     /// <inheritdoc/>
     public bool Equals(OpenSession? other) => other is not null && Session == other.Session && Epoch == other.Epoch && Route == other.Route && HopIndex == other.HopIndex
         && TokenLimit == other.TokenLimit && Sampling == other.Sampling && Pipeline.Equals(other.Pipeline) && Output == other.Output
-        && Scored.AsSpan().SequenceEqual(other.Scored.AsSpan()) && Signed == other.Signed && Audit == other.Audit;
+        && Scored.AsSpan().SequenceEqual(other.Scored.AsSpan()) && Signed == other.Signed && Audit == other.Audit
+        && Cluster == other.Cluster && Commitment == other.Commitment;
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Session, Epoch, HopIndex);

@@ -106,4 +106,5 @@ public sealed record StepRejected(SessionId Session, int Epoch, int HopIndex, in
 /// <param name="HopIndex">The hop.</param>
 /// <param name="Message">For people.</param>
 /// <param name="Refused">Where what the hop before sent could not be taken, for example because a value was not finite: the position; else null.</param>
-public sealed record StepFailed(SessionId Session, int Epoch, int HopIndex, string Message, int? Refused = null) : ISessionMessage, IEvent;
+/// <param name="Unsound">Whether what it computed itself is no result that any model gives: a value that is not finite.</param>
+public sealed record StepFailed(SessionId Session, int Epoch, int HopIndex, string Message, int? Refused = null, bool Unsound = false) : ISessionMessage, IEvent;

@@ -30,6 +30,13 @@ public static class AuditDraw
         };
     }
 
+    /// <summary>What every hop is told of both nonces when a session opens, and signs with its terms (<see cref="SessionTerms"/>): so neither is another one later.</summary>
+    /// <param name="session">The session.</param>
+    /// <param name="requester">The nonce of whoever asked.</param>
+    /// <param name="coordinator">The nonce of whoever runs the session.</param>
+    public static Digest Commit(SessionId session, Digest requester, Digest coordinator)
+        => PurposeHash.Of("efedllm audit commitment 1"u8, Commit(session, NonceParty.Requester, requester), Commit(session, NonceParty.Coordinator, coordinator));
+
     /// <summary>Whether a nonce is the one that was committed to.</summary>
     /// <param name="commitment">What was given away when the session opened.</param>
     /// <param name="session">The session.</param>

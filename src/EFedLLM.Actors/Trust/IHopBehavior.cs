@@ -3,7 +3,7 @@ namespace EFedLLM.Actors.Trust;
 /// <summary>
 /// How a dishonest device departs from what it is asked: for demonstrations and for tests, so that everybody can see what becomes of one.
 /// Each member does what is honest unless it is written anew. Most run on the device's compute thread; <see cref="OpeningDelay"/>,
-/// <see cref="ForgetsWhenAskedToOpen"/>, <see cref="ForgetsWhenAskedToSign"/>, <see cref="Sent"/>, <see cref="Heard"/> and, where it is about an
+/// <see cref="ForgetsWhenAskedToOpen"/>, <see cref="ForgetsWhenAskedToSign"/>, <see cref="Sent"/>, <see cref="Opened"/>, <see cref="Heard"/> and, where it is about an
 /// opening, <see cref="Kept"/> do not.
 /// </summary>
 public interface IHopBehavior
@@ -63,6 +63,11 @@ public interface IHopBehavior
     /// <param name="rows">[count, hidden], signed and kept; not to be written to.</param>
     /// <param name="count">Number of rows, which is said beside them.</param>
     ReadOnlyMemory<float> Sent(ReadOnlyMemory<float> rows, int count) => rows;
+
+    /// <summary>Rows that it gave or got are asked for: what is given, and signed, instead; as many values.</summary>
+    /// <param name="rows">[count, hidden], as they were; not to be written to.</param>
+    /// <param name="count">Number of rows.</param>
+    ReadOnlyMemory<float> Opened(ReadOnlyMemory<float> rows, int count) => rows;
 
     /// <summary>The ledger says how far it trusts the device.</summary>
     /// <param name="score">The statistic S: 0 when nothing speaks against it.</param>

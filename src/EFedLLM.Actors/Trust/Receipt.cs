@@ -1,11 +1,12 @@
 using System.Buffers.Binary;
-using System.Text;
+using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Transformer.Checkpoints;
 
 namespace EFedLLM.Actors.Trust;
 
 /// <summary>What a device signs about one unit of a session on one hop: what came in, what it made of it, and what it keeps of it.</summary>
+/// <param name="Cluster">The cluster.</param>
 /// <param name="Session">The session.</param>
 /// <param name="Epoch">The epoch of the route.</param>
 /// <param name="HopIndex">The hop's place in the route.</param>
@@ -17,26 +18,20 @@ namespace EFedLLM.Actors.Trust;
 /// <param name="InRoot">Merkle root over the digests of what came in, one a position.</param>
 /// <param name="OutRoot">Merkle root over the digests of what went out, one a position.</param>
 /// <param name="KvRoot">Merkle root over the digests of what each position added to the cache, of all the range's layers, as later positions attend to it; of nothing for each where the range has no layers.</param>
-/// <param name="Previous">The hash of the receipt before it in this session on this hop; all zero for the first of an epoch.</param>
+/// <param name="Previous">The hash of the receipt before it in this session on this hop; that of the session's terms (<see cref="SessionTerms.Hash"/>) for the first of an epoch.</param>
 public sealed record Receipt(
-    SessionId Session, int Epoch, int HopIndex, DeviceId Device, ModelId Model, LayerRange Range, int Position, int Rows, Digest InRoot, Digest OutRoot, Digest KvRoot, Digest Previous)
+    ClusterId Cluster, SessionId Session, int Epoch, int HopIndex, DeviceId Device, ModelId Model, LayerRange Range, int Position, int Rows, Digest InRoot, Digest OutRoot, Digest KvRoot, Digest Previous)
 {
-    // What is signed here is never mistaken for something else that the same key signs.
-    private static readonly byte[] Purpose = Encoding.ASCII.GetBytes("efedllm receipt 2\n");
+    /// <summary>The hash of <see cref="ToStatement"/>: the next receipt names it.</summary>
+    public Digest Hash => Digest.Of(ToStatement().Bytes);
 
-    /// <summary>The hash of <see cref="ToBytes"/>: the next receipt names it.</summary>
-    public Digest Hash => Digest.Of(ToBytes());
-
-    /// <summary>What is signed: the purpose and then every member, integers big-endian, always in the same length.</summary>
-    public byte[] ToBytes()
+    /// <summary>What is signed: cluster and epoch, and then every other member, integers big-endian, always in the same length.</summary>
+    public Statement ToStatement()
     {
-        var bytes = new byte[Purpose.Length + 16 + 4 + 4 + 16 + 32 + 4 + 4 + 4 + 4 + (4 * Digest.Bytes)];
-        var rest = bytes.AsSpan();
-        Purpose.CopyTo(rest);
-        rest = rest[Purpose.Length..];
+        Span<byte> bytes = stackalloc byte[16 + 4 + 16 + 32 + 4 + 4 + 4 + 4 + (4 * Digest.Bytes)];
+        var rest = bytes;
         Session.Value.TryWriteBytes(rest, bigEndian: true, out _);
         rest = rest[16..];
-        Integer(ref rest, Epoch);
         Integer(ref rest, HopIndex);
         Convert.FromHexString(Device.Value).CopyTo(rest);
         rest = rest[16..];
@@ -50,7 +45,7 @@ public sealed record Receipt(
         OutRoot.Write(rest[Digest.Bytes..]);
         KvRoot.Write(rest[(2 * Digest.Bytes)..]);
         Previous.Write(rest[(3 * Digest.Bytes)..]);
-        return bytes;
+        return new Statement(StatementPurpose.Receipt, Cluster, Epoch, bytes);
     }
 
     private static void Integer(ref Span<byte> rest, int value)

@@ -4,7 +4,7 @@ namespace EFedLLM.Actors.Trust;
 
 /// <summary>A receipt and the signature that stands for it.</summary>
 /// <param name="Receipt">The receipt.</param>
-/// <param name="Signature">The device's signature of <see cref="Trust.Receipt.ToBytes"/>.</param>
+/// <param name="Signature">The device's signature of <see cref="Trust.Receipt.ToStatement"/>.</param>
 public sealed record SignedReceipt(Receipt Receipt, ImmutableArray<byte> Signature)
 {
     /// <inheritdoc/>

@@ -23,7 +23,8 @@ internal static class EventTranslator
             Top(token.Choice), token.Text, token.TransportMilliseconds),
         GenerationFinished finished => new FinishedEvent(
             Reason(finished.Reason), finished.Text, Timing(finished.Timing), finished.Receipts == default ? null : finished.Receipts.ToString()),
-        HopSigned signed => new SignedEvent(signed.HopIndex, Signed(signed)),
+        HopSigned signed => new SignedEvent(
+            signed.HopIndex, Signed(signed), signed.Units[0].Receipt.Cluster.ToString(), signed.Commitment.ToString()),
         GenerationFailed failed => new FailedEvent(Error(failed.Error), failed.Message),
         _ => throw new ArgumentException($"{happened.GetType().Name} is no part of a generation.", nameof(happened)),
     };

@@ -50,7 +50,9 @@ internal sealed record FinishedEvent(string FinishReason, string Text, AnswerTim
 /// <summary>What a hop signed for the answer; several of the same hop follow each other.</summary>
 /// <param name="Hop">Its place in the last route.</param>
 /// <param name="Signed">What it signed.</param>
-internal sealed record SignedEvent(int Hop, HopReceipts Signed) : GenerateEvent;
+/// <param name="Cluster">The id of the cluster, 64 hexadecimal digits.</param>
+/// <param name="Commitment">What was given away of the nonces that chose what was checked, 32 bytes as hexadecimal digits.</param>
+internal sealed record SignedEvent(int Hop, HopReceipts Signed, string Cluster, string Commitment) : GenerateEvent;
 
 /// <summary>The generation failed; nothing follows.</summary>
 /// <param name="Error">The kind of failure, for example <c>noRoute</c> or <c>hopLost</c>.</param>

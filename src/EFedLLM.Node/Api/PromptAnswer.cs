@@ -20,13 +20,16 @@ internal sealed record PromptAnswer(
     AnswerReceipts? Signed = null);
 
 /// <summary>What the hops of an answer signed for it.</summary>
+/// <param name="Cluster">The id of the cluster, 64 hexadecimal digits: the SHA-256 of its authority's public key.</param>
 /// <param name="Session">The session.</param>
 /// <param name="Model">The id of the model.</param>
 /// <param name="Sampling">How the head drew.</param>
 /// <param name="Root">The Merkle root over the hashes of all receipts, hop by hop: the one of the header <c>x-efedllm-receipts</c>.</param>
 /// <param name="Hops">The hops in execution order.</param>
+/// <param name="Commitment">What was given away of the nonces that chose what was checked, 32 bytes: the hops signed it with cluster, session, model and sampling.</param>
 /// <param name="Seal">SHA-256 of the whole answer as this program writes it, without this: whatever was changed since is found. Null while it is made.</param>
-internal sealed record AnswerReceipts(string Session, string Model, AnswerSampling Sampling, string Root, IReadOnlyList<HopReceipts> Hops, string? Seal = null);
+internal sealed record AnswerReceipts(
+    string Cluster, string Session, string Model, AnswerSampling Sampling, string Root, IReadOnlyList<HopReceipts> Hops, string Commitment, string? Seal = null);
 
 /// <summary>How an answer was drawn; as in <see cref="GenerateRequest"/>.</summary>
 /// <param name="Temperature">0 is greedy.</param>

@@ -15,8 +15,9 @@ namespace EFedLLM.Node.Api;
 /// <param name="Position">The first position of the disputed work.</param>
 /// <param name="Rows">Its positions.</param>
 /// <param name="Receipts">How many receipts of the device the proof holds.</param>
-/// <param name="Signed">What the device signed, as the ledger shows it.</param>
-/// <param name="Right">What is right by the proof.</param>
+/// <param name="Signed">What the device signed, as the ledger shows it; left out where signatures alone prove it.</param>
+/// <param name="Right">What is right by the proof; left out where nothing is computed.</param>
+/// <param name="Cluster">The id of the cluster in which it was signed.</param>
 internal sealed record ProofFacts(
     string Result,
     string Text,
@@ -30,7 +31,8 @@ internal sealed record ProofFacts(
     int? Rows = null,
     int? Receipts = null,
     string? Signed = null,
-    string? Right = null)
+    string? Right = null,
+    string? Cluster = null)
 {
     /// <summary>The facts of a proof that was replayed.</summary>
     /// <param name="bytes">The proof in its stored form, as far as it is one.</param>
@@ -40,6 +42,19 @@ internal sealed record ProofFacts(
         var facts = Of(outcome) with { Proof = Digest.Of(bytes).ToString() };
         try
         {
+            if (SignatureProof.IsOne(bytes))
+            {
+                var signed = SignatureProof.Read(bytes);
+                return facts with
+                {
+                    Device = signed.Device.Value,
+                    Session = signed.Session.ToString(),
+                    Position = signed.Position,
+                    Receipts = signed.Receipts.Length,
+                    Cluster = signed.Cluster.ToString(),
+                };
+            }
+
             var proof = WorkProof.Read(bytes);
             var disputed = proof.Disputed;
             return facts with
@@ -54,6 +69,7 @@ internal sealed record ProofFacts(
                 Receipts = proof.Receipts.Length,
                 Signed = proof.Signed.ToString(),
                 Right = proof.Right.ToString(),
+                Cluster = disputed.Cluster.ToString(),
             };
         }
         catch (InvalidDataException)

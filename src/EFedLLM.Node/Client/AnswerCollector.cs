@@ -19,6 +19,7 @@ internal static class AnswerCollector
         var text = new StringBuilder();
         var logprobs = new List<AnswerLogprob>();
         var signed = new SortedDictionary<int, HopReceipts>();
+        SignedEvent? last = null;
         await foreach (var next in source.GenerateAsync(request, cancellation))
         {
             switch (next)
@@ -31,17 +32,18 @@ internal static class AnswerCollector
                     Take(token.Text);
                     break;
                 case SignedEvent part:
+                    last = part;
                     signed[part.Hop] = signed.TryGetValue(part.Hop, out var before) ? before with { Units = [.. before.Units, .. part.Signed.Units] } : part.Signed;
                     break;
                 case FinishedEvent finished when started is not null:
                     Take(finished.Text);
                     var answer = new PromptAnswer(
                         text.ToString(), started.PromptTokenIds, [.. logprobs.Select(entry => entry.Id)], finished.FinishReason, logprobs, started.Route, finished.Timing);
-                    return finished.Receipts is { } root && signed.Count > 0
+                    return finished.Receipts is { } root && last is not null
                         ? AnswerFile.Seal(answer with
                         {
                             Signed = new AnswerReceipts(
-                                started.Session, started.ModelId, new AnswerSampling(request.Temperature, request.TopP, request.TopK, request.Seed, request.Stop, request.IgnoreEos), root, [.. signed.Values]),
+                                last.Cluster, started.Session, started.ModelId, new AnswerSampling(request.Temperature, request.TopP, request.TopK, request.Seed, request.Stop, request.IgnoreEos), root, [.. signed.Values], last.Commitment),
                         })
                         : answer;
                 case FailedEvent failed:

@@ -45,7 +45,7 @@ internal static class AnswerFile
             throw new InvalidDataException("it is no answer of \"efedllm prompt --json\".");
         }
 
-        if (answer.Signed is not { Session: not null, Model: not null, Sampling: not null, Root: not null, Hops: not null } signed)
+        if (answer.Signed is not { Session: not null, Model: not null, Cluster: not null, Commitment: not null, Sampling: not null, Root: not null, Hops: not null } signed)
         {
             throw new InvalidDataException("it carries no receipts: a local model and a cluster with trust.mode = off sign nothing.");
         }
@@ -73,15 +73,18 @@ internal static class AnswerFile
                 throw new FormatException("its receipts are not whole.");
             }
 
-            var (session, model) = (new SessionId(Guid.ParseExact(signed.Session, "n")), new ModelId(signed.Model));
+            var terms = new SessionTerms(
+                ClusterId.Parse(signed.Cluster),
+                new SessionId(Guid.ParseExact(signed.Session, "n")),
+                new ModelId(signed.Model),
+                new SamplingSettings { Temperature = signed.Sampling.Temperature, TopP = signed.Sampling.TopP, TopK = signed.Sampling.TopK, Seed = signed.Sampling.Seed },
+                Digest.Read(Convert.FromHexString(signed.Commitment)));
             return new SignedAnswer(
-                session,
-                model,
+                terms,
                 [.. answer.PromptTokenIds],
                 [.. answer.TokenIds],
                 [.. answer.Logprobs.Select(entry => entry.Logprob)],
-                new SamplingSettings { Temperature = signed.Sampling.Temperature, TopP = signed.Sampling.TopP, TopK = signed.Sampling.TopK, Seed = signed.Sampling.Seed },
-                [.. signed.Hops.Select(hop => Hop(hop, session, model))],
+                [.. signed.Hops.Select(hop => Hop(hop, terms))],
                 Digest.Read(Convert.FromHexString(signed.Root)));
         }
         catch (Exception error) when (error is FormatException or ArgumentException)
@@ -90,7 +93,7 @@ internal static class AnswerFile
         }
     }
 
-    private static SignedHop Hop(HopReceipts hop, SessionId session, ModelId model)
+    private static SignedHop Hop(HopReceipts hop, SessionTerms terms)
     {
         var (range, key) = (new LayerRange(hop.First, hop.End), Convert.FromHexString(hop.PublicKey));
         var device = DeviceKey.IdOf(key);
@@ -100,13 +103,14 @@ internal static class AnswerFile
         }
 
         var units = ImmutableArray.CreateBuilder<SignedReceipt>(hop.Units.Count);
+        var hash = terms.Hash;
         Receipt? before = null;
         foreach (var unit in hop.Units)
         {
             before = new Receipt(
-                session, unit.Epoch, unit.Hop, device, model, range, unit.Position, unit.Rows,
+                terms.Cluster, terms.Session, unit.Epoch, unit.Hop, device, terms.Model, range, unit.Position, unit.Rows,
                 Digest.Read(Convert.FromHexString(unit.InRoot)), Digest.Read(Convert.FromHexString(unit.OutRoot)), Digest.Read(Convert.FromHexString(unit.KvRoot)),
-                before is not null && before.Epoch == unit.Epoch ? before.Hash : default);
+                ReceiptChain.Previous(before, unit.Epoch, hash));
             units.Add(new SignedReceipt(before, [.. Convert.FromHexString(unit.Signature)]));
         }
 

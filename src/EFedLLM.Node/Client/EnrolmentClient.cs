@@ -73,7 +73,7 @@ internal sealed class EnrolmentClient(TimeProvider time)
         using var authority = await AuthorityAsync(invite, address, cancellation);
         var signingRequest = SigningRequest.Make(folder, name);
         var body = new EnrolRequest(
-            invite.Id, [.. invite.Secret], signingRequest, key.PublicKey.ToArray(), key.Sign(EnrolmentRequest.Statement(invite.Id, signingRequest)), name, time.GetUtcNow());
+            invite.Id, [.. invite.Secret], signingRequest, key.PublicKey.ToArray(), key.Sign(EnrolmentRequest.Statement(ClusterId.Parse(invite.Authority), invite.Id, signingRequest)), name, time.GetUtcNow());
         using var http = Client(address, peer => RejectServer(peer, invite) ?? CertificateRules.Reject(peer, authority));
         var answer = await SendAsync(
             address,

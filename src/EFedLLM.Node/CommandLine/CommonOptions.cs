@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using EFedLLM.Actors.Protocol;
 
 namespace EFedLLM.Node.CommandLine;
 
@@ -15,6 +16,27 @@ internal static class CommonOptions
         Description = "The gateway's address, for example http://127.0.0.1:7080. Default: $EFEDLLM_GATEWAY, else the cluster last started here.",
         HelpName = "url",
     };
+
+    /// <summary><c>--cluster</c>.</summary>
+    public static Option<string?> Cluster() => new("--cluster")
+    {
+        Description = "The cluster that it has to be of: its id, which is the fingerprint of its authority (\"efedllm cert\" prints it). Default: any.",
+        HelpName = "id",
+    };
+
+    /// <summary>The cluster that <see cref="Cluster"/> names, or null.</summary>
+    /// <exception cref="UserErrorException">It names none.</exception>
+    public static ClusterId? ClusterOf(string? text)
+    {
+        try
+        {
+            return text is null ? null : ClusterId.Parse(text);
+        }
+        catch (FormatException error)
+        {
+            throw new UserErrorException($"--cluster {text}: {error.Message}", ExitCodes.Usage);
+        }
+    }
 
     /// <summary><c>--model</c> as a folder or file.</summary>
     public static Option<string?> ModelFolder() => new("--model", "-m")

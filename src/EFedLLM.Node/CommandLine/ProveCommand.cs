@@ -1,5 +1,6 @@
 using System.CommandLine;
 using EFedLLM.Actors.Auditing;
+using EFedLLM.Actors.Protocol;
 using EFedLLM.Node.Api;
 using EFedLLM.Node.Client;
 using EFedLLM.Node.Models;
@@ -20,15 +21,17 @@ internal static class ProveCommand
             Description = "The model's folder: the factored model that the cluster serves, or its checkpoint. Default: the models that were compressed on this machine.",
             HelpName = "path",
         };
+        var cluster = CommonOptions.Cluster();
         var gateway = CommonOptions.Gateway();
         var json = CommonOptions.Json();
         var command = new Command("prove", "Compute again what a verdict is about, and say whether it holds. Ends with 0 where it holds, 1 where it does not, 2 where that cannot be told here.")
         {
-            proof, model, gateway, json,
+            proof, model, cluster, gateway, json,
         };
         command.Runs(async (parse, cancellation) =>
         {
-            var facts = await ProveAsync(parse.GetRequiredValue(proof), parse.GetValue(model), parse.GetValue(gateway), cancellation);
+            var facts = await ProveAsync(
+                parse.GetRequiredValue(proof), parse.GetValue(model), CommonOptions.ClusterOf(parse.GetValue(cluster)), parse.GetValue(gateway), cancellation);
             if (parse.GetValue(json))
             {
                 Screen.Json(facts, ApiJson.Default.ProofFacts);
@@ -61,14 +64,14 @@ internal static class ProveCommand
     /// <summary>The exit code of a result.</summary>
     internal static int Code(string result) => result switch { "holds" => ExitCodes.Ok, "doesNotHold" => ExitCodes.Failed, _ => ExitCodes.CannotTell };
 
-    private static async Task<ProofFacts> ProveAsync(string proof, string? model, string? gateway, CancellationToken cancellation)
+    private static async Task<ProofFacts> ProveAsync(string proof, string? model, ClusterId? cluster, string? gateway, CancellationToken cancellation)
     {
         try
         {
             var folders = await FoldersAsync(model, cancellation);
             var bytes = File.Exists(proof) ? await ReadAsync(proof, cancellation) : await FetchAsync(proof, gateway, cancellation);
             var outcome = await Screen.WaitingAsync("replaying …", () => ProofReplay.ReplayAsync(
-                bytes, folders, Environment.ProcessorCount, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, cancellation));
+                bytes, folders, Environment.ProcessorCount, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, cancellation, cluster));
             return ProofFacts.Of(bytes, outcome);
         }
         catch (Exception error) when (IsTrouble(error))
@@ -105,11 +108,20 @@ internal static class ProveCommand
         {
             Line("proof", facts.Proof!);
             Line("device", facts.Device);
+            Line("cluster", facts.Cluster!);
+        }
+
+        if (facts.Right is not null)
+        {
             Line("model", facts.Model!);
             Line("work", $"units [{facts.First}, {facts.End}), positions {facts.Position} to {facts.Position + facts.Rows - 1} of session {facts.Session}");
             Line("receipts", $"{facts.Receipts}, from the session's first position on");
             Line("signed", facts.Signed!);
-            Line("right", facts.Right!);
+            Line("right", facts.Right);
+        }
+        else if (facts.Session is not null)
+        {
+            Line("work", $"position {facts.Position} of session {facts.Session}");
         }
 
         Console.Out.WriteLine(facts.Text);

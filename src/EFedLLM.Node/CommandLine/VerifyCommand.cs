@@ -1,6 +1,7 @@
 using System.CommandLine;
 using EFedLLM.Actors.Auditing;
 using EFedLLM.Actors.Gateway;
+using EFedLLM.Actors.Protocol;
 using EFedLLM.Node.Api;
 using EFedLLM.Node.Client;
 using EFedLLM.Node.Output;
@@ -18,6 +19,7 @@ internal sealed class VerifyCommand : Command
         HelpName = "path",
     };
 
+    private readonly Option<string?> _cluster = CommonOptions.Cluster();
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public VerifyCommand()
@@ -25,17 +27,19 @@ internal sealed class VerifyCommand : Command
     {
         Add(_answer);
         Add(_model);
+        Add(_cluster);
         Add(_json);
         this.Runs(RunAsync);
     }
 
     private async Task<int> RunAsync(ParseResult parse, CancellationToken cancellation)
     {
+        var cluster = CommonOptions.ClusterOf(parse.GetValue(_cluster));
         ReplayOutcome outcome;
         try
         {
             var folders = await ProveCommand.FoldersAsync(parse.GetValue(_model), cancellation);
-            outcome = await Screen.WaitingAsync("computing …", () => VerifyAsync(parse.GetRequiredValue(_answer), folders, cancellation));
+            outcome = await Screen.WaitingAsync("computing …", () => VerifyAsync(parse.GetRequiredValue(_answer), folders, cluster, cancellation));
         }
         catch (Exception error) when (ProveCommand.IsTrouble(error))
         {
@@ -55,7 +59,7 @@ internal sealed class VerifyCommand : Command
         return ProveCommand.Code(facts.Result);
     }
 
-    private static async Task<ReplayOutcome> VerifyAsync(string file, IReadOnlyList<string> folders, CancellationToken cancellation)
+    private static async Task<ReplayOutcome> VerifyAsync(string file, IReadOnlyList<string> folders, ClusterId? cluster, CancellationToken cancellation)
     {
         if (new FileInfo(file).Length > AnswerFile.MostBytes)
         {
@@ -66,7 +70,7 @@ internal sealed class VerifyCommand : Command
         try
         {
             var (answer, signed) = AnswerFile.Read(json);
-            var outcome = await AnswerReplay.VerifyAsync(signed, folders, Environment.ProcessorCount, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, cancellation);
+            var outcome = await AnswerReplay.VerifyAsync(signed, folders, Environment.ProcessorCount, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, cancellation, cluster);
             return outcome.Result == ReplayResult.Holds && await Task.Run(() => TextOf(answer, signed, folders), cancellation) != answer.Text
                 ? new ReplayOutcome(ReplayResult.DoesNotHold, "The answer does not hold: its text is not that of its tokens.")
                 : outcome;
@@ -87,7 +91,7 @@ internal sealed class VerifyCommand : Command
             try
             {
                 var model = GatewayModel.Open(folder);
-                if (model.Served.Model == signed.Model)
+                if (model.Served.Model == signed.Terms.Model)
                 {
                     var text = new AnswerText(model.Tokenizer, settings, model.Shape.EndTokens);
                     return string.Concat(signed.Tokens.TakeWhile(_ => text.Finished is null).Select(text.Append));

@@ -249,7 +249,7 @@ internal sealed class NodeParts : IAsyncDisposable
         }
 
         var models = options.ModelFolders.Select(folder => GatewayModel.Open(folder, options.ChatTemplate)).ToList();
-        StartProofs(options, limits, log.CreateLogger(nameof(ProofStore)));
+        StartProofs(system, options, limits, log.CreateLogger(nameof(ProofStore)));
         var gateway = system.StartGateway(new GatewaySettings
         {
             Models = models,
@@ -280,11 +280,11 @@ internal sealed class NodeParts : IAsyncDisposable
     }
 
     /// <summary>Keeps what proves verdicts, and can replay it: on threads of its own, with the memory that a judge may take.</summary>
-    private void StartProofs(NodeOptions options, NodeLimits limits, ILogger log)
+    private void StartProofs(ActorSystem system, NodeOptions options, NodeLimits limits, ILogger log)
     {
         _proofs = ProofStore.Open(
             Path.Combine(options.DataFolder, NodeFiles.Proofs), ProofStore.DefaultFiles, ProofStore.DefaultBytes, error => log.LogError(error, "What proves a verdict is not kept."));
-        _replay = new ProofReplay(_proofs, options.ModelFolders, limits.Threads, limits.DeviceMemoryBytes);
+        _replay = new ProofReplay(_proofs, options.ModelFolders, limits.Threads, limits.DeviceMemoryBytes, NodeIdentity.ClusterOf(system));
     }
 
     private static Dictionary<ModelId, ModelManifest> Manifests(IReadOnlyList<string> folders)

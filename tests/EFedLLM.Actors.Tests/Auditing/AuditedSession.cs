@@ -153,16 +153,19 @@ internal sealed class AuditedSession : IDisposable
     /// <summary>Whoever serves a hop dies when so many tokens were told.</summary>
     public (int Tokens, int Hop)? HopDeath { get; init; }
 
+    /// <summary>Signs its first unit twice, and the second time something else: by its number.</summary>
+    public int? Equivocator { get; init; }
+
     /// <summary>Every unit that was signed, and whether it was to be checked when it was.</summary>
     public IEnumerable<(Receipt Receipt, bool IsChosen)> Units()
     {
         foreach (var hop in _signed.GroupBy(each => (each.From, each.Message.Epoch)))
         {
-            var (device, previous) = (Devices.Single(stage => stage.Ref.Equals(hop.Key.From)), default(Digest));
+            var (device, previous) = (Devices.Single(stage => stage.Ref.Equals(hop.Key.From)), _plan.Terms!.Hash);
             var rate = StandingRules.Rate(_standings.TryGetValue(device.Device, out var standing) ? standing.Server : TrustTier.Probation, _plan.Audit!.Settings);
             foreach (var (_, message) in hop)
             {
-                var receipt = message.ReceiptOf(device.Device, _model.Model, device.Range, previous).Receipt;
+                var receipt = message.ReceiptOf(default, device.Device, _model.Model, device.Range, previous).Receipt;
                 previous = receipt.Hash;
                 yield return (receipt, _plan.Audit.Chooses(receipt.Hash, rate));
             }
@@ -250,6 +253,11 @@ internal sealed class AuditedSession : IDisposable
         }
 
         Do(_state.Hear(message, from, _now));
+        if (message is UnitSigned { Position: 0, Epoch: 1 } first && Equivocator is { } number && Devices[number].Ref.Equals(from))
+        {
+            var (liar, receipt) = (Devices[number], first.ReceiptOf(default, Devices[number].Device, _model.Model, Devices[number].Range, _plan.Terms!.Hash).Receipt);
+            Do(_state.Hear(UnitSigned.Of(liar.Sign(receipt with { OutRoot = Digest.Of([1]) })), from, _now));
+        }
     }
 
     private ClusterView View()

@@ -106,10 +106,13 @@ public sealed class SignedAnswerTests : IDisposable
                 answer with { Logprobs = answer.Logprobs.SetItem(2, answer.Logprobs[2] + 0.001f) },
                 answer with { PromptTokens = answer.PromptTokens.SetItem(0, 2) },
                 answer with { PromptTokens = [] },
-                answer with { Session = SessionId.New() },
-                answer with { Model = new ModelId(new string('b', 64)) },
+                answer with { Terms = answer.Terms with { Session = SessionId.New() } },
+                answer with { Terms = answer.Terms with { Cluster = ClusterId.WithoutTls("efedllm") } },
+                answer with { Terms = answer.Terms with { Commitment = Digest.Of([1]) } },
+                answer with { Terms = answer.Terms with { Model = new ModelId(new string('b', 64)) } },
                 answer with { Root = Digest.Of([1]) },
-                answer with { Sampling = new SamplingSettings { Temperature = 3 } },
+                answer with { Terms = answer.Terms with { Sampling = new SamplingSettings { Temperature = 3 } } },
+                answer with { Terms = answer.Terms with { Sampling = Sampling with { Seed = 12 } } },
                 answer with { Hops = [] },
                 answer with { Hops = answer.Hops[1..] },
                 answer with { Hops = answer.Hops.RemoveAt(1) },
@@ -122,9 +125,8 @@ public sealed class SignedAnswerTests : IDisposable
                 answer with { Hops = answer.Hops.SetItem(0, first with { Units = first.Units.SetItem(1, unit with { Signature = unit.Signature.SetItem(5, (byte)(unit.Signature[5] ^ 1)) }) }) },
             ],
             changed => Assert.NotNull(AnswerRules.Problem(changed)));
-
-        // How it was drawn no device signs: that is found where it is computed again.
-        Assert.Equal(ReplayResult.DoesNotHold, Replay(answer with { Sampling = Sampling with { Seed = 12 } }).Result);
+        Assert.Contains("other terms", AnswerRules.Problem(answer with { Terms = answer.Terms with { Sampling = Sampling with { Seed = 12 } } }), StringComparison.Ordinal);
+        Assert.Contains("cluster", AnswerRules.Problem(answer with { Terms = answer.Terms with { Cluster = ClusterId.WithoutTls("efedllm") } }), StringComparison.Ordinal);
     }
 
     [SharedTheory]
@@ -140,9 +142,9 @@ public sealed class SignedAnswerTests : IDisposable
         foreach (var receipt in answer.Hops[hop].Units.Select(signed => signed.Receipt))
         {
             var root = receipt.Position == 16 ? Digest.Of([1]) : isInput ? receipt.InRoot : receipt.OutRoot;
-            var other = receipt with { Device = key.Device, Previous = ReceiptChain.Previous(units.LastOrDefault()?.Receipt, receipt.Epoch) };
+            var other = receipt with { Device = key.Device, Previous = ReceiptChain.Previous(units.LastOrDefault()?.Receipt, receipt.Epoch, answer.Terms.Hash) };
             other = isInput ? other with { InRoot = root } : other with { OutRoot = root };
-            units.Add(new SignedReceipt(other, [.. key.Sign(other.ToBytes())]));
+            units.Add(new SignedReceipt(other, [.. key.Sign(other.ToStatement())]));
         }
 
         var hops = answer.Hops.SetItem(hop, answer.Hops[hop] with { PublicKey = key.PublicKey, Units = units.ToImmutable() });
@@ -158,6 +160,11 @@ public sealed class SignedAnswerTests : IDisposable
         Assert.Equal(ReplayResult.CannotTell, outcome.Result);
         Assert.Contains("signed as it should be", outcome.Text, StringComparison.Ordinal);
         Assert.Equal(ReplayResult.DoesNotHold, (await AnswerReplay.VerifyAsync(answer with { Root = default }, [], 1, long.MaxValue, CancellationToken.None)).Result);
+
+        // Whole as it is, it is of another cluster than the one that is meant.
+        var foreign = await AnswerReplay.VerifyAsync(answer, [], 1, long.MaxValue, CancellationToken.None, ClusterId.WithoutTls("efedllm"));
+        Assert.Equal(ReplayResult.DoesNotHold, foreign.Result);
+        Assert.Contains("it is of cluster", foreign.Text, StringComparison.Ordinal);
     }
 
     private static SignedAnswer AnswerOf(AuditedSession session)
@@ -166,7 +173,8 @@ public sealed class SignedAnswerTests : IDisposable
         var tokens = session.Told.OfType<TokenGenerated>().Select(token => token.Choice).ToArray();
         var finished = Assert.IsType<GenerationFinished>(session.Told[^1]);
         return new SignedAnswer(
-            started.Session, TestSessions.Model, started.PromptTokens, [.. tokens.Select(token => token.Id)], [.. tokens.Select(token => token.Logprob)], Sampling,
+            new SessionTerms(default, started.Session, TestSessions.Model, Sampling, session.Told.OfType<HopSigned>().First().Commitment),
+            started.PromptTokens, [.. tokens.Select(token => token.Id)], [.. tokens.Select(token => token.Logprob)],
             [.. session.Told.OfType<HopSigned>().Select(hop => new SignedHop(hop.Units[0].Receipt.Range, hop.PublicKey, hop.Units))],
             finished.Receipts);
     }

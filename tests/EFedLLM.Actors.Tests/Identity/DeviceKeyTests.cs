@@ -1,11 +1,14 @@
 using System.Security.Cryptography;
 using System.Text;
 using EFedLLM.Actors.Identity;
+using EFedLLM.Actors.Protocol;
 
 namespace EFedLLM.Actors.Tests.Identity;
 
 public sealed class DeviceKeyTests : IDisposable
 {
+    private static readonly ClusterId Ours = ClusterId.Parse(new string('a', 64));
+
     private readonly string _folder = Directory.CreateTempSubdirectory("efedllm-key-").FullName;
 
     private string KeyFile => Path.Combine(_folder, "deep", "device.key");
@@ -52,30 +55,39 @@ public sealed class DeviceKeyTests : IDisposable
     }
 
     [Fact]
-    public void A_signature_is_good_for_its_key_and_its_data_alone()
+    public void A_signature_is_good_for_its_key_and_its_statement_alone()
     {
         using var key = DeviceKey.LoadOrCreate(KeyFile);
         using var other = DeviceKey.LoadOrCreate(KeyFile + "2");
-        var data = "what was computed"u8.ToArray();
-        var signature = key.Sign(data);
+        var statement = new Statement(StatementPurpose.Receipt, Ours, 3, "what was computed"u8);
+        var signature = key.Sign(statement);
         Assert.Equal(DeviceKey.SignatureBytes, signature.Length);
-        Assert.True(DeviceKey.Verify(key.PublicKey.Span, data, signature));
-        Assert.False(DeviceKey.Verify(other.PublicKey.Span, data, signature));
-        Assert.False(DeviceKey.Verify(key.PublicKey.Span, "what was not"u8, signature));
+        Assert.True(DeviceKey.Verify(key.PublicKey.Span, statement, signature));
+        Assert.False(DeviceKey.Verify(other.PublicKey.Span, statement, signature));
+        Assert.All<Statement>(
+            [
+                new(StatementPurpose.Receipt, Ours, 3, "what was not"u8),
+                new(StatementPurpose.Receipt, Ours, 3, "what was computed."u8),
+                new(StatementPurpose.Receipt, Ours, 4, "what was computed"u8),
+                new(StatementPurpose.Receipt, ClusterId.WithoutTls("efedllm"), 3, "what was computed"u8),
+                new(StatementPurpose.Opening, Ours, 3, "what was computed"u8),
+            ],
+            of => Assert.False(DeviceKey.Verify(key.PublicKey.Span, of, signature)));
         signature[3] ^= 1;
-        Assert.False(DeviceKey.Verify(key.PublicKey.Span, data, signature));
+        Assert.False(DeviceKey.Verify(key.PublicKey.Span, statement, signature));
     }
 
     [Fact]
     public void Keys_and_signatures_of_a_wrong_length_verify_nothing()
     {
         using var key = DeviceKey.LoadOrCreate(KeyFile);
+        var statement = new Statement(StatementPurpose.Receipt, Ours, 1, [1]);
         foreach (var length in new[] { 0, 1, 31, 33, 63, 65, 1000 })
         {
-            Assert.False(DeviceKey.Verify(key.PublicKey.Span, [1], new byte[length]));
+            Assert.False(DeviceKey.Verify(key.PublicKey.Span, statement, new byte[length]));
             if (length != DeviceKey.PublicKeyBytes)
             {
-                Assert.False(DeviceKey.Verify(new byte[length], [1], new byte[64]));
+                Assert.False(DeviceKey.Verify(new byte[length], statement, new byte[64]));
                 Assert.Throws<ArgumentException>(() => DeviceKey.IdOf(new byte[length]));
             }
         }

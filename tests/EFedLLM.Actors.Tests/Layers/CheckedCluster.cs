@@ -203,13 +203,16 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
 
         public Route Route => new(TestSessions.Model, [.. Stages.Select(stage => new Hop(stage.Device, stage.Range, stage.Ref))]);
 
+        /// <summary>What the hops are asked for.</summary>
+        public SessionTerms Terms { get; } = new(default, id, TestSessions.Model, sampling, default);
+
         /// <summary>What a hop of the route signed in an epoch, in this one when that is null.</summary>
         public IEnumerable<SignedReceipt> Receipts(int hop, int? epoch = null)
         {
-            var previous = default(Digest);
+            var previous = Terms.Hash;
             foreach (var message in cluster.Of<UnitSigned>(Id).Where(signed => signed.HopIndex == hop && signed.Epoch == (epoch ?? Epoch)))
             {
-                var signed = message.ReceiptOf(Stages[hop].Device, TestSessions.Model, Stages[hop].Range, previous);
+                var signed = message.ReceiptOf(Terms.Cluster, Stages[hop].Device, TestSessions.Model, Stages[hop].Range, previous);
                 previous = signed.Receipt.Hash;
                 yield return signed;
             }
@@ -388,6 +391,9 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
         public DeviceId Device => _key.Device;
 
         public ReadOnlyMemory<byte> PublicKey => _key.PublicKey;
+
+        /// <summary>What its key makes of a receipt.</summary>
+        public SignedReceipt Sign(Receipt receipt) => new(receipt, [.. _key.Sign(receipt.ToStatement())]);
 
         public CacheBudget Budget { get; } = new(1L << 30);
 

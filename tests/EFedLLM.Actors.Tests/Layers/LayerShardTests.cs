@@ -271,9 +271,9 @@ public abstract class LayerShardTests : TestKit
         front.Tell(new FetchKept(open.Session, 1, 0, 10), TestActor);
         front.Tell(new SealReceipts(open.Session, 1), TestActor);
         Assert.Equal(sent.Hidden.ToArray(), ExpectMsg<KeptRows>(Patience).Hidden.ToArray());
-        var signed = ExpectMsg<UnitSigned>(Patience).ReceiptOf(key.Device, TestSessions.Model, Front, default);
+        var signed = ExpectMsg<UnitSigned>(Patience).ReceiptOf(default, key.Device, TestSessions.Model, Front, open.Terms.Hash);
         Assert.Equal((0, 10), (signed.Receipt.Position, signed.Receipt.Rows));
-        Assert.True(DeviceKey.Verify(key.PublicKey.Span, signed.Receipt.ToBytes(), signed.Signature.AsSpan()));
+        Assert.True(DeviceKey.Verify(key.PublicKey.Span, signed.Receipt.ToStatement(), signed.Signature.AsSpan()));
         Assert.Equal(10, ExpectMsg<ReceiptsSealed>(Patience).Length);
         next.ExpectNoMsg(TimeSpan.FromMilliseconds(100));
     }

@@ -549,15 +549,15 @@ public sealed class ReceiptTests(CheckedModel model) : IClassFixture<CheckedMode
 
     private static void CheckChain(CheckedCluster.Served served, int hop, int from, int end)
     {
-        var (previous, position, stage) = (default(Digest), from, served.Stages[hop]);
+        var (previous, position, stage) = (served.Terms.Hash, from, served.Stages[hop]);
         foreach (var signed in served.Receipts(hop))
         {
             var receipt = signed.Receipt;
             Assert.Equal((served.Id, served.Epoch, hop, stage.Device, TestSessions.Model, stage.Range), (receipt.Session, receipt.Epoch, receipt.HopIndex, receipt.Device, receipt.Model, receipt.Range));
             Assert.Equal((position, previous), (receipt.Position, receipt.Previous));
             Assert.True(receipt.Position + receipt.Rows <= UnitCut.EndOf(receipt.Position), "It reaches across a multiple of 16.");
-            Assert.True(DeviceKey.Verify(stage.PublicKey.Span, receipt.ToBytes(), signed.Signature.AsSpan()));
-            Assert.False(DeviceKey.Verify(stage.PublicKey.Span, (receipt with { Rows = receipt.Rows + 1 }).ToBytes(), signed.Signature.AsSpan()));
+            Assert.True(DeviceKey.Verify(stage.PublicKey.Span, receipt.ToStatement(), signed.Signature.AsSpan()));
+            Assert.False(DeviceKey.Verify(stage.PublicKey.Span, (receipt with { Rows = receipt.Rows + 1 }).ToStatement(), signed.Signature.AsSpan()));
             (position, previous) = (position + receipt.Rows, receipt.Hash);
         }
 

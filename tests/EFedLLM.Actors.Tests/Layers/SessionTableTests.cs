@@ -1,7 +1,9 @@
 using Akka.Actor;
 using Akka.TestKit.Xunit2;
+using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Layers;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Caching;
 using EFedLLM.Transformer.Checkpoints;
 using EFedLLM.Transformer.Sampling;
@@ -34,6 +36,32 @@ public sealed class SessionTableTests : TestKit
         Assert.Equal(OpenOutcome.Again, _table.Open(open, default).Outcome);
         Assert.Equal(SessionTable.BytesFor(Shape, Middle, open.TokenLimit), _budget.Reserved);
         Assert.Single(_table.Sessions);
+    }
+
+    [Fact]
+    public void A_session_of_another_cluster_is_not_signed_and_so_not_served()
+    {
+        using var key = DeviceKey.Create();
+        var (ours, theirs) = (ClusterId.Parse(new string('a', 64)), ClusterId.WithoutTls("efedllm"));
+        var table = new SessionTable(Model, Shape, Middle, 4, _budget, key, ours);
+        var open = Open(_route, 1, _pipeline) with { Signed = true, Cluster = theirs };
+        var refused = table.Open(open, default);
+        Assert.Equal((OpenOutcome.Refused, RefusalReason.Invalid), (refused.Outcome, refused.Reason));
+        Assert.Equal($"the session is of cluster {theirs.Short}, and this device signs for {ours.Short} alone.", refused.Message);
+        Assert.Equal(0, _budget.Reserved);
+        Assert.Equal(OpenOutcome.New, table.Open(open with { Cluster = ours }, default).Outcome);
+
+        // What is signed once is not asked for under other terms.
+        Assert.Equal(OpenOutcome.Refused, table.Open(open with { Cluster = ours, Commitment = Digest.Of([1]) }, default).Outcome);
+    }
+
+    [Fact]
+    public void Memory_for_all_that_comes_in_is_reserved_where_it_is_signed()
+    {
+        var (positions, row) = (100_000, Shape.HiddenSize * sizeof(float));
+        var more = SessionTable.BytesFor(Shape, Middle, positions, isSigned: true) - SessionTable.BytesFor(Shape, Middle, positions);
+        Assert.Equal(Math.Max(0, ((long)positions * row) - SessionTable.BytesAhead - (ProtocolLimits.HiddenCredit * (long)Math.Max(row, ProtocolLimits.ActivationBytes))), more);
+        Assert.Equal(SessionTable.BytesFor(Shape, First, positions), SessionTable.BytesFor(Shape, First, positions, isSigned: true));
     }
 
     [Theory]

@@ -45,7 +45,7 @@ internal sealed class DeskFixture : IDisposable
         using var key = DeviceKey.LoadOrCreate(In($"{device}/device.key"));
         var request = SigningRequest.Make(In($"{device}/certificate"), device);
         return new EnrolmentRequest(
-            invite.Id, secret.ToArray(), request, key.PublicKey, key.Sign(EnrolmentRequest.Statement(invite.Id, request)), device, Time.GetUtcNow());
+            invite.Id, secret.ToArray(), request, key.PublicKey, key.Sign(EnrolmentRequest.Statement(ClusterId.Parse(Desk.AuthorityFingerprint), invite.Id, request)), device, Time.GetUtcNow());
     }
 
     /// <summary>Why a request is refused.</summary>

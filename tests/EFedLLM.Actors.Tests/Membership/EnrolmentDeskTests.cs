@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Membership;
+using EFedLLM.Actors.Protocol;
 
 namespace EFedLLM.Actors.Tests.Membership;
 
@@ -199,6 +200,7 @@ public sealed class EnrolmentDeskTests : IDisposable
         Assert.Equal(EnrolmentRefusal.Malformed, _ours.Refusal(mine with { DeviceKey = other.DeviceKey }));
         Assert.Equal(EnrolmentRefusal.Malformed, _ours.Refusal(mine with { SigningRequest = other.SigningRequest }));
         Assert.Equal(EnrolmentRefusal.Malformed, _ours.Refusal(mine with { Invite = "another" }));
+        Assert.False(mine.IsProven(ClusterId.WithoutTls("efedllm")));
         Assert.Equal(EnrolmentRefusal.Malformed, _ours.Refusal(mine with { Proof = ReadOnlyMemory<byte>.Empty, DeviceKey = ReadOnlyMemory<byte>.Empty }));
         Assert.Equal(InviteState.Open, _ours.Desk.Invites.Single().State);
     }

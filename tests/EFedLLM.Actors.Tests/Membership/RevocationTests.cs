@@ -56,7 +56,7 @@ public sealed class RevocationTests : IDisposable
         }
 
         Assert.False(store.Add([genuine with { Signature = ReadOnlyMemory<byte>.Empty }, genuine with { Content = ReadOnlyMemory<byte>.Empty }]));
-        Assert.False(store.Add([new SignedRevocation(genuine.Content, _ours.SignStatement(genuine.Content.Span))]), "A signature for another purpose counts for nothing.");
+        Assert.False(store.Add([new SignedRevocation(genuine.Content, _ours.Sign(new Statement(StatementPurpose.Enrolment, ClusterId.Parse(_ours.Fingerprint), 1, genuine.Content.Span)))]), "A signature for another purpose counts for nothing.");
         Assert.True(store.Add([genuine]));
         Assert.False(store.Add([genuine]));
         Assert.Equal(1, store.Current.Version);
@@ -143,6 +143,38 @@ public sealed class RevocationTests : IDisposable
             File.WriteAllBytes(file, damage);
             Assert.Contains(file, Assert.Throws<InvalidDataException>(() => Open("data")).Message, StringComparison.Ordinal);
         }
+    }
+
+    [Fact]
+    public void A_file_with_decisions_that_another_authority_signed_stops_the_node()
+    {
+        Open("data").Add([Decision(1, 1, true).Sign(_ours)]);
+        var file = Directory.GetFiles(In("data")).Single();
+        using (var authority = _theirs.PublicCertificate())
+        {
+            RevocationStore.Open(In("theirs"), authority).Add([Decision(1, 1, true).Sign(_theirs)]);
+        }
+
+        File.Copy(Directory.GetFiles(In("theirs")).Single(), file, overwrite: true);
+        Assert.Contains("not all of it is signed", Assert.Throws<InvalidDataException>(() => Open("data")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_decision_is_signed_for_its_version_and_its_cluster_alone()
+    {
+        using var authority = _ours.PublicCertificate();
+        var (decision, later) = (Decision(1, 1, true).Sign(_ours), Decision(2, 1, true).Sign(_ours));
+        Assert.NotNull(Revocation.Read(decision, authority));
+        Assert.Null(Revocation.Read(decision with { Signature = later.Signature }, authority));
+
+        // The authority's own signature of just this content, and of another purpose, cluster or version.
+        Assert.All<Statement>(
+            [
+                new(StatementPurpose.Receipt, ClusterId.Parse(_ours.Fingerprint), 1, decision.Content.Span),
+                new(StatementPurpose.Revocation, ClusterId.Parse(_theirs.Fingerprint), 1, decision.Content.Span),
+                new(StatementPurpose.Revocation, ClusterId.Parse(_ours.Fingerprint), 2, decision.Content.Span),
+            ],
+            statement => Assert.Null(Revocation.Read(decision with { Signature = _ours.Sign(statement) }, authority)));
     }
 
     [Fact]

@@ -108,11 +108,12 @@ internal sealed class FaultyCluster
         {
             var device = _devices[hop.Key.From.Path.Address.Port!.Value - FirstPort];
             var (last, holds) = (default(Receipt), false);
+            var terms = new SessionTerms(default, _plan.Session, _model.Model, _plan.Settings.Sampling, _plan.Terms?.Commitment ?? default);
             foreach (var (_, message) in hop.OrderBy(each => each.Message.Position))
             {
                 var follows = last is not null && last.Position + last.Rows == message.Position;
-                var signed = message.ReceiptOf(Keys[device.Number].Device, _model.Model, device.Range, follows ? last!.Hash : default);
-                var stands = DeviceKey.Verify(Keys[device.Number].PublicKey.Span, signed.Receipt.ToBytes(), signed.Signature.AsSpan());
+                var signed = message.ReceiptOf(default, Keys[device.Number].Device, _model.Model, device.Range, follows ? last!.Hash : terms.Hash);
+                var stands = DeviceKey.Verify(Keys[device.Number].PublicKey.Span, signed.Receipt.ToStatement(), signed.Signature.AsSpan());
                 if (follows && holds && !stands)
                 {
                     throw new InvalidOperationException($"The signature of {signed.Receipt} is none.");

@@ -103,7 +103,7 @@ internal sealed class ScriptedBackend : IGatewayBackend
 
         for (var part = 0; part < 2 && prompt.Signed && Receipts != default; part++)
         {
-            var receipt = new Receipt(new SessionId(Guid.Empty), 1, 0, DeviceKey.IdOf(new byte[32]), Model, new LayerRange(0, 4), part * 16, 16, new Digest(1, 2, 3, 4), new Digest(5, 6, 7, 8), new Digest(9, 10, 11, 12), default);
+            var receipt = new Receipt(new ClusterId(new Digest(13, 14, 15, 16)), new SessionId(Guid.Empty), 1, 0, DeviceKey.IdOf(new byte[32]), Model, new LayerRange(0, 4), part * 16, 16, new Digest(1, 2, 3, 4), new Digest(5, 6, 7, 8), new Digest(9, 10, 11, 12), default);
             yield return new HopSigned(prompt.Id, 0, new byte[32], 16, [device], [new SignedReceipt(receipt, [.. new byte[64]])]);
         }
 

@@ -100,7 +100,7 @@ internal static class AuditCodecs
         => new(Values.Session(form.Session), Values.Epoch(form.Epoch), Values.HopIndex(form.HopIndex), Values.Position(form.Length, "length"));
 
     private static Form.FetchKept Write(FetchKept message, ActorPaths _)
-        => new() { Session = Values.Write(message.Session), Epoch = message.Epoch, Position = message.Position, Rows = message.Rows };
+        => new() { Session = Values.Write(message.Session), Epoch = message.Epoch, Position = message.Position, Rows = message.Rows, Taken = message.Taken };
 
     private static FetchKept Read(Form.FetchKept form, ActorPaths _)
     {
@@ -109,7 +109,8 @@ internal static class AuditCodecs
             Values.Session(form.Session),
             Values.Epoch(form.Epoch),
             position,
-            Require.Within(form.Rows, 1, Math.Min(HiddenFraming.MostRows, ProtocolLimits.SessionTokens - position), "rows"));
+            Require.Within(form.Rows, 1, Math.Min(HiddenFraming.MostRows, ProtocolLimits.SessionTokens - position), "rows"),
+            form.Taken);
     }
 
     private static byte[] Write(KeptRows message) => HiddenFraming.Join(
@@ -120,6 +121,8 @@ internal static class AuditCodecs
             HopIndex = message.HopIndex,
             Position = message.Position,
             Rows = message.Rows,
+            Taken = message.Taken,
+            Signature = ByteString.CopyFrom(message.Signature.AsSpan()),
         },
         message.Hidden.Span);
 
@@ -128,15 +131,20 @@ internal static class AuditCodecs
         var header = HiddenFraming.Split(bytes, KeptRowsParser, out var payload);
         var position = Values.Position(header.Position);
         var (session, epoch, hop) = (Values.Session(header.Session), Values.Epoch(header.Epoch), Values.HopIndex(header.HopIndex));
+        if (header.Signature.Length is not (0 or DeviceKey.SignatureBytes))
+        {
+            throw new MalformedMessageException($"signature has {header.Signature.Length} bytes; it must have {DeviceKey.SignatureBytes}, or none.");
+        }
+
         if (header.Rows == 0)
         {
             return payload.IsEmpty
-                ? new KeptRows(session, epoch, hop, position, 0, default)
+                ? new KeptRows(session, epoch, hop, position, 0, default, header.Taken)
                 : throw new MalformedMessageException($"{payload.Length} bytes of activations are not 0 rows.");
         }
 
         Require.Within(header.Rows, 1, Math.Min(HiddenFraming.MostRows, ProtocolLimits.SessionTokens - position), "rows");
-        return new KeptRows(session, epoch, hop, position, header.Rows, HiddenFraming.Rows(payload, header.Rows));
+        return new KeptRows(session, epoch, hop, position, header.Rows, HiddenFraming.Rows(payload, header.Rows), header.Taken, [.. header.Signature.Span]);
     }
 
     private static Form.FetchCache Write(FetchCache message, ActorPaths _)

@@ -261,6 +261,8 @@ internal static class GatewayCodecs
             Model = Values.Write(first.Model),
             Range = Values.Write(first.Range),
             CheckedTo = message.CheckedTo,
+            Cluster = Values.Write(first.Cluster),
+            Commitment = Values.Write(message.Commitment),
         };
         form.CheckedBy.AddRange(message.CheckedBy.Select(Values.Write));
         form.Units.AddRange(message.Units.Select(signed => ReceiptForm.Write(signed, hasPrevious: true)));
@@ -271,14 +273,15 @@ internal static class GatewayCodecs
     {
         Require.Count(form.CheckedBy.Count, ProtocolLimits.SessionVerifiers, "checked_by");
         Require.Within(form.Units.Count, 1, HopSigned.MostUnits, "number of units");
-        var work = ReceiptForm.ReadWork(form.PublicKey, form.Session, form.Model, form.Range);
+        var work = ReceiptForm.ReadWork(form.Cluster, form.PublicKey, form.Session, form.Model, form.Range);
         return new HopSigned(
             Id(form.Id),
             Values.HopIndex(form.HopIndex),
             form.PublicKey.ToByteArray(),
             Values.Position(form.CheckedTo, "checked_to"),
             [.. form.CheckedBy.Select(device => Values.Device(device, "checked_by"))],
-            [.. form.Units.Select(unit => ReceiptForm.Read(unit, work, Values.Digest(unit.Previous, "previous")))]);
+            [.. form.Units.Select(unit => ReceiptForm.Read(unit, work, Values.Digest(unit.Previous, "previous")))],
+            Values.Digest(form.Commitment, "commitment"));
     }
 
     private static Form.GenerationFailed Write(GenerationFailed message, ActorPaths _) => new()

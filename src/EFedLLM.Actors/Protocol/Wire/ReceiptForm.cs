@@ -32,9 +32,10 @@ internal static class ReceiptForm
 
     /// <summary>What all of them are about.</summary>
     /// <exception cref="MalformedMessageException">It makes no sense.</exception>
-    public static (DeviceId Device, SessionId Session, ModelId Model, LayerRange Range) ReadWork(ByteString publicKey, Form.Id128? session, Form.Id256? model, Form.Range? range)
+    public static (ClusterId Cluster, DeviceId Device, SessionId Session, ModelId Model, LayerRange Range) ReadWork(
+        ByteString cluster, ByteString publicKey, Form.Id128? session, Form.Id256? model, Form.Range? range)
         => publicKey.Length == DeviceKey.PublicKeyBytes
-            ? (DeviceKey.IdOf(publicKey.Span), Values.Session(session), Values.Model(model), Values.Range(range))
+            ? (Values.Cluster(cluster), DeviceKey.IdOf(publicKey.Span), Values.Session(session), Values.Model(model), Values.Range(range))
             : throw new MalformedMessageException($"public_key has {publicKey.Length} bytes; it must have {DeviceKey.PublicKeyBytes}.");
 
     /// <summary>The receipt of a form.</summary>
@@ -42,7 +43,7 @@ internal static class ReceiptForm
     /// <param name="work">What it is about.</param>
     /// <param name="previous">The hash of the receipt before it.</param>
     /// <exception cref="MalformedMessageException">It makes no sense.</exception>
-    public static SignedReceipt Read(Form.ProofReceipt form, (DeviceId Device, SessionId Session, ModelId Model, LayerRange Range) work, Digest previous)
+    public static SignedReceipt Read(Form.ProofReceipt form, (ClusterId Cluster, DeviceId Device, SessionId Session, ModelId Model, LayerRange Range) work, Digest previous)
     {
         if (form.Signature.Length != DeviceKey.SignatureBytes)
         {
@@ -52,7 +53,7 @@ internal static class ReceiptForm
         var (epoch, hop, position) = (Values.Epoch(form.Epoch), Values.HopIndex(form.HopIndex), Values.Position(form.Position));
         var rows = Require.Within(form.Rows, 1, Math.Min(UnitCut.Rows, ProtocolLimits.SessionTokens - position), "rows");
         var receipt = new Receipt(
-            work.Session, epoch, hop, work.Device, work.Model, work.Range, position, rows, Values.Digest(form.InRoot, "in_root"), Values.Digest(form.OutRoot, "out_root"),
+            work.Cluster, work.Session, epoch, hop, work.Device, work.Model, work.Range, position, rows, Values.Digest(form.InRoot, "in_root"), Values.Digest(form.OutRoot, "out_root"),
             Values.Digest(form.KvRoot, "kv_root"), previous);
         return new SignedReceipt(receipt, ImmutableCollectionsMarshal.AsImmutableArray(form.Signature.ToByteArray()));
     }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using EFedLLM.Transformer.Blocks;
+using Google.Protobuf;
 using Form = EFedLLM.Actors.Protocol.Wire.Forms;
 
 namespace EFedLLM.Actors.Protocol.Wire;
@@ -46,6 +47,8 @@ internal static class SessionCodecs
             Output = (int)message.Output,
             Signed = message.Signed,
             Audit = message.Audit is { } audit ? AuditCodecs.Write(audit) : null,
+            Cluster = message.Signed ? Values.Write(message.Cluster) : ByteString.Empty,
+            Commitment = message.Signed ? Values.Write(message.Commitment) : ByteString.Empty,
         };
         Values.Write(form.Scored, message.Scored.IsDefault ? [] : message.Scored);
         foreach (var hop in message.Route.Hops.AsSpan())
@@ -67,7 +70,9 @@ internal static class SessionCodecs
         Require.Defined<SequenceOutput>(form.Output, "output"),
         Values.Tokens(form.Scored, ProtocolLimits.SessionTokens, "scored"),
         form.Signed,
-        form.Audit is { } audit ? AuditCodecs.Read(audit) : null);
+        form.Audit is { } audit ? AuditCodecs.Read(audit) : null,
+        form.Signed ? Values.Cluster(form.Cluster) : default,
+        form.Signed ? Values.Digest(form.Commitment, "commitment") : default);
 
     private static ImmutableArray<Hop> Hops(Form.OpenSession form, ActorPaths paths)
     {
@@ -240,6 +245,7 @@ internal static class SessionCodecs
             Epoch = message.Epoch,
             HopIndex = message.HopIndex,
             Message = Values.Clip(message.Message),
+            Unsound = message.Unsound,
         };
         if (message.Refused is { } position)
         {
@@ -254,5 +260,6 @@ internal static class SessionCodecs
         Values.Epoch(form.Epoch),
         Values.HopIndex(form.HopIndex),
         Require.Text(form.Message, ProtocolLimits.TextCharacters, "message"),
-        form.HasRefused ? Values.Position(form.Refused, "refused") : null);
+        form.HasRefused ? Values.Position(form.Refused, "refused") : null,
+        form.Unsound);
 }

@@ -49,6 +49,9 @@ internal static class Values
         return ByteString.CopyFrom(bytes);
     }
 
+    /// <summary>A cluster's form, 32 bytes.</summary>
+    public static ByteString Write(ClusterId cluster) => Write(cluster.Value);
+
     /// <summary>A verdict id's form: its digits as a number.</summary>
     public static ulong Write(VerdictId id) => ulong.Parse(id.Value, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
 
@@ -161,6 +164,9 @@ internal static class Values
     public static Trust.Digest Digest(ByteString form, string field) => form.Length == Trust.Digest.Bytes
         ? Trust.Digest.Read(form.Span)
         : throw new MalformedMessageException($"{field} has {form.Length} bytes; a digest has {Trust.Digest.Bytes}.");
+
+    /// <summary>A cluster.</summary>
+    public static ClusterId Cluster(ByteString form) => new(Digest(form, "cluster"));
 
     /// <summary>A range that is not empty and lies within <see cref="ProtocolLimits.Units"/>.</summary>
     public static LayerRange Range(Form.Range? form, string field = "range")

@@ -92,9 +92,10 @@ internal sealed class MessageSamples
             }).ToImmutableArray();
         });
         Add(Gen.Select(Gen.Select(Sessions, Epochs), Models, hops, Gen.Int[0, 7], Gen.Int[1, ProtocolLimits.SessionTokens], Samplings, refs,
-                Gen.Select(Outputs, Gen.Int[0, 200_000].Array[0, 50], Gen.Bool, Gen.Select(Digests, Positions, Gen.Int[1, 100].Array[0, 4]).Select((key, from, steps) => new AuditOrder(key, from, Spans(from, steps))).Null()))
+                Gen.Select(Outputs, Gen.Int[0, 200_000].Array[0, 50], Gen.Bool, Gen.Select(Digests, Positions, Gen.Int[1, 100].Array[0, 4]).Select((key, from, steps) => new AuditOrder(key, from, Spans(from, steps))).Null(), Gen.Select(Digests, Digests)))
             .Select((which, model, route, index, limit, sampling, pipeline, wanted) => new OpenSession(
-                which.Item1, which.Item2, new Route(model, route), index % route.Length, limit, sampling, pipeline, wanted.Item1, [.. wanted.Item2], wanted.Item3, wanted.Item4)));
+                which.Item1, which.Item2, new Route(model, route), index % route.Length, limit, sampling, pipeline, wanted.Item1, [.. wanted.Item2], wanted.Item3, wanted.Item4,
+                wanted.Item3 ? new ClusterId(wanted.Item5.Item1) : default, wanted.Item3 ? wanted.Item5.Item2 : default)));
         Add(Gen.Select(Sessions, Epochs, Positions, Gen.Int[0, int.MaxValue].Array[1, 64], Gen.Bool)
             .Select((session, epoch, position, tokens, sample) => new FeedTokens(session, epoch, position, [.. tokens], sample)));
         Add(Gen.Select(Sessions, Epochs, Positions, Gen.Int[1, 6], Gen.Int[1, 40], Gen.Bool, Micros)
@@ -117,8 +118,8 @@ internal sealed class MessageSamples
             .Select((session, epoch, rows, values, micros) => new SequenceEncoded(session, epoch, rows, values, micros)));
         Add(Gen.Select(Sessions, Epochs, HopIndices, Positions, Positions)
             .Select((session, epoch, index, position, length) => new StepRejected(session, epoch, index, position, length)));
-        Add(Gen.Select(Sessions, Epochs, HopIndices, Texts, Positions, Gen.Bool)
-            .Select((session, epoch, index, text, position, refused) => new StepFailed(session, epoch, index, text, refused ? position : null)));
+        Add(Gen.Select(Sessions, Epochs, HopIndices, Texts, Positions, Gen.Select(Gen.Bool, Gen.Bool))
+            .Select((session, epoch, index, text, position, why) => new StepFailed(session, epoch, index, text, why.Item1 ? position : null, why.Item2)));
     }
 
     private static ImmutableArray<Refed> Spans(int from, int[] steps)
@@ -140,10 +141,10 @@ internal sealed class MessageSamples
                 where.Item1, where.Item2, where.Item3, which.Item1, which.Item2, roots.Item1, roots.Item2, roots.Item3, [.. signature])));
         Add(Gen.Select(Sessions, Epochs).Select((session, epoch) => new SealReceipts(session, epoch)));
         Add(Gen.Select(Sessions, Epochs, HopIndices, Positions).Select((session, epoch, index, length) => new ReceiptsSealed(session, epoch, index, length)));
-        Add(Gen.Select(Sessions, Epochs, Positions, Gen.Int[1, 512]).Select((session, epoch, position, rows) => new FetchKept(session, epoch, position, rows)));
-        Add(Gen.Select(Sessions, Epochs, HopIndices, Positions, Gen.Int[0, 6], Gen.Int[1, 40])
-            .SelectMany((session, epoch, index, position, rows, hidden) => Gen.Float.Array[rows * hidden]
-                .Select(values => new KeptRows(session, epoch, index, position, rows, values))));
+        Add(Gen.Select(Sessions, Epochs, Positions, Gen.Int[1, 512], Gen.Bool).Select((session, epoch, position, rows, taken) => new FetchKept(session, epoch, position, rows, taken)));
+        Add(Gen.Select(Gen.Select(Sessions, Epochs, HopIndices), Positions, Gen.Int[0, 6], Gen.Int[1, 40], Gen.Bool, Gen.Byte.Array[DeviceKey.SignatureBytes])
+            .SelectMany((where, position, rows, hidden, taken, signature) => Gen.Float.Array[rows * hidden]
+                .Select(values => new KeptRows(where.Item1, where.Item2, where.Item3, position, rows, values, taken, rows > 0 ? [.. signature] : []))));
         Add(Gen.Select(Sessions, Epochs, Positions, Offsets, Gen.Int[1, 512]).Select((session, epoch, position, offset, rows) => new FetchCache(session, epoch, position, offset, rows)));
         Add(Gen.Select(Gen.Select(Sessions, Epochs, HopIndices), Positions, Offsets, Gen.Int[0, 6], Gen.Int[1, 40])
             .SelectMany((where, position, offset, rows, width) => Gen.Float.Array[rows * width]
@@ -185,13 +186,13 @@ internal sealed class MessageSamples
                 Digests)
             .Select((id, reason, text, timing, receipts) => new GenerationFinished(id, reason, text, timing, receipts)));
         Add(Gen.Select(
-                PromptIds, Gen.Select(HopIndices, Positions), Gen.Byte.Array[DeviceKey.PublicKeyBytes], Gen.Select(Sessions, Models, Ranges), Devices.Array[0, 3],
+                PromptIds, Gen.Select(HopIndices, Positions), Gen.Byte.Array[DeviceKey.PublicKeyBytes], Gen.Select(Sessions, Models, Ranges, Digests, Digests), Devices.Array[0, 3],
                 Gen.Select(Gen.Select(Epochs, HopIndices), Positions, Gen.Int[1, UnitCut.Rows], Gen.Select(Digests, Digests, Digests, Digests), Gen.Byte.Array[DeviceKey.SignatureBytes]).Array[1, 4])
             .Select((id, place, key, work, by, units) => new HopSigned(id, place.Item1, key, place.Item2, [.. by], [.. units.Select(unit => new SignedReceipt(
                 new Receipt(
-                    work.Item1, unit.Item1.Item1, unit.Item1.Item2, DeviceKey.IdOf(key), work.Item2, work.Item3, unit.Item2, unit.Item3,
+                    new ClusterId(work.Item4), work.Item1, unit.Item1.Item1, unit.Item1.Item2, DeviceKey.IdOf(key), work.Item2, work.Item3, unit.Item2, unit.Item3,
                     unit.Item4.Item1, unit.Item4.Item2, unit.Item4.Item3, unit.Item4.Item4),
-                [.. unit.Item5]))])));
+                [.. unit.Item5]))], work.Item5)));
         Add(Gen.Select(PromptIds, Any(Enum.GetValues<GenerationError>()), Texts).Select((id, error, text) => new GenerationFailed(id, error, text)));
     }
 

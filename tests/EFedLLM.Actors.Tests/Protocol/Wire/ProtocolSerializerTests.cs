@@ -196,19 +196,21 @@ public sealed class ProtocolSerializerTests(WireFixture fixture, ITestOutputHelp
     {
         using var key = DeviceKey.Create();
         var sample = ((UnitSigned)fixture.Samples.One(typeof(UnitSigned), 1)) with { Rows = 16 };
-        var (model, range) = (new ModelId(new string('a', 64)), new LayerRange(2, 5));
-        var receipt = sample.ReceiptOf(key.Device, model, range, default).Receipt;
-        var sent = UnitSigned.Of(new SignedReceipt(receipt, [.. key.Sign(receipt.ToBytes())]));
+        var (cluster, model, range) = (ClusterId.Parse(new string('c', 64)), new ModelId(new string('a', 64)), new LayerRange(2, 5));
+        var receipt = sample.ReceiptOf(cluster, key.Device, model, range, default).Receipt;
+        var sent = UnitSigned.Of(new SignedReceipt(receipt, [.. key.Sign(receipt.ToStatement())]));
         var message = (UnitSigned)fixture.Serializer.FromBinary(fixture.Serializer.ToBinary(sent), "us");
-        Assert.True(Holds(message.ReceiptOf(key.Device, model, range, default)));
-        Assert.False(Holds(message.ReceiptOf(new DeviceId(new string('b', 32)), model, range, default)));
-        Assert.False(Holds(message.ReceiptOf(key.Device, new ModelId(new string('b', 64)), range, default)));
-        Assert.False(Holds(message.ReceiptOf(key.Device, model, new LayerRange(2, 6), default)));
-        Assert.False(Holds(message.ReceiptOf(key.Device, model, range, receipt.OutRoot)));
-        Assert.False(Holds((message with { KvRoot = message.OutRoot }).ReceiptOf(key.Device, model, range, default)));
-        Assert.False(Holds((message with { Session = SessionId.New() }).ReceiptOf(key.Device, model, range, default)));
+        Assert.True(Holds(message.ReceiptOf(cluster, key.Device, model, range, default)));
+        Assert.False(Holds(message.ReceiptOf(cluster, new DeviceId(new string('b', 32)), model, range, default)));
+        Assert.False(Holds(message.ReceiptOf(cluster, key.Device, new ModelId(new string('b', 64)), range, default)));
+        Assert.False(Holds(message.ReceiptOf(cluster, key.Device, model, new LayerRange(2, 6), default)));
+        Assert.False(Holds(message.ReceiptOf(cluster, key.Device, model, range, receipt.OutRoot)));
+        Assert.False(Holds((message with { KvRoot = message.OutRoot }).ReceiptOf(cluster, key.Device, model, range, default)));
+        Assert.False(Holds((message with { Session = SessionId.New() }).ReceiptOf(cluster, key.Device, model, range, default)));
+        Assert.False(Holds((message with { Epoch = message.Epoch + 1 }).ReceiptOf(cluster, key.Device, model, range, default)));
+        Assert.False(Holds(message.ReceiptOf(ClusterId.WithoutTls("efedllm"), key.Device, model, range, default)));
 
-        bool Holds(SignedReceipt signed) => DeviceKey.Verify(key.PublicKey.Span, signed.Receipt.ToBytes(), signed.Signature.AsSpan());
+        bool Holds(SignedReceipt signed) => DeviceKey.Verify(key.PublicKey.Span, signed.Receipt.ToStatement(), signed.Signature.AsSpan());
     }
 
     [Fact]

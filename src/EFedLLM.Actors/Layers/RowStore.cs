@@ -1,11 +1,12 @@
 namespace EFedLLM.Actors.Layers;
 
 /// <summary>
-/// What a session's latest positions gave on a shard, kept so that a next hop that takes the place of a lost one can be given it again
-/// without computing it again. The rows are those that were sent: nothing is copied to keep them.
+/// Rows of a session's latest positions, kept on a shard: what it gave, so that a next hop that takes the place of a lost one can be given it
+/// again without computing it again, or what it got, so that it can be asked for it. The rows are those of the messages: nothing is copied to
+/// keep them.
 /// </summary>
 /// <param name="width">Values of a row.</param>
-internal sealed class KeptOutputs(int width)
+internal sealed class RowStore(int width)
 {
     private readonly List<Piece> _pieces = [];
 

@@ -2,7 +2,7 @@ using EFedLLM.Actors.Layers;
 
 namespace EFedLLM.Actors.Tests.Layers;
 
-public sealed class KeptOutputsTests
+public sealed class RowStoreTests
 {
     private const int Width = 4;
 
@@ -13,7 +13,7 @@ public sealed class KeptOutputsTests
     public void Rows_come_out_as_they_went_in_however_they_were_cut_and_what_was_cut_off_comes_anew(int seed)
     {
         var random = new Random(seed);
-        var (kept, rows) = (new KeptOutputs(Width), new List<float[]>());
+        var (kept, rows) = (new RowStore(Width), new List<float[]>());
         for (var round = 0; round < 500; round++)
         {
             if (random.Next(10) == 0)
@@ -37,7 +37,7 @@ public sealed class KeptOutputsTests
     [Fact]
     public void Rows_that_do_not_follow_begin_anew()
     {
-        var kept = new KeptOutputs(Width);
+        var kept = new RowStore(Width);
         kept.Add(0, new float[3 * Width]);
         kept.Add(7, new float[2 * Width]);
         Assert.Equal((7, 9), (kept.From, kept.End));
