@@ -98,7 +98,7 @@ internal static class ProofForm
         }
 
         var rows = new float[bytes.Length / sizeof(float)];
-        HiddenFraming.CopyFromLittleEndian(bytes.Span, rows, BitConverter.IsLittleEndian);
+        HiddenFraming.CopyFromLittleEndian<float>(bytes.Span, rows, BitConverter.IsLittleEndian);
         return rows;
     }
 
