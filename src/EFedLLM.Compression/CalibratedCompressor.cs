@@ -17,7 +17,7 @@ namespace EFedLLM.Compression;
 internal sealed class CalibratedCompressor
 {
     /// <summary>Changes when the same input and settings give other bytes than before.</summary>
-    private const int MethodVersion = 6;
+    private const int MethodVersion = 7;
 
     /// <summary>Up to so many weights a place is small: trying branches there takes no time worth saving.</summary>
     private const long SmallPlace = 1 << 20;

@@ -9,7 +9,7 @@ namespace EFedLLM.Compression;
 public static class Compressor
 {
     private const int ActivationBits = 16;
-    private const string KeyValueCache = "float32";
+    private const string KeyValueCache = "float16";
 
     /// <summary>
     /// Writes the factored model of a checkpoint to a folder. One unit at a time is held in memory. The work is done in

@@ -12,7 +12,7 @@ namespace EFedLLM.Compression;
 public static class ModelCache
 {
     /// <summary>Changes when the same input and settings give other bytes than before.</summary>
-    private const int MethodVersion = 2;
+    private const int MethodVersion = 3;
 
     /// <summary>The folder of the factored model of a checkpoint, made now if it is not there or not whole.</summary>
     /// <param name="checkpointFolder">The checkpoint's folder or GGUF file; all of its weights are read, to know them by their hash.</param>

@@ -22,7 +22,7 @@ public class ReceiptBenchmarks
     private ReceiptBook _book = null!;
     private float[] _in = [];
     private float[] _out = [];
-    private float[] _kept = [];
+    private Half[] _kept = [];
     private KvCache _cache = null!;
     private int _position;
     private int _at;
@@ -40,8 +40,8 @@ public class ReceiptBenchmarks
         _book = new ReceiptBook(_key, Model, Range, new OpenSession(
             SessionId.New(), 1, new Route(Model, []), 1, 1, SamplingSettings.Greedy, Akka.Actor.ActorRefs.Nobody));
         _cache = new KvCache(Shape(Hidden), Range, 256);
-        _kept = new float[_cache.PositionValues];
-        _kept.AsSpan().Fill(0.5f);
+        _kept = new Half[_cache.PositionValues];
+        _kept.AsSpan().Fill((Half)0.5f);
         for (var position = 0; position < 256; position++)
         {
             _cache.Import(0, _kept);

@@ -56,7 +56,7 @@ internal sealed class AuditRun(SessionId session, Hop verifier, bool isJudge, Di
     public Queue<FeedCache> Opened { get; } = new();
 
     /// <summary>What was opened of a position that does not fit one message.</summary>
-    public List<float> Part { get; } = [];
+    public List<Half> Part { get; } = [];
 
     /// <summary>The positions of messages with keys and values that the verifier has not taken yet.</summary>
     public Queue<int> UnderWay { get; } = new();

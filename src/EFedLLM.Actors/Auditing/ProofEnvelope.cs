@@ -99,7 +99,7 @@ internal static class ProofEnvelope
         }
 
         var rows = new float[bytes.Length / sizeof(float)];
-        HiddenFraming.CopyFromLittleEndian(bytes.Span, rows, BitConverter.IsLittleEndian);
+        HiddenFraming.CopyFromLittleEndian<float>(bytes.Span, rows, BitConverter.IsLittleEndian);
         return rows;
     }
 }

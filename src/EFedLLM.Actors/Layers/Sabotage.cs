@@ -72,7 +72,7 @@ internal sealed class Sabotage(Saboteur saboteur, TransformerShard shard)
     /// <param name="offset">Which of its values is the first.</param>
     /// <param name="values">Keys and values: of whole positions, [positions, width], or of a part of one.</param>
     /// <param name="width">Values of a position.</param>
-    public void Kept(int position, int offset, Span<float> values, int width)
+    public void Kept(int position, int offset, Span<Half> values, int width)
     {
         for (; !values.IsEmpty; values = values[Math.Min(width, values.Length)..], position++)
         {

@@ -1,5 +1,6 @@
 using Akka.Actor;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Transformer.Caching;
 
 namespace EFedLLM.Actors.Layers;
 
@@ -146,17 +147,17 @@ internal sealed partial class ShardCore
         }
 
         // A position that is too large for a message travels in parts, none of which cuts a key or a value.
-        var most = _messageBytes / sizeof(float);
+        var most = _messageBytes / KvCache.ValueBytes;
         var isWhole = asked.Offset == 0 && width <= most;
         var rows = isWhole ? Math.Min(asked.Rows, most / width) : 1;
         var values = isWhole ? rows * width : Math.Min(width - asked.Offset, Math.Max(1, most / cache.RowValues) * cache.RowValues);
-        var block = GC.AllocateUninitializedArray<float>(values);
+        var block = GC.AllocateUninitializedArray<Half>(values);
         cache.Export(asked.Position, asked.Offset, block);
         _sabotage?.Kept(asked.Position, asked.Offset, block, width);
         Give(session, asked, rows, block);
     }
 
-    private void Give(ShardSession session, FetchCache asked, int rows, ReadOnlyMemory<float> values)
+    private void Give(ShardSession session, FetchCache asked, int rows, ReadOnlyMemory<Half> values)
         => _outlet.Send(session.Open.Pipeline, new CacheOpened(
             session.Open.Session, session.Epoch, session.Open.HopIndex, asked.Position, asked.Offset, rows, session.Cache!.PositionValues, values));
 

@@ -11,7 +11,7 @@ namespace EFedLLM.Actors.Layers;
 internal sealed class WorkWitness(TransformerShard shard, Sabotage? sabotage)
 {
     private readonly Sampler _sampler = new();
-    private readonly float[] _kept = new float[KvCache.ValuesFor(shard.Shape, shard.Range)];
+    private readonly Half[] _kept = new Half[KvCache.ValuesFor(shard.Shape, shard.Range)];
 
     private int Width => shard.Shape.HiddenSize;
 

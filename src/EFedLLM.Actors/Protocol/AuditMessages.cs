@@ -169,7 +169,7 @@ public sealed record FetchCache(SessionId Session, int Epoch, int Position, int 
 /// <param name="Rows">Number of positions; 0 when it opens nothing.</param>
 /// <param name="Width">Values of a position.</param>
 /// <param name="Values">[Rows, layers of the hop, 2 (key, value), key/value heads, head size]; of a position that does not fit one message a part, from <paramref name="Offset"/> on.</param>
-public sealed record CacheOpened(SessionId Session, int Epoch, int HopIndex, int Position, int Offset, int Rows, int Width, ReadOnlyMemory<float> Values) : ISessionMessage, IEvent
+public sealed record CacheOpened(SessionId Session, int Epoch, int HopIndex, int Position, int Offset, int Rows, int Width, ReadOnlyMemory<Half> Values) : ISessionMessage, IEvent
 {
     /// <inheritdoc/>
     public bool Equals(CacheOpened? other) => other is not null && Session == other.Session && Epoch == other.Epoch && HopIndex == other.HopIndex
@@ -190,7 +190,7 @@ public sealed record CacheOpened(SessionId Session, int Epoch, int HopIndex, int
 /// <param name="Offset">Which of its values is the first.</param>
 /// <param name="Rows">Number of positions.</param>
 /// <param name="Values">As in <see cref="CacheOpened"/>; nothing where the range has no layers.</param>
-public sealed record FeedCache(SessionId Session, int Epoch, int Position, int Offset, int Rows, ReadOnlyMemory<float> Values) : ISessionMessage, ICommand
+public sealed record FeedCache(SessionId Session, int Epoch, int Position, int Offset, int Rows, ReadOnlyMemory<Half> Values) : ISessionMessage, ICommand
 {
     /// <inheritdoc/>
     public bool Equals(FeedCache? other) => other is not null && Session == other.Session && Epoch == other.Epoch && Position == other.Position

@@ -203,7 +203,7 @@ internal static class HopBehaviors
     /// <summary>Computes rightly, and signs and opens other keys and values than it computed with: always the same ones.</summary>
     private sealed class Forges : IHopBehavior
     {
-        public void Kept(int position, int offset, Span<float> values)
+        public void Kept(int position, int offset, Span<Half> values)
         {
             foreach (ref var value in values)
             {

@@ -55,7 +55,7 @@ public interface IHopBehavior
     /// <param name="position">The position.</param>
     /// <param name="offset">Which of its values is the first: 0, but where it does not fit one message.</param>
     /// <param name="values">Its keys and values, or a part of them: of [layers, 2 (key, value), key/value heads, head size].</param>
-    void Kept(int position, int offset, Span<float> values)
+    void Kept(int position, int offset, Span<Half> values)
     {
     }
 

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
+using EFedLLM.Transformer.Caching;
 
 namespace EFedLLM.Actors.Trust;
 
@@ -16,23 +17,13 @@ public static class PositionDigest
         return Digest.Of(bytes);
     }
 
-    /// <summary>A row of activations, or the keys and values that a position adds to a cache: SHA-256 of its values as float32, little-endian.</summary>
-    /// <param name="row">[hidden], or [layers, 2 (key, value), key/value heads, head size]; nothing where a range has no layers.</param>
-    public static Digest OfRow(ReadOnlySpan<float> row)
-    {
-        if (BitConverter.IsLittleEndian)
-        {
-            return Digest.Of(MemoryMarshal.AsBytes(row));
-        }
+    /// <summary>A row of activations: SHA-256 of its values as float32, little-endian.</summary>
+    /// <param name="row">[hidden].</param>
+    public static Digest OfRow(ReadOnlySpan<float> row) => OfValues(MemoryMarshal.AsBytes(row), sizeof(float));
 
-        Span<byte> bytes = row.Length * sizeof(float) <= StackBytes ? stackalloc byte[row.Length * sizeof(float)] : new byte[row.Length * sizeof(float)];
-        for (var i = 0; i < row.Length; i++)
-        {
-            BinaryPrimitives.WriteSingleLittleEndian(bytes[(i * sizeof(float))..], row[i]);
-        }
-
-        return Digest.Of(bytes);
-    }
+    /// <summary>The keys and values that a position adds to a cache: SHA-256 of its values as float16, little-endian.</summary>
+    /// <param name="row">[layers, 2 (key, value), key/value heads, head size]; nothing where a range has no layers.</param>
+    public static Digest OfRow(ReadOnlySpan<Half> row) => OfValues(MemoryMarshal.AsBytes(row), KvCache.ValueBytes);
 
     /// <summary>What the head drew: SHA-256 of the token's id as int32 and its log-probability as float32, little-endian. Where nothing was drawn, the digest is all zero.</summary>
     public static Digest OfDraw(int token, float logprob)
@@ -53,6 +44,23 @@ public static class PositionDigest
         key.Write(bytes);
         outRoot.Write(bytes[Digest.Bytes..]);
         kvRoot.Write(bytes[(2 * Digest.Bytes)..]);
+        return Digest.Of(bytes);
+    }
+
+    private static Digest OfValues(ReadOnlySpan<byte> values, int valueBytes)
+    {
+        if (BitConverter.IsLittleEndian)
+        {
+            return Digest.Of(values);
+        }
+
+        Span<byte> bytes = values.Length <= StackBytes ? stackalloc byte[values.Length] : new byte[values.Length];
+        values.CopyTo(bytes);
+        for (var at = 0; at < bytes.Length; at += valueBytes)
+        {
+            bytes.Slice(at, valueBytes).Reverse();
+        }
+
         return Digest.Of(bytes);
     }
 }

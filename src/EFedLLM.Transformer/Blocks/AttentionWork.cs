@@ -7,8 +7,8 @@ namespace EFedLLM.Transformer.Blocks;
 /// <summary>
 /// Causal attention of all rows of a batch to the caches of their sessions (Vaswani et al., "Attention Is All You Need",
 /// 2017; grouped queries: Ainslie et al., "GQA", 2023). One iteration is one key/value head of a tile: some neighbouring
-/// rows of one session, which go through the same pages together while these lie in the cache. A row sees the positions
-/// up to its own, and with a sliding window only the last of these.
+/// rows of one session, which go through the same pages together: each is read once and widened for all of their queries. A
+/// row sees the positions up to its own, and with a sliding window only the last of these.
 /// </summary>
 internal sealed unsafe class AttentionWork : IParallelWork
 {
@@ -17,11 +17,16 @@ internal sealed unsafe class AttentionWork : IParallelWork
     // Queries that share a page at least, where there are as many: more would push each other's scores out of the cache.
     private const int TileQueries = 24;
 
+    private const int CacheLine = 64;
+
+    // Positions in the widest register.
+    private const int MostAtOnce = 16;
+
     private readonly ModelShape _shape;
     private readonly float _scale;
     private readonly int _group; // query heads of a key/value head
     private readonly int _tileRows;
-    private float[]?[] _scores = []; // one for each thread: [queries of a tile, positions of whole pages]
+    private float[]?[] _scratch = []; // one for each thread: [head size, positions of a page], [queries of a tile, positions of whole pages]
     private int[] _tiles = []; // [tiles + 1]: the first row of each, and behind them the number of rows
     private int _tileCount;
     private int _positions; // of a query's scores
@@ -82,14 +87,14 @@ internal sealed unsafe class AttentionWork : IParallelWork
         // A window touches one page more than it fills, and the windows of a tile's rows begin one after the other.
         var seen = Math.Min(positions, (long)(_shape.SlidingWindow ?? positions) + _tileRows + Page);
         var needed = (int)((seen + Page - 1) / Page + 1) * Page;
-        if (_scores.Length < threads || needed > _positions || (long)tileRows * _group * _positions > _scores[0]!.Length)
+        if (_scratch.Length < threads || needed > _positions || ScratchValues(tileRows) > _scratch[0]!.Length)
         {
             // Twice what is needed now: a growing session comes back for more only as often as it doubles.
             _positions = Math.Max(_positions, 2 * needed);
-            _scores = new float[threads][];
+            _scratch = new float[threads][];
             for (var thread = 0; thread < threads; thread++)
             {
-                _scores[thread] = new float[checked(tileRows * _group * _positions)];
+                _scratch[thread] = new float[ScratchValues(tileRows)];
             }
         }
     }
@@ -99,111 +104,108 @@ internal sealed unsafe class AttentionWork : IParallelWork
 
     public void Run(int from, int to)
     {
-        var scores = TakeScores(out var slot);
+        var scratch = TakeScratch(out var slot);
         for (var i = from; i < to; i++)
         {
-            Attend(_tiles[i / _shape.KeyValueHeads], _tiles[i / _shape.KeyValueHeads + 1], i % _shape.KeyValueHeads, scores);
+            Attend(_tiles[i / _shape.KeyValueHeads], _tiles[i / _shape.KeyValueHeads + 1], i % _shape.KeyValueHeads, scratch);
         }
 
-        Volatile.Write(ref _scores[slot], scores);
+        Volatile.Write(ref _scratch[slot], scratch);
     }
 
-    private float[] TakeScores(out int slot)
+    /// <summary>With a line more, as arrays do not begin at one.</summary>
+    private int ScratchValues(int tileRows) => checked(CacheLine / sizeof(float) + _shape.HeadSize * Page + tileRows * _group * _positions);
+
+    private float[] TakeScratch(out int slot)
     {
         // There are as many as threads, so one is always free.
-        for (slot = 0; ; slot = (slot + 1) % _scores.Length)
+        for (slot = 0; ; slot = (slot + 1) % _scratch.Length)
         {
-            if (Interlocked.Exchange(ref _scores[slot], null) is { } scores)
+            if (Interlocked.Exchange(ref _scratch[slot], null) is { } scratch)
             {
-                return scores;
+                return scratch;
             }
         }
     }
 
-    private void Attend(int row, int endRow, int keyValueHead, float[] buffer)
+    private void Attend(int row, int endRow, int keyValueHead, float[] scratch)
     {
-        var (size, count) = (_shape.HeadSize, (endRow - row) * _group);
+        var (size, rowValues) = (_shape.HeadSize, _shape.Heads * _shape.HeadSize);
+
+        // Queries that lie at even distances: the heads of a row, or where there is but one, that of all rows.
+        var (runs, count, stride) = _group > 1 ? (endRow - row, _group, size) : (1, endRow - row, rowValues);
         var cache = Caches[State.StepOf[row]];
         var end = State.PositionOf[endRow - 1] + 1;
         var first = FirstSeen(State.PositionOf[row] + 1);
         var firstPage = first - first % Page;
         var pageOffset = (long)keyValueHead * size * Page;
-        fixed (float* allQueries = State.Query, allOutputs = State.Attended, scores = buffer)
+        fixed (float* allQueries = State.Query, allOutputs = State.Attended, buffer = scratch)
         {
-            // Queries of a tile: row by row, the heads of a row one after the other.
-            var queries = allQueries + ((long)row * _shape.Heads + keyValueHead * _group) * size;
-            var outputs = allOutputs + ((long)row * _shape.Heads + keyValueHead * _group) * size;
+            var wide = (float*)(((nint)buffer + CacheLine - 1) & -CacheLine);
+            var scores = wide + size * Page;
+            var offset = (long)row * rowValues + keyValueHead * _group * size;
+            float* queries = allQueries + offset, outputs = allOutputs + offset;
             for (var start = firstPage; start < end; start += Page)
             {
                 var (from, to) = (Math.Max(first - start, 0), Math.Min(end - start, Page));
-                var pageScores = scores + (start - firstPage);
-                fixed (float* page = cache.Page(Layer, start))
+                fixed (Half* page = cache.Page(Layer, start))
                 {
-                    var i = 0;
-                    for (; i <= count - 2; i += 2)
-                    {
-                        FloatKernels.Best.Scores(
-                            queries + Offset(i), queries + Offset(i + 1), page + pageOffset, size, from, to, _scale, pageScores + (long)i * _positions, pageScores + (long)(i + 1) * _positions);
-                    }
+                    var column = from - from % MostAtOnce;
+                    FloatKernels.Best.Widen(page + pageOffset + column, size, (to - column + MostAtOnce - 1) / MostAtOnce * MostAtOnce, Page, wide + column);
+                }
 
-                    if (i < count)
-                    {
-                        FloatKernels.Best.Scores(queries + Offset(i), page + pageOffset, size, from, to, _scale, pageScores + (long)i * _positions);
-                    }
+                for (var run = 0; run < runs; run++)
+                {
+                    FloatKernels.Best.Scores(
+                        queries + (long)run * rowValues, count, stride, wide, size, from, to, _scale, Scores(run) + (start - firstPage), _positions);
                 }
             }
 
-            for (var i = 0; i < count; i++)
+            for (var run = 0; run < runs; run++)
             {
-                var last = EndOf(i);
-                var seen = FirstSeen(last);
-                FloatKernels.Best.Softmax(buffer.AsSpan(i * _positions + seen - firstPage, last - seen));
-                new Span<float>(outputs + Offset(i), size).Clear();
+                for (var i = 0; i < count; i++)
+                {
+                    var last = EndOf(run, i);
+                    var seen = FirstSeen(last);
+                    FloatKernels.Best.Softmax(new Span<float>(Scores(run) + (long)i * _positions + (seen - firstPage), last - seen));
+                    new Span<float>(outputs + (long)run * rowValues + (long)i * stride, size).Clear();
+                }
             }
 
             for (var start = firstPage; start < end; start += Page)
             {
-                var pageScores = scores + (start - firstPage);
-                fixed (float* page = cache.Page(Layer, start))
+                fixed (Half* page = cache.Page(Layer, start))
                 {
-                    var values = page + cache.ValuesOffset + pageOffset;
-                    var i = 0;
-                    for (; i <= count - 2; i += 2)
-                    {
-                        float* weights = pageScores + (long)i * _positions, others = weights + _positions;
-                        float* output = outputs + Offset(i), other = outputs + Offset(i + 1);
-                        var ((from, to), (otherFrom, otherTo)) = (Seen(i, start), Seen(i + 1, start));
-                        var (bothFrom, bothTo) = (Math.Max(from, otherFrom), Math.Min(to, otherTo));
-                        if (bothFrom >= bothTo)
-                        {
-                            FloatKernels.Best.Weigh(weights, values, size, from, to, output);
-                            FloatKernels.Best.Weigh(others, values, size, otherFrom, otherTo, other);
-                            continue;
-                        }
+                    var (from, to) = (Math.Max(first - start, 0) * size, Math.Min(end - start, Page) * size);
+                    FloatKernels.Best.Widen(page + cache.ValuesOffset + pageOffset + from, 1, to - from, to - from, wide + from);
+                }
 
-                        FloatKernels.Best.Weigh(weights, values, size, from, bothFrom, output);
-                        FloatKernels.Best.Weigh(others, values, size, otherFrom, bothFrom, other);
-                        FloatKernels.Best.Weigh(weights, others, values, size, bothFrom, bothTo, output, other);
-                        FloatKernels.Best.Weigh(weights, values, size, bothTo, to, output);
-                        FloatKernels.Best.Weigh(others, values, size, bothTo, otherTo, other);
+                for (var run = 0; run < runs; run++)
+                {
+                    float* weights = Scores(run) + (start - firstPage), output = outputs + (long)run * rowValues;
+                    var (from, to) = Seen(run, 0, start);
+                    if ((from, to) == Seen(run, count - 1, start))
+                    {
+                        FloatKernels.Best.Weigh(weights, count, _positions, wide, size, from, to, output, stride);
+                        continue;
                     }
 
-                    if (i < count)
+                    for (var i = 0; i < count; i++)
                     {
-                        var (from, to) = Seen(i, start);
-                        FloatKernels.Best.Weigh(pageScores + (long)i * _positions, values, size, from, to, outputs + Offset(i));
+                        (from, to) = Seen(run, i, start);
+                        FloatKernels.Best.Weigh(weights + (long)i * _positions, wide, size, from, to, output + (long)i * stride);
                     }
                 }
             }
+
+            float* Scores(int run) => scores + (long)run * count * _positions;
         }
 
-        long Offset(int query) => ((long)(query / _group) * _shape.Heads + query % _group) * size;
+        int EndOf(int run, int query) => State.PositionOf[row + (_group > 1 ? run : query)] + 1;
 
-        int EndOf(int query) => State.PositionOf[row + query / _group] + 1;
-
-        (int From, int To) Seen(int query, int start)
+        (int From, int To) Seen(int run, int query, int start)
         {
-            var last = EndOf(query);
+            var last = EndOf(run, query);
             return (Math.Clamp(FirstSeen(last) - start, 0, Page), Math.Clamp(last - start, 0, Page));
         }
     }

@@ -181,6 +181,8 @@ public sealed class TransformerShard : IDisposable
 
         _attention.Layer = layer;
         _rows.RotateAndStore(weights, rows, team);
+        CheckFinite(_state.Key, rows, Shape.KeyValueHeads * Shape.HeadSize, "key", layer);
+        CheckFinite(_state.Value, rows, Shape.KeyValueHeads * Shape.HeadSize, "value", layer);
         AttendRows(rows, team); // [rows, heads * head size]
         CheckFinite(_state.Attended, rows, Shape.Heads * Shape.HeadSize, "attention", layer);
 

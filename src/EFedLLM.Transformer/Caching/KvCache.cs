@@ -4,7 +4,7 @@ using EFedLLM.Transformer.Kernels;
 namespace EFedLLM.Transformer.Caching;
 
 /// <summary>
-/// The keys and values of one session on one shard, in float32, for every transformer layer of the shard's range. Paged:
+/// The keys and values of one session on one shard, rounded to half precision (<see cref="FloatHalf"/>), for every transformer layer of the shard's range. Paged:
 /// memory grows by <see cref="PagePositions"/> positions at a time, up to a limit fixed at creation. Not thread-safe.
 /// </summary>
 public sealed class KvCache : IDisposable
@@ -12,9 +12,15 @@ public sealed class KvCache : IDisposable
     /// <summary>Positions in a page.</summary>
     public const int PagePositions = FloatKernels.PagePositions;
 
+    /// <summary>Bytes of each value of a key and of a value.</summary>
+    public const int ValueBytes = sizeof(ushort);
+
+    // Values that are rounded before they go to the columns of a page.
+    private const int RoundedAtOnce = 64;
+
     // A page holds one layer's keys as [key/value heads, head size, positions], so that attention scores neighbouring
     // positions at once, and behind them its values as [key/value heads, positions, head size].
-    private readonly List<float[]> _pages = []; // [page, layer of the range]
+    private readonly List<Half[]> _pages = []; // [page, layer of the range]
     private readonly int _layers;
     private readonly int _rowValues;
     private int _length;
@@ -53,7 +59,7 @@ public sealed class KvCache : IDisposable
     public int Imported { get; private set; }
 
     /// <summary>Bytes of keys and values allocated now: <see cref="BytesFor"/> of <see cref="Length"/>, or more while a step is computed and after one failed.</summary>
-    public long AllocatedBytes => (long)_pages.Count * PageValues * sizeof(float);
+    public long AllocatedBytes => (long)_pages.Count * PageValues * ValueBytes;
 
     internal ModelShape Shape { get; }
 
@@ -70,7 +76,7 @@ public sealed class KvCache : IDisposable
         ArgumentNullException.ThrowIfNull(shape);
         ArgumentOutOfRangeException.ThrowIfNegative(positions);
         var pages = ((long)positions + PagePositions - 1) / PagePositions;
-        return 2L * sizeof(float) * Layers(shape, range) * shape.KeyValueHeads * shape.HeadSize * PagePositions * pages;
+        return 2L * ValueBytes * Layers(shape, range) * shape.KeyValueHeads * shape.HeadSize * PagePositions * pages;
     }
 
     /// <summary>Values that a position has in the cache of a session on a shard of this range, as <see cref="PositionValues"/>.</summary>
@@ -89,7 +95,7 @@ public sealed class KvCache : IDisposable
     /// <param name="block">Filled to its end, with a multiple of <see cref="RowValues"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">The cache does not hold all of it, or a key or a value would be cut.</exception>
     /// <exception cref="ObjectDisposedException">The cache was disposed.</exception>
-    public void Export(int position, int offset, Span<float> block)
+    public void Export(int position, int offset, Span<Half> block)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         CheckRows(offset, block.Length);
@@ -122,7 +128,7 @@ public sealed class KvCache : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">A key or a value is cut, or there are more than fit the limit. Nothing has changed.</exception>
     /// <exception cref="InvalidDataException">A value is infinite or NaN. Nothing has changed.</exception>
     /// <exception cref="ObjectDisposedException">The cache was disposed.</exception>
-    public void Import(int offset, ReadOnlySpan<float> block)
+    public void Import(int offset, ReadOnlySpan<Half> block)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         CheckRows(offset, block.Length);
@@ -133,9 +139,12 @@ public sealed class KvCache : IDisposable
 
         var whole = ((long)offset + block.Length + PositionValues - 1) / PositionValues;
         CheckRoom((int)Math.Min(whole, int.MaxValue));
-        if (!FloatKernels.Best.IsFinite(block))
+        foreach (var value in block)
         {
-            throw new InvalidDataException($"A key or a value from position {Length} on is not finite.");
+            if (!Half.IsFinite(value))
+            {
+                throw new InvalidDataException($"A key or a value from position {Length} on is not finite.");
+            }
         }
 
         Reserve((int)whole);
@@ -144,11 +153,14 @@ public sealed class KvCache : IDisposable
             var (page, column) = (Page(offset / (2 * _rowValues), Length), Length % PagePositions);
             if (IsKey(offset))
             {
-                WriteKey(page, column, block[.._rowValues]);
+                WriteKey(page, column, 0, block[.._rowValues]);
             }
             else
             {
-                WriteValue(page, column, block[.._rowValues]);
+                for (var head = 0; head < Shape.KeyValueHeads; head++)
+                {
+                    block.Slice(head * Shape.HeadSize, Shape.HeadSize).CopyTo(Value(page, column, head));
+                }
             }
 
             var (position, next) = Next(Length, offset);
@@ -198,7 +210,7 @@ public sealed class KvCache : IDisposable
         var wanted = PagesFor(Length + count) * _layers;
         while (_pages.Count < wanted)
         {
-            _pages.Add(new float[PageValues]);
+            _pages.Add(new Half[PageValues]);
         }
     }
 
@@ -213,14 +225,24 @@ public sealed class KvCache : IDisposable
     }
 
     /// <summary>The page with a position, of a layer counted from the range's first.</summary>
-    internal float[] Page(int layer, int position) => _pages[position / PagePositions * _layers + layer];
+    internal Half[] Page(int layer, int position) => _pages[position / PagePositions * _layers + layer];
 
-    /// <summary>Writes the key and the value of a position, each [key/value heads, head size].</summary>
+    /// <summary>Writes the key and the value of a position, each [key/value heads, head size] and finite, rounded.</summary>
     internal void Write(int layer, int position, ReadOnlySpan<float> key, ReadOnlySpan<float> value)
     {
         var (page, column) = (Page(layer, position), position % PagePositions);
-        WriteKey(page, column, key);
-        WriteValue(page, column, value);
+        Span<Half> rounded = stackalloc Half[RoundedAtOnce];
+        for (var first = 0; first < key.Length; first += RoundedAtOnce)
+        {
+            var part = key[first..Math.Min(first + RoundedAtOnce, key.Length)];
+            FloatKernels.Best.Narrow(part, rounded);
+            WriteKey(page, column, first, rounded[..part.Length]);
+        }
+
+        for (var head = 0; head < Shape.KeyValueHeads; head++)
+        {
+            FloatKernels.Best.Narrow(value.Slice(head * Shape.HeadSize, Shape.HeadSize), Value(page, column, head));
+        }
     }
 
     /// <summary>Throws where a part of a block does not begin and end between keys and values.</summary>
@@ -236,15 +258,16 @@ public sealed class KvCache : IDisposable
 
     private (int Position, int Offset) Next(int position, int offset) => offset + _rowValues == PositionValues ? (position + 1, 0) : (position, offset + _rowValues);
 
-    private static void WriteKey(float[] page, int column, ReadOnlySpan<float> key)
+    /// <summary>Writes the values from <paramref name="first"/> on of a key.</summary>
+    private static void WriteKey(Half[] page, int column, int first, ReadOnlySpan<Half> key)
     {
         for (var i = 0; i < key.Length; i++)
         {
-            page[i * PagePositions + column] = key[i];
+            page[(first + i) * PagePositions + column] = key[i];
         }
     }
 
-    private static void ReadKey(float[] page, int column, Span<float> key)
+    private static void ReadKey(Half[] page, int column, Span<Half> key)
     {
         for (var i = 0; i < key.Length; i++)
         {
@@ -252,15 +275,7 @@ public sealed class KvCache : IDisposable
         }
     }
 
-    private void WriteValue(float[] page, int column, ReadOnlySpan<float> value)
-    {
-        for (var head = 0; head < Shape.KeyValueHeads; head++)
-        {
-            value.Slice(head * Shape.HeadSize, Shape.HeadSize).CopyTo(Value(page, column, head));
-        }
-    }
-
-    private void ReadValue(float[] page, int column, Span<float> value)
+    private void ReadValue(Half[] page, int column, Span<Half> value)
     {
         for (var head = 0; head < Shape.KeyValueHeads; head++)
         {
@@ -268,7 +283,7 @@ public sealed class KvCache : IDisposable
         }
     }
 
-    private Span<float> Value(float[] page, int column, int head) => page.AsSpan(ValuesOffset + (head * PagePositions + column) * Shape.HeadSize, Shape.HeadSize);
+    private Span<Half> Value(Half[] page, int column, int head) => page.AsSpan(ValuesOffset + (head * PagePositions + column) * Shape.HeadSize, Shape.HeadSize);
 
     /// <summary>Layers whose keys and values are kept: of an encoder none, because each of its sequences is one step.</summary>
     private static int Layers(ModelShape shape, LayerRange range) => shape.Encoder is null ? range.EndLayer(shape.Layers) - range.FirstLayer : 0;

@@ -31,7 +31,7 @@ internal static class ManifestRules
         Require(IsWord(manifest.Profile, 32), "profile", "is not a plain word");
         CheckShape(manifest.Shape);
         Require(manifest.Arithmetic.ActivationBits == 16, "arithmetic.activationBits", $"is {manifest.Arithmetic.ActivationBits}, supported is 16");
-        Require(manifest.Arithmetic.KeyValueCache == "float32", "arithmetic.keyValueCache", "is not \"float32\", the one supported");
+        Require(manifest.Arithmetic.KeyValueCache == "float16", "arithmetic.keyValueCache", "is not \"float16\", the one supported");
         CheckMatrices(manifest);
         CheckFiles(manifest);
         CheckCompanions(manifest);

@@ -79,7 +79,7 @@ internal abstract unsafe partial class FloatKernels
 
     /// <summary>Scores of a query against the keys of a page: scores[p] = dot of query and key p, times scale; each with the bits of <see cref="Dot"/>.</summary>
     /// <param name="query">[head size].</param>
-    /// <param name="keys">[head size, <see cref="PagePositions"/>]: one vector element is one position.</param>
+    /// <param name="keys">[head size, <see cref="PagePositions"/>]: one vector element is one position. Read to whole registers.</param>
     /// <param name="headSize">Width of a head.</param>
     /// <param name="from">The first position wanted.</param>
     /// <param name="to">One past the last position wanted.</param>
@@ -87,8 +87,19 @@ internal abstract unsafe partial class FloatKernels
     /// <param name="scores">[<see cref="PagePositions"/>]; written from..to and beyond, to whole registers.</param>
     public abstract void Scores(float* query, float* keys, int headSize, int from, int to, float scale, float* scores);
 
-    /// <summary>The same for two queries: <see cref="Scores(float*, float*, int, int, int, float, float*)"/> of each, but a key is read once for both.</summary>
-    public abstract void Scores(float* query, float* other, float* keys, int headSize, int from, int to, float scale, float* scores, float* otherScores);
+    /// <summary>The same for some queries: <see cref="Scores(float*, float*, int, int, int, float, float*)"/> of each, but a key is read once for two or three.</summary>
+    /// <param name="queries">[count, stride], of which the first values of each row are one.</param>
+    /// <param name="count">Number of queries.</param>
+    /// <param name="queryStride">Distance of two queries.</param>
+    /// <param name="keys">As for one.</param>
+    /// <param name="headSize">Width of a head.</param>
+    /// <param name="from">The first position wanted.</param>
+    /// <param name="to">One past the last position wanted.</param>
+    /// <param name="scale">Factor of every score.</param>
+    /// <param name="scores">[count, stride].</param>
+    /// <param name="scoreStride">Distance of the scores of two queries.</param>
+    public abstract void Scores(
+        float* queries, int count, int queryStride, float* keys, int headSize, int from, int to, float scale, float* scores, int scoreStride);
 
     /// <summary>Adds values by their weights: output[i] = fma(weights[p], values[p, i], output[i]), positions ascending.</summary>
     /// <param name="weights">[<see cref="PagePositions"/>].</param>
@@ -99,8 +110,29 @@ internal abstract unsafe partial class FloatKernels
     /// <param name="output">[head size].</param>
     public abstract void Weigh(float* weights, float* values, int headSize, int from, int to, float* output);
 
-    /// <summary>The same for two rows of weights: <see cref="Weigh(float*, float*, int, int, int, float*)"/> of each, but a value is read once for both.</summary>
-    public abstract void Weigh(float* weights, float* otherWeights, float* values, int headSize, int from, int to, float* output, float* other);
+    /// <summary>The same for some rows of weights: <see cref="Weigh(float*, float*, int, int, int, float*)"/> of each, but a value is read once for two or three.</summary>
+    /// <param name="weights">[count, stride].</param>
+    /// <param name="count">Number of rows.</param>
+    /// <param name="weightStride">Distance of two rows of weights.</param>
+    /// <param name="values">As for one.</param>
+    /// <param name="headSize">Width of a head.</param>
+    /// <param name="from">The first position.</param>
+    /// <param name="to">One past the last position.</param>
+    /// <param name="outputs">[count, stride], of which the first values of each row are one.</param>
+    /// <param name="outputStride">Distance of two outputs.</param>
+    public abstract void Weigh(
+        float* weights, int count, int weightStride, float* values, int headSize, int from, int to, float* outputs, int outputStride);
+
+    /// <summary>y[i] = the half nearest to x[i], ties to even; beyond the largest half that one, and for an infinity or a NaN too. See <see cref="FloatHalf"/>.</summary>
+    public abstract void Narrow(ReadOnlySpan<float> x, Span<Half> y);
+
+    /// <summary>Rows of finite halves as float32, which is exact.</summary>
+    /// <param name="source">[rows, stride], of which the first values of each row are read.</param>
+    /// <param name="rows">Number of rows.</param>
+    /// <param name="width">Values of a row.</param>
+    /// <param name="stride">Distance of two rows in source and target.</param>
+    /// <param name="target">[rows, stride], of which the first values of each row are written.</param>
+    public abstract void Widen(Half* source, int rows, int width, int stride, float* target);
 
     /// <summary>x becomes exp(x[i] - max) over the sum of these.</summary>
     public void Softmax(Span<float> x)

@@ -38,4 +38,10 @@ internal unsafe interface IFloatLanes<TVector>
     /// <param name="value">What is multiplied.</param>
     /// <param name="shifted">n + <see cref="FloatExp.Shifter"/>, whose low bits are n.</param>
     static abstract TVector TimesPowerOfTwo(TVector value, TVector shifted);
+
+    /// <summary>The halves of a register as float32, which is exact; they are finite. See <see cref="FloatHalf"/>.</summary>
+    static abstract TVector Widen(Half* source);
+
+    /// <summary>Rounds a register to halves; what is beyond them becomes the largest. See <see cref="FloatHalf"/>.</summary>
+    static abstract void Narrow(TVector value, Half* destination);
 }

@@ -33,4 +33,18 @@ internal readonly unsafe struct Lanes1 : IFloatLanes<float>
             * BitConverter.Int32BitsToSingle((half + FloatExp.ExponentBias) << FloatExp.MantissaBits)
             * BitConverter.Int32BitsToSingle((power - half + FloatExp.ExponentBias) << FloatExp.MantissaBits);
     }
+
+    public static float Widen(Half* source) =>
+        BitConverter.Int32BitsToSingle((BitConverter.HalfToInt16Bits(*source) << FloatHalf.MantissaRest) & FloatHalf.Moved) * FloatHalf.Rebias;
+
+    public static void Narrow(float value, Half* destination)
+    {
+        var bits = BitConverter.SingleToInt32Bits(value);
+        var magnitude = Math.Min(bits & FloatHalf.Magnitude, FloatHalf.Largest);
+        var exponent = Math.Max(magnitude & FloatHalf.Exponent, FloatHalf.LeastNormal);
+        var shifter = exponent + FloatHalf.Shifter;
+        var sum = BitConverter.Int32BitsToSingle(magnitude) + BitConverter.Int32BitsToSingle(shifter);
+        var rounded = (exponent >> FloatHalf.MantissaRest) - FloatHalf.ExponentRest + BitConverter.SingleToInt32Bits(sum) - shifter;
+        *destination = BitConverter.Int16BitsToHalf((short)(rounded | ((bits >> 16) & FloatHalf.Sign)));
+    }
 }

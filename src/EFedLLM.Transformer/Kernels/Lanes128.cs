@@ -37,4 +37,22 @@ internal readonly unsafe struct Lanes128 : IFloatLanes<Vector128<float>>
         var bias = Vector128.Create(FloatExp.ExponentBias);
         return value * ((half + bias) << FloatExp.MantissaBits).AsSingle() * ((power - half + bias) << FloatExp.MantissaBits).AsSingle();
     }
+
+    public static Vector128<float> Widen(Half* source)
+    {
+        var bits = Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(long*)source).AsInt16());
+        return ((bits << FloatHalf.MantissaRest) & Vector128.Create(FloatHalf.Moved)).AsSingle() * Vector128.Create(FloatHalf.Rebias);
+    }
+
+    public static void Narrow(Vector128<float> value, Half* destination)
+    {
+        var bits = value.AsInt32();
+        var magnitude = Vector128.Min(bits & Vector128.Create(FloatHalf.Magnitude), Vector128.Create(FloatHalf.Largest));
+        var exponent = Vector128.Max(magnitude & Vector128.Create(FloatHalf.Exponent), Vector128.Create(FloatHalf.LeastNormal));
+        var shifter = exponent + Vector128.Create(FloatHalf.Shifter);
+        var sum = magnitude.AsSingle() + shifter.AsSingle();
+        var rounded = (exponent >> FloatHalf.MantissaRest) - Vector128.Create(FloatHalf.ExponentRest) + sum.AsInt32() - shifter;
+        var half = rounded | ((bits >> 16) & Vector128.Create(FloatHalf.Sign));
+        *(long*)destination = Vector128.Narrow(half, half).AsInt64().ToScalar();
+    }
 }

@@ -37,4 +37,22 @@ internal readonly unsafe struct Lanes256 : IFloatLanes<Vector256<float>>
         var bias = Vector256.Create(FloatExp.ExponentBias);
         return value * ((half + bias) << FloatExp.MantissaBits).AsSingle() * ((power - half + bias) << FloatExp.MantissaBits).AsSingle();
     }
+
+    public static Vector256<float> Widen(Half* source)
+    {
+        var bits = Vector256.WidenLower(Vector128.Load((short*)source).ToVector256Unsafe());
+        return ((bits << FloatHalf.MantissaRest) & Vector256.Create(FloatHalf.Moved)).AsSingle() * Vector256.Create(FloatHalf.Rebias);
+    }
+
+    public static void Narrow(Vector256<float> value, Half* destination)
+    {
+        var bits = value.AsInt32();
+        var magnitude = Vector256.Min(bits & Vector256.Create(FloatHalf.Magnitude), Vector256.Create(FloatHalf.Largest));
+        var exponent = Vector256.Max(magnitude & Vector256.Create(FloatHalf.Exponent), Vector256.Create(FloatHalf.LeastNormal));
+        var shifter = exponent + Vector256.Create(FloatHalf.Shifter);
+        var sum = magnitude.AsSingle() + shifter.AsSingle();
+        var rounded = (exponent >> FloatHalf.MantissaRest) - Vector256.Create(FloatHalf.ExponentRest) + sum.AsInt32() - shifter;
+        var half = rounded | ((bits >> 16) & Vector256.Create(FloatHalf.Sign));
+        Vector128.Narrow(half.GetLower(), half.GetUpper()).Store((short*)destination);
+    }
 }

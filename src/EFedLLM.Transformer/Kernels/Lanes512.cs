@@ -37,4 +37,22 @@ internal readonly unsafe struct Lanes512 : IFloatLanes<Vector512<float>>
         var bias = Vector512.Create(FloatExp.ExponentBias);
         return value * ((half + bias) << FloatExp.MantissaBits).AsSingle() * ((power - half + bias) << FloatExp.MantissaBits).AsSingle();
     }
+
+    public static Vector512<float> Widen(Half* source)
+    {
+        var bits = Vector512.WidenLower(Vector256.Load((short*)source).ToVector512Unsafe());
+        return ((bits << FloatHalf.MantissaRest) & Vector512.Create(FloatHalf.Moved)).AsSingle() * Vector512.Create(FloatHalf.Rebias);
+    }
+
+    public static void Narrow(Vector512<float> value, Half* destination)
+    {
+        var bits = value.AsInt32();
+        var magnitude = Vector512.Min(bits & Vector512.Create(FloatHalf.Magnitude), Vector512.Create(FloatHalf.Largest));
+        var exponent = Vector512.Max(magnitude & Vector512.Create(FloatHalf.Exponent), Vector512.Create(FloatHalf.LeastNormal));
+        var shifter = exponent + Vector512.Create(FloatHalf.Shifter);
+        var sum = magnitude.AsSingle() + shifter.AsSingle();
+        var rounded = (exponent >> FloatHalf.MantissaRest) - Vector512.Create(FloatHalf.ExponentRest) + sum.AsInt32() - shifter;
+        var half = rounded | ((bits >> 16) & Vector512.Create(FloatHalf.Sign));
+        Vector256.Narrow(half.GetLower(), half.GetUpper()).Store((short*)destination);
+    }
 }

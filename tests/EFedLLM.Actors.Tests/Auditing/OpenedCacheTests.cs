@@ -303,11 +303,11 @@ public sealed class OpenedCacheTests(ITestOutputHelper output) : IDisposable
                 }
             }
 
-            public void Kept(int position, int offset, Span<float> values)
+            public void Kept(int position, int offset, Span<Half> values)
             {
                 if (IsIt && owner.What != "output" && position / UnitCut.Rows == Lie)
                 {
-                    values[0] = owner.What == "forged" ? values[0] + 1 : float.NaN;
+                    values[0] = owner.What == "forged" ? values[0] + Half.One : Half.NaN;
                 }
             }
         }
@@ -320,11 +320,11 @@ public sealed class OpenedCacheTests(ITestOutputHelper output) : IDisposable
     {
         private readonly HashSet<int> _signed = [];
 
-        public void Kept(int position, int offset, Span<float> values)
+        public void Kept(int position, int offset, Span<Half> values)
         {
             if (!_signed.Add(position))
             {
-                values[0] += 1;
+                values[0] += Half.One;
             }
         }
     }

@@ -323,7 +323,7 @@ public sealed class ReceiptTests(CheckedModel model) : IClassFixture<CheckedMode
 
     [Theory]
     [InlineData(ProtocolLimits.ActivationBytes)]
-    [InlineData(300)]
+    [InlineData(150)]
     public void What_a_hop_opens_is_what_it_signed_and_who_gets_it_goes_on_from_there(int messageBytes)
     {
         using var cluster = new CheckedCluster(model.Source) { MessageBytes = messageBytes };
@@ -441,8 +441,8 @@ public sealed class ReceiptTests(CheckedModel model) : IClassFixture<CheckedMode
         var verifier = _cluster.Add(served.Stages[0].Range);
         var check = Check(_cluster, served, 0, verifier);
         _cluster.Tell(verifier, check);
-        var block = new float[values];
-        block.AsSpan().Fill(what == "not finite" ? float.NaN : 1);
+        var block = new Half[values];
+        block.AsSpan().Fill(what == "not finite" ? Half.NaN : Half.One);
         _cluster.Tell(verifier, new FeedCache(check.Session, 1, 0, offset, rows, block));
         _cluster.Run();
         Assert.Single(_cluster.Of<StepFailed>(check.Session));

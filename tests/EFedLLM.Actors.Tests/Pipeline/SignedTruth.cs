@@ -11,7 +11,7 @@ internal sealed class SignedTruth
 {
     private readonly int _units;
     private readonly Digest[][] _between; // [unit, position]: what comes in there
-    private readonly float[][][] _kept; // [unit, position]: what it adds to the unit's cache
+    private readonly Half[][][] _kept; // [unit, position]: what it adds to the unit's cache
     private readonly Digest[] _drawn; // [position]
 
     /// <summary>Computes an answer.</summary>
@@ -28,7 +28,7 @@ internal sealed class SignedTruth
         var shards = Enumerable.Range(0, _units).Select(unit => TransformerShard.Load(source, new LayerRange(unit, unit + 1))).ToArray();
         var caches = shards.Select(shard => shard.CreateCache(length)).ToArray();
         _between = [.. Enumerable.Range(0, _units).Select(_ => new Digest[length])];
-        _kept = [.. caches.Select(cache => Enumerable.Range(0, length).Select(_ => new float[cache.PositionValues]).ToArray())];
+        _kept = [.. caches.Select(cache => Enumerable.Range(0, length).Select(_ => new Half[cache.PositionValues]).ToArray())];
         _drawn = new Digest[length];
         for (var position = 0; position < length; position++)
         {

@@ -82,12 +82,12 @@ public sealed class MerkleTests
     [Fact]
     public void Digests_of_positions_and_their_root_cost_no_allocation()
     {
-        var (row, leaves) = (new float[576], new Digest[UnitCut.Rows]);
+        var (row, kept, leaves) = (new float[576], new Half[384], new Digest[UnitCut.Rows]);
         Digest All()
         {
             for (var i = 0; i < leaves.Length; i++)
             {
-                leaves[i] = i % 2 == 0 ? PositionDigest.OfRow(row) : PositionDigest.OfDraw(i, -0.5f);
+                leaves[i] = (i % 3) switch { 0 => PositionDigest.OfRow(row), 1 => PositionDigest.OfRow(kept), _ => PositionDigest.OfDraw(i, -0.5f) };
             }
 
             return PositionDigest.OfAnswer(PositionDigest.OfToken(1), Merkle.Root(leaves), leaves[0]);
@@ -103,7 +103,8 @@ public sealed class MerkleTests
     public void What_is_hashed_is_little_endian()
     {
         Assert.Equal(Digest.Of([0x04, 0x03, 0x02, 0x01]), PositionDigest.OfToken(0x01020304));
-        Assert.Equal(Digest.Of([0x00, 0x00, 0x80, 0x3F, 0x00, 0x00, 0x00, 0x80]), PositionDigest.OfRow([1, -0f]));
+        Assert.Equal(Digest.Of([0x00, 0x00, 0x80, 0x3F, 0x00, 0x00, 0x00, 0x80]), PositionDigest.OfRow((ReadOnlySpan<float>)[1, -0f]));
+        Assert.Equal(Digest.Of([0x00, 0x3C, 0x00, 0x80, 0xFF, 0x7B]), PositionDigest.OfRow((ReadOnlySpan<Half>)[Half.One, Half.NegativeZero, Half.MaxValue]));
         Assert.Equal(Digest.Of([0x05, 0, 0, 0, 0x00, 0x00, 0x80, 0xBF]), PositionDigest.OfDraw(5, -1));
     }
 

@@ -3,8 +3,9 @@ using EFedLLM.Transformer.Checkpoints;
 namespace EFedLLM.Transformer.Tests.Blocks;
 
 /// <summary>
-/// The forward pass of Hugging Face's Llama, Mistral, Qwen2 and Qwen3 classes in float64 over a whole text at once, with no
-/// cache, batch or kernel, straight from the checkpoint's tensors: what the shard is compared with.
+/// The forward pass of Hugging Face's Llama, Mistral, Qwen2 and Qwen3 classes in float64 over a whole text at once, but for
+/// keys and values, which are rounded to halves; with no cache, batch or kernel, straight from the checkpoint's tensors: what
+/// the shard is compared with.
 /// </summary>
 internal sealed class PlainTransformer(Checkpoint checkpoint)
 {
@@ -30,8 +31,8 @@ internal sealed class PlainTransformer(Checkpoint checkpoint)
     {
         var (heads, groups, size) = (_shape.Heads, _shape.Heads / _shape.KeyValueHeads, _shape.HeadSize);
         var queries = Heads(Linear(name + "q_proj", x, heads * size), name + "q_norm.weight");
-        var keys = Heads(Linear(name + "k_proj", x, _shape.KeyValueHeads * size), name + "k_norm.weight");
-        var values = Linear(name + "v_proj", x, _shape.KeyValueHeads * size);
+        var keys = Kept(Heads(Linear(name + "k_proj", x, _shape.KeyValueHeads * size), name + "k_norm.weight"));
+        var values = Kept(Linear(name + "v_proj", x, _shape.KeyValueHeads * size));
         var result = x.Select(_ => new double[heads * size]).ToArray();
         for (var row = 0; row < x.Length; row++)
         {
@@ -131,6 +132,9 @@ internal sealed class PlainTransformer(Checkpoint checkpoint)
     }
 
     private static double[] Apply(double[][] weights, double[] row) => [.. weights.Select(line => line.Zip(row, (weight, value) => weight * value).Sum())];
+
+    /// <summary>Keys and values are attended to as a cache keeps them.</summary>
+    private static double[][] Kept(double[][] rows) => [.. rows.Select(row => row.Select(value => (double)(Half)value).ToArray())];
 
     private static void AddTo(double[][] rows, double[][] others)
     {

@@ -174,6 +174,41 @@ public sealed class TransformerShardTests : IDisposable
     }
 
     [Fact]
+    public void A_key_that_overflows_names_its_step_and_harms_no_other()
+    {
+        using var source = new ScaledSource(_checkpoint.Source, 4.8e38, scalesKeys: true);
+        using var shard = TransformerShard.Load(source, new LayerRange(1, 3));
+        var (other, overflowing) = (Step(shard, 2), Step(shard, 1));
+        other.Hidden.Span.Clear();
+
+        var error = Assert.Throws<NonFiniteStepException>(() => shard.Forward([other, overflowing], _team));
+
+        Assert.Contains("The key of step 1 in layer 0", error.Message, StringComparison.Ordinal);
+        Assert.Equal((0, 0), (other.Cache.Length, overflowing.Cache.Length));
+        shard.Forward([other], _team);
+    }
+
+    [Fact]
+    public void Keys_larger_than_any_half_are_attended_to_as_the_largest_one()
+    {
+        using var source = new ScaledSource(_checkpoint.Source, 1e30, scalesKeys: true);
+        using var shard = TransformerShard.Load(source, new LayerRange(1, 3));
+        var (together, apart) = (Step(shard, 5), Step(shard, 1));
+        shard.Forward([together], _team);
+        for (var position = 0; position < 5; position++)
+        {
+            apart.Hidden.Span.Fill(0.5f);
+            shard.Forward([apart], _team);
+        }
+
+        var kept = new Half[together.Cache.PositionValues];
+        together.Cache.Export(4, 0, kept);
+        Assert.Contains(Half.MaxValue, kept);
+        Assert.All(kept, value => Assert.True(Half.IsFinite(value)));
+        Assert.Equal(together.Hidden[^8..].ToArray(), apart.Hidden.ToArray());
+    }
+
+    [Fact]
     public void Ranges_and_weights_that_the_shape_does_not_call_for_are_refused()
     {
         foreach (var range in new[] { new LayerRange(0, 0), new LayerRange(-1, 2), new LayerRange(3, 5), new LayerRange(2, 1) })
@@ -231,8 +266,8 @@ public sealed class TransformerShardTests : IDisposable
         Assert.Equal(step.Count, step.Cache.Length);
     }
 
-    /// <summary>A source whose down projections are multiplied by a factor, or whose shape is another's.</summary>
-    private sealed class ScaledSource(Checkpoint source, double factor, ModelShape? shape = null) : IModelSource
+    /// <summary>A source whose down projections, or those of its keys, are multiplied by a factor, or whose shape is another's.</summary>
+    private sealed class ScaledSource(Checkpoint source, double factor, ModelShape? shape = null, bool scalesKeys = false) : IModelSource
     {
         public ModelId Id => source.Id;
 
@@ -249,19 +284,23 @@ public sealed class TransformerShardTests : IDisposable
         public LayerWeights LoadLayer(int layer)
         {
             var weights = source.LoadLayer(layer);
-            var values = source.Read($"model.layers.{layer}.mlp.down_proj.weight", weights.Down.Outputs, weights.Down.Inputs);
-            LinearLayer down = new CheckpointLinear(weights.Down.Inputs, weights.Down.Outputs, [.. values.Select(value => (float)(value * factor))], null);
+            LinearLayer Scaled(string name, LinearLayer matrix)
+            {
+                var values = source.Read($"model.layers.{layer}.{name}.weight", matrix.Outputs, matrix.Inputs);
+                return new CheckpointLinear(matrix.Inputs, matrix.Outputs, [.. values.Select(value => (float)(value * factor))], null);
+            }
+
             return new LayerWeights
             {
                 InputNorm = weights.InputNorm,
                 Query = weights.Query,
-                Key = weights.Key,
+                Key = scalesKeys ? Scaled("self_attn.k_proj", weights.Key) : weights.Key,
                 Value = weights.Value,
                 Output = weights.Output,
                 PostAttentionNorm = weights.PostAttentionNorm,
                 Gate = weights.Gate,
                 Up = weights.Up,
-                Down = down,
+                Down = scalesKeys ? weights.Down : Scaled("mlp.down_proj", weights.Down),
             };
         }
 

@@ -25,9 +25,9 @@ public sealed class KvCacheTests : IDisposable
             Assert.Equal(KvCache.BytesFor(_shard.Shape, _shard.Range, cache.Length), cache.AllocatedBytes);
         }
 
-        // 2 layers of 2 heads of 2 values for key and value, 4 bytes each, in 4 pages of 64.
+        // 2 layers of 2 heads of 2 values for key and value, 2 bytes each, in 4 pages of 64.
         Assert.Equal(230, cache.Length);
-        Assert.Equal(2 * 2 * 2 * 2 * 4 * 64 * 4, cache.AllocatedBytes);
+        Assert.Equal(2 * 2 * 2 * 2 * 2 * 64 * 4, cache.AllocatedBytes);
     }
 
     [Fact]
@@ -87,6 +87,24 @@ public sealed class KvCacheTests : IDisposable
         Assert.Equal((3, 0), (cache.Length, cache.AllocatedBytes));
         Assert.Equal(0, KvCache.BytesFor(shard.Shape, shard.Range, 300));
         Assert.Equal(0, KvCache.BytesFor(shard.Shape, new LayerRange(3, 4), 300));
+    }
+
+    [Fact]
+    public void Keys_and_values_are_kept_as_the_nearest_halves_and_those_beyond_as_the_largest()
+    {
+        using var cache = _shard.CreateCache(300);
+        cache.Reserve(1);
+        for (var layer = 0; layer < 2; layer++)
+        {
+            cache.Write(layer, 0, [1 / 3f, -1e30f, 65520, 1e-30f], [float.MaxValue, -65504, 6e-8f, 2049]);
+        }
+
+        cache.Length = 1;
+        var block = new Half[cache.PositionValues];
+        cache.Export(0, 0, block);
+
+        Half[] expected = [(Half)(1 / 3f), Half.MinValue, Half.MaxValue, Half.Zero, Half.MaxValue, Half.MinValue, Half.Epsilon, (Half)2048];
+        Assert.Equal([.. expected, .. expected], block);
     }
 
     public void Dispose()

@@ -34,7 +34,7 @@ public sealed class OpenedCacheTests : IDisposable
         Assert.Equal(2 * 2 * 2 * 6, one.PositionValues);
         for (var position = 0; position < positions; position += atOnce)
         {
-            var block = new float[Math.Min(atOnce, positions - position) * one.PositionValues];
+            var block = new Half[Math.Min(atOnce, positions - position) * one.PositionValues];
             one.Export(position, 0, block);
             other.Import(0, block);
         }
@@ -50,13 +50,13 @@ public sealed class OpenedCacheTests : IDisposable
         using var one = _shard.CreateCache(300);
         using var other = _shard.CreateCache(300);
         Feed(one, 0, 66);
-        var (all, row) = (new float[66 * one.PositionValues], one.RowValues);
+        var (all, row) = (new Half[66 * one.PositionValues], one.RowValues);
         one.Export(0, 0, all);
         var random = new Random(5);
         for (int at = 0, count; at < all.Length; at += count)
         {
             count = Math.Min(all.Length - at, random.Next(1, 7) * row);
-            var part = new float[count];
+            var part = new Half[count];
             one.Export(at / one.PositionValues, at % one.PositionValues, part);
             Assert.Equal(all[at..(at + count)], part);
             Assert.Equal((at / one.PositionValues, at % one.PositionValues), (other.Length, other.Imported));
@@ -90,7 +90,7 @@ public sealed class OpenedCacheTests : IDisposable
         using var other = _shard.CreateCache(300);
         Feed(one, 0, 10);
         Import(one, other, 0, 4);
-        var part = new float[one.RowValues];
+        var part = new Half[one.RowValues];
         one.Export(7, 0, part);
         other.Import(0, part);
         Assert.Equal(one.RowValues, other.Imported);
@@ -117,7 +117,7 @@ public sealed class OpenedCacheTests : IDisposable
     {
         using var cache = _shard.CreateCache(300);
         Feed(cache, 0, 10);
-        Assert.Throws<ArgumentOutOfRangeException>(() => cache.Export(position, offset, new float[count - tooFew]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => cache.Export(position, offset, new Half[count - tooFew]));
     }
 
     [Fact]
@@ -126,16 +126,16 @@ public sealed class OpenedCacheTests : IDisposable
         using var cache = _shard.CreateCache(12);
         Feed(cache, 0, 10);
         var (width, row) = (cache.PositionValues, cache.RowValues);
-        Assert.Throws<ArgumentOutOfRangeException>(() => cache.Import(0, new float[3 * width]));
-        Assert.Throws<ArgumentOutOfRangeException>(() => cache.Import(0, new float[(2 * width) + row]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => cache.Import(0, new Half[3 * width]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => cache.Import(0, new Half[(2 * width) + row]));
         Assert.Throws<ArgumentOutOfRangeException>(() => cache.Import(0, []));
-        Assert.Throws<ArgumentOutOfRangeException>(() => cache.Import(0, new float[row - 1]));
-        Assert.Throws<ArgumentOutOfRangeException>(() => cache.Import(-row, new float[row]));
-        Assert.Throws<ArgumentOutOfRangeException>(() => cache.Import(width, new float[row]));
-        Assert.Throws<ArgumentException>(() => cache.Import(row, new float[row]));
-        foreach (var wrong in (float[])[float.NaN, float.PositiveInfinity, float.NegativeInfinity])
+        Assert.Throws<ArgumentOutOfRangeException>(() => cache.Import(0, new Half[row - 1]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => cache.Import(-row, new Half[row]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => cache.Import(width, new Half[row]));
+        Assert.Throws<ArgumentException>(() => cache.Import(row, new Half[row]));
+        foreach (var wrong in (Half[])[Half.NaN, Half.PositiveInfinity, Half.NegativeInfinity])
         {
-            var block = new float[2 * width];
+            var block = new Half[2 * width];
             block[^1] = wrong;
             Assert.Throws<InvalidDataException>(() => cache.Import(0, block));
         }
@@ -144,8 +144,8 @@ public sealed class OpenedCacheTests : IDisposable
         Assert.Equal((10, 0), (cache.Length, cache.Imported));
         Assert.Equal(KvCache.BytesFor(_shard.Shape, _shard.Range, 10), cache.AllocatedBytes);
         cache.Dispose();
-        Assert.Throws<ObjectDisposedException>(() => cache.Import(0, new float[row]));
-        Assert.Throws<ObjectDisposedException>(() => cache.Export(0, 0, new float[row]));
+        Assert.Throws<ObjectDisposedException>(() => cache.Import(0, new Half[row]));
+        Assert.Throws<ObjectDisposedException>(() => cache.Export(0, 0, new Half[row]));
     }
 
     [Fact]
@@ -158,8 +158,8 @@ public sealed class OpenedCacheTests : IDisposable
         Assert.Equal((17, 0L), (cache.Length, cache.AllocatedBytes));
         Assert.Throws<ArgumentOutOfRangeException>(() => cache.Skip(4));
         Assert.Throws<ArgumentOutOfRangeException>(() => cache.Skip(-1));
-        Assert.Throws<ArgumentOutOfRangeException>(() => cache.Import(0, new float[6]));
-        Assert.Throws<ArgumentOutOfRangeException>(() => cache.Export(0, 0, new float[6]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => cache.Import(0, new Half[6]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => cache.Export(0, 0, new Half[6]));
         cache.Dispose();
         Assert.Throws<ObjectDisposedException>(() => cache.Skip(1));
     }
@@ -178,7 +178,7 @@ public sealed class OpenedCacheTests : IDisposable
 
     private static void Import(KvCache from, KvCache to, int position, int count)
     {
-        var block = new float[count * from.PositionValues];
+        var block = new Half[count * from.PositionValues];
         from.Export(position, 0, block);
         to.Import(0, block);
     }
@@ -205,10 +205,10 @@ public sealed class OpenedCacheTests : IDisposable
             using var one = shard.CreateCache(200);
             using var other = shard.CreateCache(200);
             Feed(shard, one, 0, 70, team);
-            var block = new float[70 * one.PositionValues];
+            var block = new Half[70 * one.PositionValues];
             one.Export(0, 0, block);
             other.Import(0, block);
-            results.Add<float>(block);
+            results.Add<Half>(block);
             results.Add<int>(Feed(shard, other, 70, 9, team));
         }
     }

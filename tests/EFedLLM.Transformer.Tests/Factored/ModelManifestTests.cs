@@ -72,7 +72,7 @@ public sealed class ModelManifestTests
 
     [Fact]
     public void A_manifest_without_shared_factors_keeps_the_id_it_had_before_there_were_any() =>
-        Assert.Equal("fdef8c2880e7171a10a1b57da5b2ae9d5d3396569fe713578d1c399a3d9e6895", ModelManifest.IdOf(SampleManifests.Create().ToJson()).Value);
+        Assert.Equal("fdef8c2880e7171a10a1b57da5b2ae9d5d3396569fe713578d1c399a3d9e6895", ModelManifest.IdOf((SampleManifests.Create() with { Arithmetic = new ArithmeticSettings(16, "float32") }).ToJson()).Value);
 
     [Fact]
     public void Shared_factors_are_written_and_counted_by_their_owner_alone()
@@ -148,6 +148,7 @@ public sealed class ModelManifestTests
     [InlineData("shape.rope.scaling.factor", "0", "shape.rope.scaling.factor")]
     [InlineData("arithmetic.activationBits", "8", "arithmetic.activationBits")]
     [InlineData("arithmetic.keyValueCache", "\"int8\"", "arithmetic.keyValueCache")]
+    [InlineData("arithmetic.keyValueCache", "\"float32\"", "arithmetic.keyValueCache")]
     [InlineData("files", "[]", "files")]
     [InlineData("files[1].name", "\"../layer-0000.safetensors\"", "files[1]")]
     [InlineData("files[1].unit", "2", "files[1]")]

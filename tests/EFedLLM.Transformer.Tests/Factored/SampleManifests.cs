@@ -50,7 +50,7 @@ internal static class SampleManifests
         {
             Name = "sample",
             Shape = shape,
-            Arithmetic = new ArithmeticSettings(16, "float32"),
+            Arithmetic = new ArithmeticSettings(16, "float16"),
             Profile = "svd",
             Files = files.ToImmutable(),
             Companions = [new CompanionFile("tokenizer.json", 10, new string('0', 64))],

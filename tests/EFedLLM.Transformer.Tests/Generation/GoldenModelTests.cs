@@ -76,7 +76,8 @@ public sealed class GoldenModelTests
         var best = Enumerable.Range(0, logits.Length).OrderByDescending(id => logits[id]).Take(10).ToArray();
         var expected = prompt.GetProperty("top10").EnumerateArray().Select(pair => (Id: pair[0].GetInt32(), Logit: pair[1].GetDouble())).ToArray();
         Assert.Equal(expected.Select(pair => pair.Id), best);
-        Assert.All(expected, pair => Assert.Equal(pair.Logit, logits[pair.Id], 1e-3));
+        // The reference keeps keys and values in float32, the shard as halves.
+        Assert.All(expected, pair => Assert.Equal(pair.Logit, logits[pair.Id], 5e-3));
     }
 
     private static int[] Ids(JsonElement ids) => [.. ids.EnumerateArray().Select(id => id.GetInt32())];

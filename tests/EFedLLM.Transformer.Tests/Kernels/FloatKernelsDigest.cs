@@ -28,6 +28,7 @@ internal sealed class FloatKernelsDigest : IBitDigest
             {
                 Elementwise(results, values, second[index]);
                 Reduce(results, values, second[index], second[0]);
+                Halves(results, values);
                 index++;
             }
         }
@@ -62,6 +63,22 @@ internal sealed class FloatKernelsDigest : IBitDigest
     {
         results.Add<float>(Canonical([_kernels.Dot(x, y), _kernels.Dot(x, z), _kernels.Dot(x, x), _kernels.Sum(x), _kernels.Max(x) + 0f]));
         results.Add(_kernels.IsFinite(x));
+    }
+
+    private unsafe void Halves(BitResults results, float[] x)
+    {
+        var (narrow, wide) = (new Half[x.Length], new float[x.Length]);
+        _kernels.Narrow(x, narrow);
+        fixed (Half* source = narrow)
+        {
+            fixed (float* target = wide)
+            {
+                _kernels.Widen(source, 1, x.Length, x.Length, target);
+            }
+        }
+
+        results.Add<Half>(narrow);
+        results.Add<float>(wide);
     }
 
     private unsafe void Products(BitResults results)

@@ -144,7 +144,7 @@ internal static class AuditCodecs
         }
 
         Require.Within(header.Rows, 1, Math.Min(HiddenFraming.MostRows, ProtocolLimits.SessionTokens - position), "rows");
-        return new KeptRows(session, epoch, hop, position, header.Rows, HiddenFraming.Rows(payload, header.Rows), header.Taken, [.. header.Signature.Span]);
+        return new KeptRows(session, epoch, hop, position, header.Rows, HiddenFraming.Rows<float>(payload, header.Rows), header.Taken, [.. header.Signature.Span]);
     }
 
     private static Form.FetchCache Write(FetchCache message, ActorPaths _)
@@ -188,7 +188,7 @@ internal static class AuditCodecs
         }
 
         Require.Within(header.Rows, 1, Math.Min(HiddenFraming.MostRows, ProtocolLimits.SessionTokens - position), "rows");
-        return new CacheOpened(session, epoch, hop, position, offset, header.Rows, width, HiddenFraming.Rows(payload, header.Rows));
+        return new CacheOpened(session, epoch, hop, position, offset, header.Rows, width, HiddenFraming.Rows<Half>(payload, header.Rows));
     }
 
     private static byte[] Write(FeedCache message) => HiddenFraming.Join(
@@ -210,7 +210,7 @@ internal static class AuditCodecs
         var (position, offset) = (Values.Position(header.Position), Require.Within(header.Offset, 0, ProtocolLimits.CacheValues - 1, "offset"));
         var most = ProtocolLimits.SessionTokens - position;
         var rows = Require.Within(header.Rows, 1, payload.IsEmpty ? most : Math.Min(HiddenFraming.MostRows, most), "rows");
-        return new FeedCache(session, epoch, position, offset, rows, payload.IsEmpty ? default(ReadOnlyMemory<float>) : HiddenFraming.Rows(payload, rows));
+        return new FeedCache(session, epoch, position, offset, rows, payload.IsEmpty ? default(ReadOnlyMemory<Half>) : HiddenFraming.Rows<Half>(payload, rows));
     }
 
     private static Form.UnitRecomputed Write(UnitRecomputed message, ActorPaths _) => new()

@@ -1,4 +1,4 @@
-using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using EFedLLM.Actors.Protocol.Wire.Forms;
 using Google.Protobuf;
@@ -6,8 +6,8 @@ using Google.Protobuf;
 namespace EFedLLM.Actors.Protocol.Wire;
 
 /// <summary>
-/// Activations on the wire: the length of a protobuf header as a varint, the header, then the values as raw little-endian float32. They
-/// are copied once on each side. What they are is not looked at here: a hop that gets activations that are not finite refuses them with
+/// Activations on the wire: the length of a protobuf header as a varint, the header, then the values as raw little-endian float32, or
+/// float16 where they are keys and values. They are copied once on each side. What they are is not looked at here: a hop that gets activations that are not finite refuses them with
 /// <see cref="StepFailed"/>, so that the pipeline learns why its step does not come back.
 /// </summary>
 internal static class HiddenFraming
@@ -27,15 +27,16 @@ internal static class HiddenFraming
 
     /// <summary>A message.</summary>
     /// <param name="header">What is said of the rows.</param>
-    /// <param name="hidden">The rows.</param>
-    public static byte[] Join(IMessage header, ReadOnlySpan<float> hidden)
+    /// <param name="rows">The rows.</param>
+    public static byte[] Join<T>(IMessage header, ReadOnlySpan<T> rows)
+        where T : unmanaged
     {
         var headerBytes = header.CalculateSize();
         var start = VarintBytes(headerBytes) + headerBytes;
-        var result = GC.AllocateUninitializedArray<byte>(start + (hidden.Length * sizeof(float)));
+        var result = GC.AllocateUninitializedArray<byte>(start + (rows.Length * Unsafe.SizeOf<T>()));
         var at = WriteVarint(result, headerBytes);
         header.WriteTo(result.AsSpan(at, headerBytes));
-        CopyToLittleEndian(hidden, result.AsSpan(start), BitConverter.IsLittleEndian);
+        CopyToLittleEndian(rows, result.AsSpan(start), BitConverter.IsLittleEndian);
         return result;
     }
 
@@ -59,11 +60,12 @@ internal static class HiddenFraming
     /// <param name="payload">Their bytes.</param>
     /// <param name="rows">Number of rows, at least 1.</param>
     /// <exception cref="MalformedMessageException">They are not so many rows, or more than one message may carry.</exception>
-    public static float[] Rows(ReadOnlySpan<byte> payload, int rows)
+    public static T[] Rows<T>(ReadOnlySpan<byte> payload, int rows)
+        where T : unmanaged
     {
-        if (payload.Length == 0 || payload.Length % (rows * sizeof(float)) != 0)
+        if (payload.Length == 0 || payload.Length % (rows * Unsafe.SizeOf<T>()) != 0)
         {
-            throw new MalformedMessageException($"{payload.Length} bytes of activations are not {rows} rows of float32.");
+            throw new MalformedMessageException($"{payload.Length} bytes of activations are not {rows} rows of values of {Unsafe.SizeOf<T>()} bytes.");
         }
 
         if (payload.Length > (rows == 1 ? ProtocolLimits.RowBytes : ProtocolLimits.ActivationBytes))
@@ -71,9 +73,9 @@ internal static class HiddenFraming
             throw new MalformedMessageException($"{payload.Length} bytes of activations in {rows} rows are more than one message may carry.");
         }
 
-        var hidden = GC.AllocateUninitializedArray<float>(payload.Length / sizeof(float));
-        CopyFromLittleEndian(payload, hidden, BitConverter.IsLittleEndian);
-        return hidden;
+        var values = GC.AllocateUninitializedArray<T>(payload.Length / Unsafe.SizeOf<T>());
+        CopyFromLittleEndian<T>(payload, values, BitConverter.IsLittleEndian);
+        return values;
     }
 
     private static byte[] Encode(FeedHidden message)
@@ -99,37 +101,28 @@ internal static class HiddenFraming
             Session: Values.Session(header.Session),
             Epoch: Values.Epoch(header.Epoch),
             Hops: Values.HopMicroseconds(header.HopMicroseconds));
-        var hidden = Rows(payload, rows);
+        var hidden = Rows<float>(payload, rows);
         Require.Within(rows, 1, ProtocolLimits.SessionTokens - position, "rows");
         return new FeedHidden(message.Session, message.Epoch, position, rows, header.Sample, hidden, message.Hops);
     }
 
     /// <summary>Copies <paramref name="values"/> to <paramref name="bytes"/>.</summary>
     /// <param name="values">The values.</param>
-    /// <param name="bytes">Four bytes for each.</param>
+    /// <param name="bytes">As many bytes as they take in memory.</param>
     /// <param name="littleEndianHost">Whether this machine keeps numbers as the wire does.</param>
-    internal static void CopyToLittleEndian(ReadOnlySpan<float> values, Span<byte> bytes, bool littleEndianHost)
-    {
-        if (littleEndianHost)
-        {
-            MemoryMarshal.AsBytes(values).CopyTo(bytes);
-        }
-        else
-        {
-            BinaryPrimitives.ReverseEndianness(MemoryMarshal.Cast<float, int>(values), MemoryMarshal.Cast<byte, int>(bytes));
-        }
-    }
+    internal static void CopyToLittleEndian<T>(ReadOnlySpan<T> values, Span<byte> bytes, bool littleEndianHost)
+        where T : unmanaged => Copy<T>(MemoryMarshal.AsBytes(values), bytes, littleEndianHost);
 
     /// <summary>The reverse of <see cref="CopyToLittleEndian"/>.</summary>
-    internal static void CopyFromLittleEndian(ReadOnlySpan<byte> bytes, Span<float> values, bool littleEndianHost)
+    internal static void CopyFromLittleEndian<T>(ReadOnlySpan<byte> bytes, Span<T> values, bool littleEndianHost)
+        where T : unmanaged => Copy<T>(bytes, MemoryMarshal.AsBytes(values), littleEndianHost);
+
+    private static void Copy<T>(ReadOnlySpan<byte> source, Span<byte> target, bool littleEndianHost)
     {
-        if (littleEndianHost)
+        source.CopyTo(target);
+        for (var at = 0; !littleEndianHost && at < source.Length; at += Unsafe.SizeOf<T>())
         {
-            bytes.CopyTo(MemoryMarshal.AsBytes(values));
-        }
-        else
-        {
-            BinaryPrimitives.ReverseEndianness(MemoryMarshal.Cast<byte, int>(bytes), MemoryMarshal.Cast<float, int>(values));
+            target.Slice(at, Unsafe.SizeOf<T>()).Reverse();
         }
     }
 

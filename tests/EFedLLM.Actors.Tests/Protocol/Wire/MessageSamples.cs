@@ -25,6 +25,7 @@ internal sealed class MessageSamples
     private static readonly Gen<DeviceId> Devices = Gen.Byte.Array[16].Select(bytes => new DeviceId(Convert.ToHexStringLower(bytes)));
     private static readonly Gen<ModelId> Models = Gen.Byte.Array[32].Select(bytes => new ModelId(Convert.ToHexStringLower(bytes)));
     private static readonly Gen<LayerRange> Ranges = Gen.Select(Gen.Int[0, 100], Gen.Int[1, 50]).Select((first, count) => new LayerRange(first, first + count));
+    private static readonly Gen<Half> Halves = Gen.UShort.Select(BitConverter.UInt16BitsToHalf);
     private static readonly Gen<int> Epochs = Gen.Int[1, int.MaxValue];
     private static readonly Gen<int> Positions = Gen.Int[0, ProtocolLimits.SessionTokens - 512];
     private static readonly Gen<int> Offsets = Gen.Int[0, ProtocolLimits.CacheValues - 1];
@@ -147,10 +148,10 @@ internal sealed class MessageSamples
                 .Select(values => new KeptRows(where.Item1, where.Item2, where.Item3, position, rows, values, taken, rows > 0 ? [.. signature] : []))));
         Add(Gen.Select(Sessions, Epochs, Positions, Offsets, Gen.Int[1, 512]).Select((session, epoch, position, offset, rows) => new FetchCache(session, epoch, position, offset, rows)));
         Add(Gen.Select(Gen.Select(Sessions, Epochs, HopIndices), Positions, Offsets, Gen.Int[0, 6], Gen.Int[1, 40])
-            .SelectMany((where, position, offset, rows, width) => Gen.Float.Array[rows * width]
+            .SelectMany((where, position, offset, rows, width) => Halves.Array[rows * width]
                 .Select(values => new CacheOpened(where.Item1, where.Item2, where.Item3, position, offset, rows, width, values))));
         Add(Gen.Select(Sessions, Epochs, Positions, Offsets, Gen.Int[1, 6], Gen.Int[0, 40])
-            .SelectMany((session, epoch, position, offset, rows, width) => Gen.Float.Array[rows * width]
+            .SelectMany((session, epoch, position, offset, rows, width) => Halves.Array[rows * width]
                 .Select(values => new FeedCache(session, epoch, position, offset, rows, values))));
         Add(Gen.Select(Sessions, Epochs, HopIndices, Positions, Gen.Int[1, UnitCut.Rows], Digests, Gen.Int[0, int.MaxValue])
             .Select((session, epoch, index, position, rows, answer, time) => new UnitRecomputed(session, epoch, index, position, rows, answer, time)));

@@ -137,6 +137,24 @@ public sealed class ProtocolSerializerTests(WireFixture fixture, ITestOutputHelp
         var values = new float[1];
         HiddenFraming.CopyFromLittleEndian(bytes, values, littleEndianHost);
         Assert.Equal(BitConverter.SingleToUInt32Bits(inMemory), BitConverter.SingleToUInt32Bits(values[0]));
+
+        // Those of two keys or values, 1 and 1.0009766, are 00 3C 01 3C.
+        Half[] kept = [BitConverter.UInt16BitsToHalf(littleEndianHost == BitConverter.IsLittleEndian ? (ushort)0x3C00 : (ushort)0x003C), BitConverter.UInt16BitsToHalf(littleEndianHost == BitConverter.IsLittleEndian ? (ushort)0x3C01 : (ushort)0x013C)];
+        HiddenFraming.CopyToLittleEndian<Half>(kept, bytes, littleEndianHost);
+        Assert.Equal([0x00, 0x3C, 0x01, 0x3C], bytes);
+
+        var back = new Half[2];
+        HiddenFraming.CopyFromLittleEndian<Half>(bytes, back, littleEndianHost);
+        Assert.Equal(kept, back);
+    }
+
+    [Fact]
+    public void Keys_and_values_travel_in_two_bytes_each()
+    {
+        var opened = new CacheOpened(SessionId.New(), 1, 2, 16, 0, 16, 1536, new Half[16 * 1536]);
+        var bytes = fixture.Serializer.ToBinary(opened);
+        Assert.InRange(bytes.Length, 2 * 16 * 1536, (2 * 16 * 1536) + 64);
+        Assert.Equal(opened, fixture.Serializer.FromBinary(bytes, "co"));
     }
 
     [Theory]
