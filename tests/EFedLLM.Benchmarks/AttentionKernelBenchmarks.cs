@@ -3,13 +3,14 @@ using EFedLLM.Transformer.Kernels;
 
 namespace EFedLLM.Benchmarks;
 
-/// <summary>The kernels of attention over pages of keys and values of one head: one query, and two that share a page. Many pages come from memory, one from a cache.</summary>
+/// <summary>The kernels of attention over pages of keys and values of one head: one query, and three that share a page. Many pages come from memory, one from a cache.</summary>
 [ShortRunJob]
 [BandwidthColumns]
 public unsafe class AttentionKernelBenchmarks : IReadsMemory
 {
     private const int HeadSize = 64;
     private const int PageValues = HeadSize * FloatKernels.PagePositions;
+    private const int Queries = 3;
     private const float Scale = 0.125f;
 
     private float[] _pages = [];
@@ -31,8 +32,8 @@ public unsafe class AttentionKernelBenchmarks : IReadsMemory
             _pages.AsSpan(0, PageValues).CopyTo(_pages.AsSpan(page * PageValues));
         }
 
-        (_queries, _outputs) = (RandomMatrix.Values(2 * HeadSize), new float[2 * HeadSize]);
-        _scores = RandomMatrix.Values(2 * FloatKernels.PagePositions);
+        (_queries, _outputs) = (RandomMatrix.Values(Queries * HeadSize), new float[Queries * HeadSize]);
+        _scores = RandomMatrix.Values(Queries * FloatKernels.PagePositions);
     }
 
     [Benchmark]
@@ -50,14 +51,14 @@ public unsafe class AttentionKernelBenchmarks : IReadsMemory
     }
 
     [Benchmark]
-    public float ScoresOfTwo()
+    public float ScoresOfThree()
     {
         fixed (float* query = _queries, pages = _pages, scores = _scores)
         {
             for (var page = 0; page < Pages; page++)
             {
                 FloatKernels.Best.Scores(
-                    query, query + HeadSize, pages + (long)page * PageValues, HeadSize, 0, FloatKernels.PagePositions, Scale, scores, scores + FloatKernels.PagePositions);
+                    query, Queries, HeadSize, pages + (long)page * PageValues, HeadSize, 0, FloatKernels.PagePositions, Scale, scores, FloatKernels.PagePositions);
             }
 
             return scores[0];
@@ -80,15 +81,15 @@ public unsafe class AttentionKernelBenchmarks : IReadsMemory
     }
 
     [Benchmark]
-    public float WeighOfTwo()
+    public float WeighOfThree()
     {
         fixed (float* weights = _scores, pages = _pages, output = _outputs)
         {
-            new Span<float>(output, 2 * HeadSize).Clear();
+            new Span<float>(output, Queries * HeadSize).Clear();
             for (var page = 0; page < Pages; page++)
             {
                 FloatKernels.Best.Weigh(
-                    weights, weights + FloatKernels.PagePositions, pages + (long)page * PageValues, HeadSize, 0, FloatKernels.PagePositions, output, output + HeadSize);
+                    weights, Queries, FloatKernels.PagePositions, pages + (long)page * PageValues, HeadSize, 0, FloatKernels.PagePositions, output, HeadSize);
             }
 
             return output[0];

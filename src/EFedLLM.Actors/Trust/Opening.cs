@@ -12,7 +12,7 @@ namespace EFedLLM.Actors.Trust;
 /// <param name="HopIndex">The hop's place in it.</param>
 /// <param name="Position">The first position.</param>
 /// <param name="Taken">Whether it is what it got, not what it gave.</param>
-/// <param name="Rows">The digests of the rows (<see cref="PositionDigest.OfRow"/>), at least one.</param>
+/// <param name="Rows">The digests of the rows (<see cref="PositionDigest.OfRow(ReadOnlySpan{float})"/>), at least one.</param>
 public sealed record Opening(ClusterId Cluster, SessionId Session, int Epoch, int HopIndex, int Position, bool Taken, ImmutableArray<Digest> Rows)
 {
     /// <summary>One past the last position.</summary>
