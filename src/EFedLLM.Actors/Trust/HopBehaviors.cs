@@ -6,7 +6,7 @@ internal static class HopBehaviors
     // Behind what anybody waits for an opening.
     private static readonly TimeSpan TooLate = TimeSpan.FromSeconds(45);
 
-    /// <summary>By name.</summary>
+    /// <summary>By name. The number of noise and of stale is how far from right, in millionths; that of the others is of positions.</summary>
     public static SortedDictionary<string, HopBehaviorForm> All { get; } = new(StringComparer.Ordinal)
     {
         ["bf16"] = Plain(() => new Rounds(WeightSpoils.ToBFloat16)),

@@ -79,12 +79,12 @@ public sealed class SignatureVerdictTests : IDisposable
 
     [SharedTheory]
     [InlineData(0, false)]
-    [InlineData(1, true)]
+    [InlineData(2, true)]
     public async Task Who_opens_other_rows_than_it_signed_is_convicted_by_its_own_signatures(int hop, bool isAskedForWhatItGot)
     {
         var (session, expected) = Start(
             number => number / 4 == hop && number % 4 < 3 ? new Saboteur("special", new OpensAnother()) : isAskedForWhatItGot && number / 4 == hop - 1 ? Saboteur.Parse("refuse-opening") : null,
-            isStrict: false);
+            isStrict: false, through: 4 * hop);
         session.Run();
         Assert.Equal(expected, session.Tokens);
         var convicted = session.Checks.Where(check => check.Facts.Outcome == CheckOutcome.Hard).ToArray();
@@ -100,7 +100,7 @@ public sealed class SignatureVerdictTests : IDisposable
     [InlineData(2)]
     public async Task Who_signs_two_receipts_of_one_unit_is_convicted_by_both(int hop)
     {
-        var (session, expected) = Start(_ => null, isStrict: false, equivocator: 4 * hop);
+        var (session, expected) = Start(_ => null, isStrict: false, through: 4 * hop, isEquivocating: true);
         session.Run();
         Assert.Equal(expected, session.Tokens);
         var convicted = session.Checks.Single(check => check.Facts.Outcome == CheckOutcome.Hard);
@@ -111,7 +111,7 @@ public sealed class SignatureVerdictTests : IDisposable
     [SharedFact]
     public async Task Two_that_sign_different_things_about_one_message_are_held_to_it()
     {
-        var (session, expected) = Start(number => number / 4 == 0 && number % 4 < 3 ? Saboteur.Parse("sign-one-send-another", 7) : null, isStrict: false);
+        var (session, expected) = Start(number => number / 4 == 0 && number % 4 < 3 ? Saboteur.Parse("sign-one-send-another", 7) : null, isStrict: false, through: 0);
         session.Run();
         Assert.Equal(expected, session.Tokens);
         var accused = session.Checks.Where(check => check.Facts.Outcome == CheckOutcome.Soft).ToArray();
@@ -130,7 +130,7 @@ public sealed class SignatureVerdictTests : IDisposable
     [InlineData(1)]
     public async Task Who_gives_what_is_no_number_is_held_to_the_row_that_it_opens(int hop)
     {
-        var (session, expected) = Start(number => number / 4 == hop && number % 4 < 3 ? new Saboteur("special", new NoNumber()) : null, isStrict: false);
+        var (session, expected) = Start(number => number / 4 == hop && number % 4 < 3 ? new Saboteur("special", new NoNumber()) : null, isStrict: false, through: 4 * hop);
         session.Run();
         Assert.Equal(expected, session.Tokens);
         var accused = session.Checks.Where(check => check.Facts.Outcome == CheckOutcome.Soft).ToArray();
@@ -141,7 +141,7 @@ public sealed class SignatureVerdictTests : IDisposable
     [SharedFact]
     public void A_head_whose_logits_are_no_numbers_is_named_and_nobody_beside_it()
     {
-        var (session, expected) = Start(number => number / 4 == 2 && number % 4 < 3 ? new Saboteur("special", new NoNumber()) : null, isStrict: false);
+        var (session, expected) = Start(number => number / 4 == 2 && number % 4 < 3 ? new Saboteur("special", new NoNumber()) : null, isStrict: false, through: 8);
         session.Run();
         Assert.Equal(expected, session.Tokens);
         Assert.IsType<GenerationFinished>(session.Told[^1]);
@@ -164,7 +164,7 @@ public sealed class SignatureVerdictTests : IDisposable
         }
     }
 
-    private (AuditedSession Session, int[] Expected) Start(Func<int, Saboteur?> saboteur, bool isStrict, int? equivocator = null)
+    private (AuditedSession Session, int[] Expected) Start(Func<int, Saboteur?> saboteur, bool isStrict, int? through = null, bool isEquivocating = false)
     {
         var source = ModelFolder.Open(SharedModels.Model("stories260K"));
         _open.Add(source);
@@ -175,9 +175,9 @@ public sealed class SignatureVerdictTests : IDisposable
             source,
             Facts.Model('a', "tiny", source.Shape.Layers) with { Model = TestSessions.Model, HiddenSize = source.Shape.HiddenSize },
             [.. Enumerable.Range(0, 12).Select(number => (ranges[number / 4], saboteur(number)))],
-            Prompt, settings, TestLimits.Reference with { PromptChunk = 7 }, new AnswerText(tokenizer, settings, source.Shape.EndTokens), 7, isStrict, through: equivocator)
+            Prompt, settings, TestLimits.Reference with { PromptChunk = 7 }, new AnswerText(tokenizer, settings, source.Shape.EndTokens), 7, isStrict, through: through)
         {
-            Equivocator = equivocator,
+            Equivocator = isEquivocating ? through : null,
         };
         _open.Add(session);
         using var team = new ComputeTeam(1);
