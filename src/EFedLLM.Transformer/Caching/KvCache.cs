@@ -4,18 +4,19 @@ using EFedLLM.Transformer.Kernels;
 namespace EFedLLM.Transformer.Caching;
 
 /// <summary>
-/// The keys and values of one session on one shard, rounded to half precision (<see cref="FloatHalf"/>), for every transformer layer of the shard's range. Paged:
-/// memory grows by <see cref="PagePositions"/> positions at a time, up to a limit fixed at creation. Not thread-safe.
+/// The keys and values of one session on one shard, rounded to half precision (<see cref="FloatHalf"/>), for every transformer
+/// layer of the shard's range. Paged: memory grows by <see cref="PagePositions"/> positions at a time, up to a limit fixed at
+/// creation. Not thread-safe.
 /// </summary>
 public sealed class KvCache : IDisposable
 {
     /// <summary>Positions in a page.</summary>
     public const int PagePositions = FloatKernels.PagePositions;
 
-    /// <summary>Bytes of each value of a key and of a value.</summary>
+    /// <summary>Bytes of a number in a key or a value.</summary>
     public const int ValueBytes = sizeof(ushort);
 
-    // Values that are rounded before they go to the columns of a page.
+    // Numbers of a key that are rounded before they go to the column of a page.
     private const int RoundedAtOnce = 64;
 
     // A page holds one layer's keys as [key/value heads, head size, positions], so that attention scores neighbouring

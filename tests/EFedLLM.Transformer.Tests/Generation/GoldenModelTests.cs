@@ -59,7 +59,7 @@ public sealed class GoldenModelTests
             Assert.True(Math.Abs(result.Perplexity / expected - 1) < 1e-3, $"{name}: {result.Perplexity} instead of {expected}.");
             var chunks = entry.GetProperty("chunk_mean_nll").EnumerateArray().Select(chunk => chunk.GetDouble()).ToArray();
             Assert.Equal(chunks.Length, result.ChunkMeanNll.Length);
-            Assert.All(chunks.Zip(result.ChunkMeanNll), pair => Assert.Equal(pair.First, pair.Second, 2e-4));
+            Assert.All(chunks.Zip(result.ChunkMeanNll), pair => Assert.Equal(pair.First, pair.Second, 1e-3));
         }
     }
 
@@ -77,7 +77,7 @@ public sealed class GoldenModelTests
         var expected = prompt.GetProperty("top10").EnumerateArray().Select(pair => (Id: pair[0].GetInt32(), Logit: pair[1].GetDouble())).ToArray();
         Assert.Equal(expected.Select(pair => pair.Id), best);
         // The reference keeps keys and values in float32, the shard as halves.
-        Assert.All(expected, pair => Assert.Equal(pair.Logit, logits[pair.Id], 5e-3));
+        Assert.All(expected, pair => Assert.Equal(pair.Logit, logits[pair.Id], 1e-2));
     }
 
     private static int[] Ids(JsonElement ids) => [.. ids.EnumerateArray().Select(id => id.GetInt32())];
