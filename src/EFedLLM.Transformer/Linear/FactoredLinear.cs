@@ -109,5 +109,8 @@ public sealed unsafe class FactoredLinear : LinearLayer
             lowRank!.Complete(team);
             workspace.Product.Compute(_u!.Blocks, lowRank.Rows, default, null, Bias, Outputs, rows, y, team, Width);
         }
+
+        // The quantised rows are read by their addresses.
+        GC.KeepAlive(workspace);
     }
 }
