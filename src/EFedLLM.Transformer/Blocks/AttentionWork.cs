@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using EFedLLM.Transformer.Caching;
 using EFedLLM.Transformer.Checkpoints;
 using EFedLLM.Transformer.Kernels;
@@ -128,6 +129,7 @@ internal sealed unsafe class AttentionWork : IParallelWork
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Attend(int row, int endRow, int keyValueHead, float[] scratch)
     {
         var (size, rowValues) = (_shape.HeadSize, _shape.Heads * _shape.HeadSize);
