@@ -106,7 +106,9 @@ public class FetchTests
         }
 
         var data = TestHome.NewFolder("wary");
-        await using var wary = EfedllmProcess.Start(TestHome.Empty(("EFEDLLM__BLOBS__PIECE", "64 KiB")), "join", "--seed", cluster.Report.Seed, "--name", "wary", "--data", data);
+
+        // One piece of a peer at a time: every peer is asked for some.
+        await using var wary = EfedllmProcess.Start(TestHome.Empty(("EFEDLLM__BLOBS__PIECE", "64 KiB"), ("EFEDLLM__BLOBS__PER_PEER", "1")), "join", "--seed", cluster.Report.Seed, "--name", "wary", "--data", data);
         await wary.LineAsync(line => line.StartsWith("serves efed-mini: ", StringComparison.Ordinal));
         await cluster.UntilAsync(facts => IsSettled(facts, 3));
         Assert.Equal(Answer, (await cluster.AskAsync()).Text);

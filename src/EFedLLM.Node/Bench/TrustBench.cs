@@ -16,7 +16,7 @@ internal static class TrustBench
     /// <summary>So few units that none is checked while it measures: a share of 0 is refused.</summary>
     public const double HardlyAny = 1e-9;
 
-    // Every device has to pass a check before the share of the measurement holds for it.
+    // Every device of the route has to pass a check before the share of the measurement holds for it.
     private const int MostWarmUps = 400;
     private const int WarmUpTokens = 24;
     private const int FewestWarmUps = 10;
@@ -85,7 +85,7 @@ internal static class TrustBench
             offTimes.Add(plain.Milliseconds);
             onTimes.Add(trusted.Milliseconds);
             changes.Add((trusted.Milliseconds / plain.Milliseconds) - 1);
-            hops += trusted.Hops;
+            hops += trusted.Route.Count;
         }
 
         var (offAfter, onAfter) = (await without.ReadWorkAsync(cancellation), await SettledAsync(with, cancellation));
@@ -133,14 +133,15 @@ internal static class TrustBench
         }
     }
 
-    /// <summary>Asks until every device that takes part is out of probation, and the compiler has seen all of the way.</summary>
+    /// <summary>Asks until every device of the route is out of probation, and the compiler has seen all of the way.</summary>
     private static async Task WarmAsync(GatewayHttpClient gateway, GenerateRequest request, double share, CancellationToken cancellation)
     {
         for (var answers = 0; answers < MostWarmUps; answers++)
         {
-            await AskAsync(gateway, request with { MaxTokens = WarmUpTokens }, cancellation);
+            // Routes keep to the devices that have served well: the others may be asked nothing for ever.
+            var (_, route) = await AskAsync(gateway, request with { MaxTokens = WarmUpTokens }, cancellation);
             var facts = await gateway.ReadClusterAsync(cancellation);
-            if (answers >= FewestWarmUps && facts.Devices.All(device => device.Shards.Count == 0 || device.Standing == "full"))
+            if (answers >= FewestWarmUps && route.All(hop => facts.Devices.Any(device => device.Id == hop.Device && device.Standing == "full")))
             {
                 for (var more = 0; more < FewestWarmUps; more++)
                 {
@@ -151,7 +152,7 @@ internal static class TrustBench
             }
         }
 
-        throw new UserErrorException($"After {MostWarmUps} answers some device is still in probation, so that a checked share of {share} cannot be measured.");
+        throw new UserErrorException($"After {MostWarmUps} answers some device of the route is still in probation, so that a checked share of {share} cannot be measured.");
     }
 
     /// <summary>What was counted, once nothing more is: checks go on when an answer is told.</summary>
@@ -173,19 +174,19 @@ internal static class TrustBench
         return before;
     }
 
-    /// <summary>Asks once: milliseconds per token after the first, and the hops of its route.</summary>
-    private static async Task<(double Milliseconds, int Hops)> AskAsync(GatewayHttpClient gateway, GenerateRequest request, CancellationToken cancellation)
+    /// <summary>Asks once: milliseconds per token after the first, and the route.</summary>
+    private static async Task<(double Milliseconds, IReadOnlyList<RouteHop> Route)> AskAsync(GatewayHttpClient gateway, GenerateRequest request, CancellationToken cancellation)
     {
-        var hops = 0;
+        IReadOnlyList<RouteHop> route = [];
         await foreach (var next in gateway.GenerateAsync(request, cancellation))
         {
             switch (next)
             {
                 case StartedEvent started:
-                    hops = started.Route.Count;
+                    route = started.Route;
                     break;
                 case FinishedEvent { Timing: var timing }:
-                    return (timing.DecodeMilliseconds / Math.Max(1, timing.GeneratedTokens - 1), hops);
+                    return (timing.DecodeMilliseconds / Math.Max(1, timing.GeneratedTokens - 1), route);
                 case FailedEvent failed:
                     throw new UserErrorException(failed.Message);
                 default:
