@@ -84,6 +84,7 @@ public sealed class ExclusionTests(ITestOutputHelper output)
             {
                 var range = device.Shards is [var shard, ..] ? new LayerRange(shard.First, shard.End) : new LayerRange(0, 1);
                 var verifier = new DeviceId(checks.First(check => check.Device.Id != device.Id).Device.Id);
+                // The ledger is a process of its own and judges times by the real clock.
                 await ledger.Ask<WorkRecorded>(
                     new RecordWork(
                         new ReportId(reporter, number + 1), new DeviceId(device.Id), SessionId.New(), new ModelId(new string('a', 64)), range,
