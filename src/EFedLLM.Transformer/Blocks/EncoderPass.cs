@@ -125,9 +125,7 @@ internal sealed class EncoderPass
         var weights = _layers[layer];
         CheckFinite(_state.Hidden, rows, _shape.HiddenSize, "input", layer);
         var input = Input(layer, InputSite.Attention, _state.Hidden, rows, _shape.HiddenSize); // [rows, hidden]
-        Apply(weights.Query, input, _state.Query, team); // [rows, heads * head size]
-        Apply(weights.Key, input, _state.Key, team);
-        Apply(weights.Value, input, _state.Value, team);
+        LinearLayers.Apply(input, team, weights.Query, _state.Query, weights.Key, _state.Key, weights.Value, _state.Value); // [rows, heads * head size] each
         _attention.Attend(rows, team);
         CheckFinite(_state.Attended, rows, _shape.HiddenSize, "attention", layer);
         Apply(weights.AttentionOutput, Input(layer, InputSite.Output, _state.Attended, rows, _shape.HiddenSize), _state.Added, team); // [rows, hidden]

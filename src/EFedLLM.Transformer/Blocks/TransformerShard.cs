@@ -19,11 +19,14 @@ public sealed class TransformerShard : IDisposable
     private readonly AttentionWork _attention;
     private readonly RowWork _rows;
     private readonly EncoderPass? _encoder;
+    private readonly WeightStream? _stream;
+    private readonly IModelSource _source;
     private bool _disposed;
 
-    private TransformerShard(ModelShape shape, LayerRange range, IEmbedding? embedding, LayerWeights[] layers, HeadWeights? head)
+    private TransformerShard(IModelSource source, LayerRange range, IEmbedding? embedding, LayerWeights[] layers, HeadWeights? head, WeightStream? stream = null)
     {
-        (Shape, Range, _embedding, _layers, _head) = (shape, range, embedding, layers, head);
+        (_source, Range, _embedding, _layers, _head, _stream) = (source, range, embedding, layers, head, stream);
+        var shape = Shape = source.Shape;
         _angles = new RotaryAngles(shape.Rope, shape.HeadSize, shape.ContextLength);
         _state = new RunState(shape, layers.Length > 0);
         _attention = new AttentionWork(shape) { State = _state };
@@ -33,8 +36,8 @@ public sealed class TransformerShard : IDisposable
         WeightBytesPerToken = computed + (embedding?.BytesPerRow ?? 0);
     }
 
-    private TransformerShard(ModelShape shape, LayerRange range, EncoderPass encoder)
-        : this(shape, range, null, [], null) => (_encoder, WeightBytes, WeightBytesPerToken) = (encoder, encoder.WeightBytes, encoder.WeightBytesPerToken);
+    private TransformerShard(IModelSource source, LayerRange range, EncoderPass encoder)
+        : this(source, range, null, [], null) => (_encoder, WeightBytes, WeightBytesPerToken) = (encoder, encoder.WeightBytes, encoder.WeightBytesPerToken);
 
     /// <summary>The model's hyper-parameters.</summary>
     public ModelShape Shape { get; }
@@ -42,8 +45,11 @@ public sealed class TransformerShard : IDisposable
     /// <summary>The units this shard holds.</summary>
     public LayerRange Range { get; }
 
-    /// <summary>Bytes of weights held.</summary>
+    /// <summary>Bytes of weights of its units, those included that stay on disk.</summary>
     public long WeightBytes { get; }
+
+    /// <summary>Bytes that a step reads from disk, rows of an embedding aside; 0 where all weights are in memory.</summary>
+    public long StreamedBytes { get; private init; }
 
     /// <summary>Bytes of weights read to compute one step of one token, its logits included where the shard has the head.</summary>
     public long WeightBytesPerToken { get; }
@@ -54,7 +60,19 @@ public sealed class TransformerShard : IDisposable
     /// <summary>Loads the units <paramref name="range"/> of <paramref name="source"/>, which must outlive the shard.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The model has no such range.</exception>
     /// <exception cref="InvalidDataException">The source's weights are damaged or do not fit its shape.</exception>
-    public static TransformerShard Load(IModelSource source, LayerRange range)
+    public static TransformerShard Load(IModelSource source, LayerRange range) => Load(source, range, long.MaxValue);
+
+    /// <summary>
+    /// Loads the units <paramref name="range"/> of <paramref name="source"/>, which must outlive the shard, within so much memory: what does
+    /// not fit is read from disk for every step (<see cref="StreamPlan"/>). The results have the same bits.
+    /// </summary>
+    /// <param name="source">The model.</param>
+    /// <param name="range">The units.</param>
+    /// <param name="memory">Bytes for weights; caches and activations are beside them.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The model has no such range.</exception>
+    /// <exception cref="InvalidDataException">The source's weights are damaged or do not fit its shape.</exception>
+    /// <exception cref="NotSupportedException">They do not fit, and are of a kind that cannot be streamed, or need more even so; the message says how much.</exception>
+    public static TransformerShard Load(IModelSource source, LayerRange range, long memory)
     {
         ArgumentNullException.ThrowIfNull(source);
         var shape = source.Shape;
@@ -63,17 +81,20 @@ public sealed class TransformerShard : IDisposable
             throw new ArgumentOutOfRangeException(nameof(range), range, $"The model has the units {LayerRange.Whole(shape.Layers)}.");
         }
 
+        if (StreamRules.Plan(source, range, memory) is { } plan)
+        {
+            return Stream((FactoredModel)source, plan);
+        }
+
         if (shape.Encoder is not null)
         {
-            return new TransformerShard(shape, range, EncoderPass.Load(source, range));
+            return new TransformerShard(source, range, EncoderPass.Load(source, range));
         }
 
         var embedding = range.HasEmbedding ? WeightRules.Check(source.LoadEmbedding(), shape) : null;
-        var layers = Enumerable.Range(range.FirstLayer, range.EndLayer(shape.Layers) - range.FirstLayer)
-            .Select(layer => WeightRules.Check(source.LoadLayer(layer), shape, layer))
-            .ToArray();
+        var layers = Layers(range, shape).Select(layer => WeightRules.Check(source.LoadLayer(layer), shape, layer)).ToArray();
         var head = range.HasHead(shape.Layers) ? WeightRules.Check(source.LoadHead(), shape) : null;
-        return new TransformerShard(shape, range, embedding, layers, head);
+        return new TransformerShard(source, range, embedding, layers, head);
     }
 
     /// <summary>Creates an empty cache (of an encoder, one that holds nothing but its length) for a session of at most <paramref name="limit"/> positions.</summary>
@@ -88,6 +109,8 @@ public sealed class TransformerShard : IDisposable
     /// <param name="team">The threads that share the work.</param>
     /// <exception cref="ArgumentException">A step does not fit the shard, its cache or another step. Nothing has changed.</exception>
     /// <exception cref="NonFiniteStepException">A step's input or result is infinite or NaN. No cache's length and no step's <see cref="ShardStep.Hidden"/> has changed.</exception>
+    /// <exception cref="IOException">A file of which weights are streamed cannot be read; the message names it. Nothing has changed, as above.</exception>
+    /// <exception cref="InvalidDataException">The file of a streamed embedding is shorter by now. Nothing has changed, as above.</exception>
     public void Forward(ReadOnlySpan<ShardStep> steps, ComputeTeam team)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
@@ -100,13 +123,16 @@ public sealed class TransformerShard : IDisposable
         }
 
         var (rows, logitRows) = BatchRules.Check(steps, Shape, Range);
-        Begin(steps, rows, logitRows, team);
         try
         {
+            _stream?.Rewind();
+            Begin(steps, rows, logitRows, team);
             for (var layer = 0; layer < _layers.Length; layer++)
             {
+                _stream?.Await(Range.FirstLayer + layer + 1);
                 Attend(layer, rows, team);
                 FeedForward(layer, rows, team);
+                _stream?.Done(Range.FirstLayer + layer + 1);
             }
 
             CheckFinite(_state.Hidden, rows, Shape.HiddenSize, "result");
@@ -120,15 +146,57 @@ public sealed class TransformerShard : IDisposable
         finally
         {
             _attention.End();
+            _stream?.Rewind();
         }
     }
 
     /// <summary>Releases the weights; the shard cannot be used any more.</summary>
     public void Dispose()
     {
+        if (_disposed)
+        {
+            return;
+        }
+
         _disposed = true;
         _encoder?.Clear();
         Array.Clear(_layers);
+        for (var unit = Range.First; unit < Range.End; unit++)
+        {
+            if (_stream?.Has(unit) != true && !(unit == 0 && _embedding is FileEmbedding))
+            {
+                _source.Unload(unit);
+            }
+        }
+
+        _stream?.Dispose();
+        (_embedding as FileEmbedding)?.Dispose();
+    }
+
+    private static IEnumerable<int> Layers(LayerRange range, ModelShape shape) => Enumerable.Range(range.FirstLayer, range.EndLayer(shape.Layers) - range.FirstLayer);
+
+    private static TransformerShard Stream(FactoredModel source, StreamPlan plan)
+    {
+        var (range, shape) = (plan.Range, source.Shape);
+        var embedding = range.HasEmbedding ? source.OpenEmbedding() : null;
+        var stream = plan.Streamed.IsEmpty ? null : source.OpenStream(plan.Streamed);
+        try
+        {
+            var layers = Layers(range, shape)
+                .Select(layer => WeightRules.Check(stream?.Has(layer + 1) == true ? source.LoadLayer(layer, stream) : source.LoadLayer(layer), shape, layer))
+                .ToArray();
+            var last = shape.Layers + 1;
+            var head = range.HasHead(shape.Layers) ? WeightRules.Check(stream?.Has(last) == true ? source.LoadHead(stream) : source.LoadHead(), shape) : null;
+            var shard = new TransformerShard(source, range, embedding is null ? null : WeightRules.Check(embedding, shape), layers, head, stream) { StreamedBytes = plan.StreamedBytes };
+            stream?.Start();
+            return shard;
+        }
+        catch
+        {
+            stream?.Dispose();
+            embedding?.Dispose();
+            throw;
+        }
     }
 
     private static long BytesOf(LayerWeights layer) =>
@@ -175,9 +243,7 @@ public sealed class TransformerShard : IDisposable
         CheckFinite(_state.Normed, rows, Shape.HiddenSize, "normed input", layer);
 
         var normed = Input(layer, InputSite.Attention, _state.Normed, rows, Shape.HiddenSize); // [rows, hidden]
-        Apply(weights.Query, normed, _state.Query, team); // [rows, heads * head size]
-        Apply(weights.Key, normed, _state.Key, team); // [rows, key/value heads * head size]
-        Apply(weights.Value, normed, _state.Value, team); // [rows, key/value heads * head size]
+        LinearLayers.Apply(normed, team, weights.Query, _state.Query, weights.Key, _state.Key, weights.Value, _state.Value); // [rows, heads or key/value heads * head size]
 
         _attention.Layer = layer;
         _rows.RotateAndStore(weights, rows, team);
@@ -199,8 +265,7 @@ public sealed class TransformerShard : IDisposable
         CheckFinite(_state.Normed, rows, Shape.HiddenSize, "normed attention", layer);
 
         var normed = Input(layer, InputSite.FeedForward, _state.Normed, rows, Shape.HiddenSize); // [rows, hidden]
-        Apply(weights.Gate, normed, _state.Gate, team); // [rows, intermediate]
-        Apply(weights.Up, normed, _state.Up, team); // [rows, intermediate]
+        LinearLayers.Apply(normed, team, weights.Gate, _state.Gate, weights.Up, _state.Up); // [rows, intermediate] each
         _rows.SwiGlu(rows, team);
         CheckFinite(_state.Gate, rows, Shape.IntermediateSize, "feed-forward block", layer);
 
@@ -212,6 +277,7 @@ public sealed class TransformerShard : IDisposable
     /// <summary>logits = Projection · norm(hidden), for the last rows of each step as it asks for them.</summary>
     private void Project(ReadOnlySpan<ShardStep> steps, int logitRows, ComputeTeam team)
     {
+        _stream?.Await(Shape.Layers + 1);
         var (width, vocabulary) = (Shape.HiddenSize, Shape.VocabularySize);
         var (row, target, only) = (0, 0, -1);
         for (var i = 0; i < steps.Length; i++)

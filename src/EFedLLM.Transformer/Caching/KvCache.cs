@@ -8,7 +8,7 @@ namespace EFedLLM.Transformer.Caching;
 /// layer of the shard's range. Paged: memory grows by <see cref="PagePositions"/> positions at a time, up to a limit fixed at
 /// creation. Not thread-safe.
 /// </summary>
-public sealed class KvCache : IDisposable
+public sealed partial class KvCache : IDisposable
 {
     /// <summary>Positions in a page.</summary>
     public const int PagePositions = FloatKernels.PagePositions;
@@ -192,6 +192,8 @@ public sealed class KvCache : IDisposable
         {
             _pages.RemoveRange(kept, _pages.Count - kept);
         }
+
+        Unshare(length);
     }
 
     /// <summary>Gives back all memory; the cache cannot be used any more.</summary>
@@ -200,6 +202,7 @@ public sealed class KvCache : IDisposable
         _disposed = true;
         Length = 0;
         _pages.Clear();
+        _shared.Clear();
     }
 
     /// <summary>Makes room for as many positions as are held and <paramref name="count"/> more.</summary>

@@ -6,13 +6,15 @@ namespace EFedLLM.Transformer.Checkpoints;
 
 /// <summary>
 /// A factored model folder, opened read-only. A unit's weight file is read into memory when first used, so a folder may lack
-/// those of units that are not; one that does not fit into memory is mapped. Thread-safe; disposing frees the weights once no
+/// those of units that are not; one that does not fit into memory is mapped, or streamed for whoever asks for less memory
+/// (<see cref="StreamPlan"/>). Thread-safe; disposing frees the weights once no
 /// product that runs needs them any more, and later use of a weight throws <see cref="ObjectDisposedException"/>.
 /// </summary>
 public sealed partial class FactoredModel : IModelSource
 {
     private readonly Lock _gate = new();
     private readonly FactoredUnit?[] _units;
+    private readonly int[] _users;
     private readonly Func<WeightFile, string> _locate;
     private long _held;
     private bool _disposed;
@@ -20,7 +22,7 @@ public sealed partial class FactoredModel : IModelSource
     private FactoredModel(string folder, ModelManifest manifest, ModelId id, Func<WeightFile, string> locate)
     {
         (Folder, Manifest, Id, _locate) = (folder, manifest, id, locate);
-        _units = new FactoredUnit?[manifest.Shape.Units];
+        (_units, _users) = (new FactoredUnit?[manifest.Shape.Units], new int[manifest.Shape.Units]);
     }
 
     /// <summary>The manifest.</summary>
@@ -120,33 +122,29 @@ public sealed partial class FactoredModel : IModelSource
     {
         ArgumentOutOfRangeException.ThrowIfNegative(layer);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(layer, Shape.Layers);
-        return Load(layer + 1, unit =>
-        {
-            var matrices = Matrices(unit, layer + 1);
-            return new LayerWeights
-            {
-                InputNorm = unit.Vector("input_layernorm.weight"),
-                Query = matrices[0],
-                Key = matrices[1],
-                Value = matrices[2],
-                QueryNorm = Shape.QueryKeyNorm ? unit.Vector("self_attn.q_norm.weight") : null,
-                KeyNorm = Shape.QueryKeyNorm ? unit.Vector("self_attn.k_norm.weight") : null,
-                Output = matrices[3],
-                PostAttentionNorm = unit.Vector("post_attention_layernorm.weight"),
-                Gate = matrices[4],
-                Up = matrices[5],
-                Down = matrices[6],
-            };
-        });
+        return Load(layer + 1, unit => Layer(unit, layer));
     }
 
     /// <inheritdoc/>
     /// <exception cref="FileNotFoundException">Its file is not there.</exception>
     /// <exception cref="InvalidDataException">Its file is malformed.</exception>
-    public HeadWeights LoadHead()
+    public HeadWeights LoadHead() => Load(Shape.Layers + 1, Head);
+
+    /// <inheritdoc/>
+    public void Unload(int unit)
     {
-        var last = Shape.Layers + 1;
-        return Load(last, unit => new HeadWeights(unit.Vector("norm.weight"), Matrices(unit, last)[0]));
+        CheckUnit(unit);
+        lock (_gate)
+        {
+            if (_disposed || --_users[unit] > 0)
+            {
+                return;
+            }
+
+            _held -= _units[unit] is { IsInMemory: true } ? Manifest.Files[unit].Bytes : 0;
+            _units[unit]?.Dispose();
+            (_units[unit], _users[unit]) = (null, 0);
+        }
     }
 
     /// <inheritdoc/>
@@ -209,7 +207,9 @@ public sealed partial class FactoredModel : IModelSource
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            return take(_units[unit] ??= Open(unit));
+            var taken = take(_units[unit] ??= Open(unit));
+            _users[unit]++;
+            return taken;
         }
     }
 
@@ -221,6 +221,27 @@ public sealed partial class FactoredModel : IModelSource
         _held += inMemory ? file.Bytes : 0;
         return opened;
     }
+
+    private LayerWeights Layer(FactoredUnit unit, int layer)
+    {
+        var matrices = Matrices(unit, layer + 1);
+        return new LayerWeights
+        {
+            InputNorm = unit.Vector("input_layernorm.weight"),
+            Query = matrices[0],
+            Key = matrices[1],
+            Value = matrices[2],
+            QueryNorm = Shape.QueryKeyNorm ? unit.Vector("self_attn.q_norm.weight") : null,
+            KeyNorm = Shape.QueryKeyNorm ? unit.Vector("self_attn.k_norm.weight") : null,
+            Output = matrices[3],
+            PostAttentionNorm = unit.Vector("post_attention_layernorm.weight"),
+            Gate = matrices[4],
+            Up = matrices[5],
+            Down = matrices[6],
+        };
+    }
+
+    private HeadWeights Head(FactoredUnit unit) => new(unit.Vector("norm.weight"), Matrices(unit, Shape.Layers + 1)[0]);
 
     private FactoredLinear[] Matrices(FactoredUnit unit, int index) =>
         [.. Manifest.MatricesOf(index).Zip(ManifestLayout.Sites(Shape, index), (form, site) => unit.Matrix(form, site.HasBias))];

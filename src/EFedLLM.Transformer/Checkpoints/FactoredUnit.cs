@@ -21,6 +21,9 @@ internal sealed unsafe class FactoredUnit : IDisposable
 
     private FactoredUnit(SafetensorsFile file) => _file = file;
 
+    /// <summary>Whether its file was read into memory of its own.</summary>
+    public bool IsInMemory { get; private init; }
+
     /// <summary>Reads or maps a unit's file, and checks it.</summary>
     /// <param name="path">The file.</param>
     /// <param name="manifest">The model's manifest.</param>
@@ -30,8 +33,23 @@ internal sealed unsafe class FactoredUnit : IDisposable
     /// <exception cref="InvalidDataException">It is not what the manifest says; the message names it and says what to do.</exception>
     public static FactoredUnit Open(string path, ModelManifest manifest, int unit, bool inMemory)
     {
+        return new FactoredUnit(Check(inMemory ? SafetensorsFile.Read(path) : SafetensorsFile.Open(path), manifest, unit)) { IsInMemory = inMemory };
+    }
+
+    /// <summary>Checks a unit's file that lies in memory which stays the caller's, and may hold another file later.</summary>
+    /// <param name="path">The file, for messages.</param>
+    /// <param name="memory">Its bytes, and perhaps more behind them.</param>
+    /// <param name="length">Its length.</param>
+    /// <param name="manifest">The model's manifest.</param>
+    /// <param name="unit">The unit.</param>
+    /// <exception cref="InvalidDataException">It is not what the manifest says; the message names it and says what to do.</exception>
+    public static FactoredUnit Over(string path, WeightMemory memory, long length, ModelManifest manifest, int unit) =>
+        new(Check(SafetensorsFile.Over(path, memory, length), manifest, unit));
+
+    /// <summary>Returns a file that is the unit's; another one is closed.</summary>
+    private static SafetensorsFile Check(SafetensorsFile file, ModelManifest manifest, int unit)
+    {
         var declared = manifest.Files[unit];
-        var file = inMemory ? SafetensorsFile.Read(path) : SafetensorsFile.Open(path);
         try
         {
             Require(file, file.Length == declared.Bytes, $"it has {file.Length} bytes instead of {declared.Bytes}");
@@ -50,7 +68,7 @@ internal sealed unsafe class FactoredUnit : IDisposable
             }
 
             Require(file, present == expected.Length, present < expected.Length ? $"the tensor \"{expected[present].Name}\" is missing" : "");
-            return new FactoredUnit(file);
+            return file;
         }
         catch
         {
@@ -98,6 +116,9 @@ internal sealed unsafe class FactoredUnit : IDisposable
         (sbyte*)_file.Pointer(form.Name + ".weight"),
         (ushort*)_file.Pointer(form.Name + ".scale"),
         _file.Memory);
+
+    /// <summary>Where the table and its scales begin in the file.</summary>
+    public (long Table, long Scales) TableOffsets(MatrixForm form) => (_file.Tensors[form.Name + ".weight"].Offset, _file.Tensors[form.Name + ".scale"].Offset);
 
     public void Dispose() => _file.Dispose();
 

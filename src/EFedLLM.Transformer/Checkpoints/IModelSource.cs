@@ -29,4 +29,13 @@ public interface IModelSource : IDisposable
 
     /// <summary>Loads the final norm and the output projection (the last unit).</summary>
     HeadWeights LoadHead();
+
+    /// <summary>
+    /// Takes back what one loading of a unit gave, which must not be used any more: the memory of a unit that nobody else has loaded is free
+    /// then. A source that holds no memory does nothing.
+    /// </summary>
+    /// <param name="unit">The unit.</param>
+    void Unload(int unit)
+    {
+    }
 }

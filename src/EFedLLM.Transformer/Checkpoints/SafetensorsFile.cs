@@ -15,12 +15,13 @@ namespace EFedLLM.Transformer.Checkpoints;
 public sealed unsafe class SafetensorsFile : IDisposable
 {
     private readonly byte* _start;
+    private readonly bool _ownsMemory;
     private bool _disposed;
 
-    /// <summary>Takes over the memory, unless it throws.</summary>
-    private SafetensorsFile(string path, SafeBuffer memory, long length)
+    /// <summary>Takes over the memory where it is to own it, unless it throws.</summary>
+    private SafetensorsFile(string path, SafeBuffer memory, long length, bool ownsMemory = true)
     {
-        (Path, Memory, Length) = (path, memory, length);
+        (Path, Memory, Length, _ownsMemory) = (path, memory, length, ownsMemory);
         byte* start = null;
         memory.AcquirePointer(ref start);
         _start = start;
@@ -68,6 +69,23 @@ public sealed unsafe class SafetensorsFile : IDisposable
     /// <exception cref="InvalidDataException">It is not a safetensors file, or not all of one; the message says why and what to do.</exception>
     /// <exception cref="OutOfMemoryException">There is not so much memory.</exception>
     internal static SafetensorsFile Read(string path) => Open(path, WeightMemory.Read);
+
+    /// <summary>Takes a file that lies in memory which stays the caller's, and checks its header against its length.</summary>
+    /// <param name="path">The file, for messages.</param>
+    /// <param name="memory">Its bytes, and perhaps more behind them.</param>
+    /// <param name="length">Its length, at least 8.</param>
+    /// <exception cref="InvalidDataException">It is not a safetensors file, or not all of one; the message says why and what to do.</exception>
+    internal static SafetensorsFile Over(string path, SafeBuffer memory, long length)
+    {
+        try
+        {
+            return new SafetensorsFile(path, memory, length, ownsMemory: false);
+        }
+        catch (InvalidDataException error)
+        {
+            throw Refuse(path, error.Message);
+        }
+    }
 
     /// <summary>The first byte of a tensor's data; valid until the file is disposed.</summary>
     /// <exception cref="InvalidDataException">The file has no tensor of that name.</exception>
@@ -134,7 +152,10 @@ public sealed unsafe class SafetensorsFile : IDisposable
         {
             _disposed = true;
             Memory.ReleasePointer();
-            Memory.Dispose();
+            if (_ownsMemory)
+            {
+                Memory.Dispose();
+            }
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace EFedLLM.Transformer.Checkpoints;
 
@@ -47,19 +48,35 @@ internal sealed unsafe partial class WeightMemory : SafeBuffer
         try
         {
             using var file = File.OpenHandle(path, options: FileOptions.SequentialScan);
-            for (long done = 0; done < length;)
-            {
-                var count = RandomAccess.Read(file, new Span<byte>((byte*)memory.handle + done, (int)Math.Min(ReadLength, length - done)), done);
-                done += count > 0 ? count : throw new EndOfStreamException($"\"{path}\" became shorter while it was read. Try again.");
-            }
-
-            return memory;
+            return memory.TryRead(file, length) ? memory : throw new EndOfStreamException($"\"{path}\" became shorter while it was read. Try again.");
         }
         catch
         {
             memory.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Reads a file from its beginning.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="length">How much of it, at most as much as there is memory.</param>
+    /// <returns>False where the file is shorter.</returns>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    public bool TryRead(SafeFileHandle file, long length)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)length, ByteLength);
+        for (long done = 0; done < length;)
+        {
+            var count = RandomAccess.Read(file, new Span<byte>((byte*)handle + done, (int)Math.Min(ReadLength, length - done)), done);
+            if (count == 0)
+            {
+                return false;
+            }
+
+            done += count;
+        }
+
+        return true;
     }
 
     /// <inheritdoc/>

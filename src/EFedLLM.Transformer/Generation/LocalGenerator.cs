@@ -24,16 +24,17 @@ public sealed class LocalGenerator : IDisposable
     /// <param name="team">The threads that compute; they stay the caller's.</param>
     /// <param name="promptChunk">Most positions of the prompt in one step: more are faster, but take memory in proportion. At least 1.</param>
     /// <param name="time">Measures the timing; the system's where it is null.</param>
-    /// <exception cref="NotSupportedException">The model is an encoder.</exception>
+    /// <param name="memory">Bytes of memory for weights; what does not fit is read from disk for every step.</param>
+    /// <exception cref="NotSupportedException">The model is an encoder, or so little memory is too little; the message says how much it takes.</exception>
     /// <exception cref="InvalidDataException">The weights are damaged.</exception>
-    public LocalGenerator(IModelSource source, ComputeTeam team, int promptChunk = 512, TimeProvider? time = null)
+    public LocalGenerator(IModelSource source, ComputeTeam team, int promptChunk = 512, TimeProvider? time = null, long memory = long.MaxValue)
     {
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(team);
         DecoderRule.Check(source);
         ArgumentOutOfRangeException.ThrowIfLessThan(promptChunk, 1);
         (_team, _promptChunk, _time) = (team, promptChunk, time ?? TimeProvider.System);
-        _shard = TransformerShard.Load(source, LayerRange.Whole(source.Shape.Layers));
+        _shard = TransformerShard.Load(source, LayerRange.Whole(source.Shape.Layers), memory);
         _logits = new float[source.Shape.VocabularySize];
     }
 

@@ -20,6 +20,15 @@ internal readonly unsafe struct DotLanes128 : IDotLanes<Vector128<short>, Vector
     public static Vector128<short> LoadWords(sbyte* source) => Vector128.Load((short*)source);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<short> LoadPairs(short* source) => Vector128.Load(source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StorePairs(Vector128<short> pairs, short* destination) => pairs.Store(destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<short> Subtract(Vector128<short> a, Vector128<short> b) => a - b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<short> Repeat(short bits) => Vector128.Create(bits);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -57,10 +66,13 @@ internal readonly unsafe struct DotLanes128 : IDotLanes<Vector128<short>, Vector
     public static Vector128<float> LoadScales(ushort* source) =>
         (Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(ulong*)source).AsUInt16()) << 16).AsSingle();
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> BroadcastScale(float* scale) => Vector128.Create(*scale);
+
     /// <summary>Without an instruction for it the runtime fuses each lane in software, which is slow but exact.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> Accumulate(Vector128<float> result, Vector128<int> sum, Vector128<float> weightScales, float activationScale) =>
-        Vector128.FusedMultiplyAdd(Vector128.ConvertToSingle(sum), weightScales * Vector128.Create(activationScale), result);
+    public static Vector128<float> Accumulate(Vector128<float> result, Vector128<int> sum, Vector128<float> weightScales, Vector128<float> activationScales) =>
+        Vector128.FusedMultiplyAdd(Vector128.ConvertToSingle(sum), weightScales * activationScales, result);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Load(float* source) => Vector128.Load(source);

@@ -18,6 +18,15 @@ internal readonly unsafe struct DotLanes256 : IDotLanes<Vector256<short>, Vector
     public static Vector256<short> LoadWords(sbyte* source) => Vector256.Load((short*)source);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<short> LoadPairs(short* source) => Vector256.Load(source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StorePairs(Vector256<short> pairs, short* destination) => pairs.Store(destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<short> Subtract(Vector256<short> a, Vector256<short> b) => a - b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<short> Repeat(short bits) => Vector256.Create(bits);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -47,8 +56,11 @@ internal readonly unsafe struct DotLanes256 : IDotLanes<Vector256<short>, Vector
         (Avx2.ConvertToVector256Int32(source) << 16).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Accumulate(Vector256<float> result, Vector256<int> sum, Vector256<float> weightScales, float activationScale) =>
-        Fma.MultiplyAdd(Vector256.ConvertToSingle(sum), weightScales * Vector256.Create(activationScale), result);
+    public static Vector256<float> BroadcastScale(float* scale) => Vector256.Create(*scale);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Accumulate(Vector256<float> result, Vector256<int> sum, Vector256<float> weightScales, Vector256<float> activationScales) =>
+        Fma.MultiplyAdd(Vector256.ConvertToSingle(sum), weightScales * activationScales, result);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Load(float* source) => Vector256.Load(source);

@@ -18,6 +18,15 @@ internal readonly unsafe struct DotLanes512 : IDotLanes<Vector512<short>, Vector
     public static Vector512<short> LoadWords(sbyte* source) => Vector512.Load((short*)source);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<short> LoadPairs(short* source) => Vector512.Load(source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StorePairs(Vector512<short> pairs, short* destination) => pairs.Store(destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<short> Subtract(Vector512<short> a, Vector512<short> b) => a - b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<short> Repeat(short bits) => Vector512.Create(bits);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -47,8 +56,11 @@ internal readonly unsafe struct DotLanes512 : IDotLanes<Vector512<short>, Vector
         (Avx512F.ConvertToVector512Int32(Vector256.Load(source)) << 16).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Accumulate(Vector512<float> result, Vector512<int> sum, Vector512<float> weightScales, float activationScale) =>
-        Vector512.FusedMultiplyAdd(Vector512.ConvertToSingle(sum), weightScales * Vector512.Create(activationScale), result);
+    public static Vector512<float> BroadcastScale(float* scale) => Vector512.Create(*scale);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Accumulate(Vector512<float> result, Vector512<int> sum, Vector512<float> weightScales, Vector512<float> activationScales) =>
+        Vector512.FusedMultiplyAdd(Vector512.ConvertToSingle(sum), weightScales * activationScales, result);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Load(float* source) => Vector512.Load(source);

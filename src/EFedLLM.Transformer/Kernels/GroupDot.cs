@@ -9,8 +9,14 @@ namespace EFedLLM.Transformer.Kernels;
 /// </summary>
 internal static unsafe class GroupDot
 {
-    /// <summary>Rows of activations for which <see cref="Add"/> is called at once at most.</summary>
+    /// <summary>Rows of activations that the smallest tiles take at once at most.</summary>
     public const int MostTokens = 4;
+
+    /// <summary>Results for which <see cref="Add"/> is called at once at most, so that they fit a stack.</summary>
+    public const int MostResults = 16384;
+
+    /// <summary>Rows of activations in the largest tile.</summary>
+    public const int TileTokens = 6;
 
     /// <summary>The widest path of this processor.</summary>
     public static KernelWidth Best { get; } =
@@ -28,6 +34,24 @@ internal static unsafe class GroupDot
         _ => true,
     };
 
+    /// <summary>
+    /// So many rows of activations make up for unpacking weights to memory, as measured; fewer unpack them in registers, for a few rows each time. Weights of 8
+    /// bits are widened as they are loaded, which costs no more than loading them wide.
+    /// </summary>
+    /// <param name="bits">Bits of a weight: 4, 5, 6 or 8.</param>
+    public static int LeastPanelTokens(int bits) => bits switch
+    {
+        8 => int.MaxValue,
+        4 => 20,
+        _ => 8,
+    };
+
+    /// <summary>For how many rows of activations to call <see cref="Add"/> at once: one tile, or where weights are unpacked to memory as many tiles as may be.</summary>
+    /// <param name="bits">Bits of a weight.</param>
+    /// <param name="rows">Rows of the matrix.</param>
+    /// <param name="tokens">Rows of activations that there are.</param>
+    public static int TokensAtOnce(int bits, int rows, int tokens) => tokens < LeastPanelTokens(bits) ? MostTokens : MostResults / rows / TileTokens * TileTokens;
+
     /// <summary>Adds the products of some rows of a matrix with some rows of activations to results.</summary>
     /// <param name="width">The path; the processor must have it.</param>
     /// <param name="matrix">The matrix.</param>
@@ -35,7 +59,7 @@ internal static unsafe class GroupDot
     /// <param name="rows">How many rows, a multiple of 16.</param>
     /// <param name="activations">The activations, quantised in groups like the matrix's.</param>
     /// <param name="firstToken">The first row of them to take.</param>
-    /// <param name="tokens">How many rows of them, 1 to <see cref="MostTokens"/>.</param>
+    /// <param name="tokens">How many rows of them, at least 1: the more, the less often weights are unpacked.</param>
     /// <param name="results">[tokens, rows]; read and overwritten.</param>
     public static void Add(KernelWidth width, in WeightBlocks matrix, int firstRow, int rows, in ActivationRows activations, int firstToken, int tokens, float* results)
     {

@@ -32,7 +32,8 @@ internal static unsafe partial class GroupDotTiles<TForm, TLanes, TPairs, TSums,
                 }
             }
 
-            result = TLanes.Accumulate(result, sum, TLanes.LoadScales(weightScales), scales[group]);
+            var scale = TLanes.BroadcastScale(scales + group);
+            result = TLanes.Accumulate(result, sum, TLanes.LoadScales(weightScales), scale);
             weightScales += ScaleStride;
         }
 
@@ -76,8 +77,9 @@ internal static unsafe partial class GroupDotTiles<TForm, TLanes, TPairs, TSums,
                 }
             }
 
-            result0 = TLanes.Accumulate(result0, sum0, TLanes.LoadScales(weightScales), scales[group]);
-            result1 = TLanes.Accumulate(result1, sum1, TLanes.LoadScales(weightScales + ScaleColumn(1, matrix.Groups)), scales[group]);
+            var scale = TLanes.BroadcastScale(scales + group);
+            result0 = TLanes.Accumulate(result0, sum0, TLanes.LoadScales(weightScales), scale);
+            result1 = TLanes.Accumulate(result1, sum1, TLanes.LoadScales(weightScales + ScaleColumn(1, matrix.Groups)), scale);
             weightScales += ScaleStride;
         }
 
@@ -130,10 +132,11 @@ internal static unsafe partial class GroupDotTiles<TForm, TLanes, TPairs, TSums,
                 }
             }
 
-            result0 = TLanes.Accumulate(result0, sum0, TLanes.LoadScales(weightScales), scales[group]);
-            result1 = TLanes.Accumulate(result1, sum1, TLanes.LoadScales(weightScales + ScaleColumn(1, matrix.Groups)), scales[group]);
-            result2 = TLanes.Accumulate(result2, sum2, TLanes.LoadScales(weightScales + ScaleColumn(2, matrix.Groups)), scales[group]);
-            result3 = TLanes.Accumulate(result3, sum3, TLanes.LoadScales(weightScales + ScaleColumn(3, matrix.Groups)), scales[group]);
+            var scale = TLanes.BroadcastScale(scales + group);
+            result0 = TLanes.Accumulate(result0, sum0, TLanes.LoadScales(weightScales), scale);
+            result1 = TLanes.Accumulate(result1, sum1, TLanes.LoadScales(weightScales + ScaleColumn(1, matrix.Groups)), scale);
+            result2 = TLanes.Accumulate(result2, sum2, TLanes.LoadScales(weightScales + ScaleColumn(2, matrix.Groups)), scale);
+            result3 = TLanes.Accumulate(result3, sum3, TLanes.LoadScales(weightScales + ScaleColumn(3, matrix.Groups)), scale);
             weightScales += ScaleStride;
         }
 

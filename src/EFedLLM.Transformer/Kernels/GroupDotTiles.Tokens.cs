@@ -108,10 +108,10 @@ internal static unsafe partial class GroupDotTiles<TForm, TLanes, TPairs, TSums,
             var weightScale3 = TLanes.LoadScales(weightScales + ScaleColumn(3, matrix.Groups));
             weightScales += ScaleStride;
             var scales = activations.ScalesOf(token) + group;
-            Accumulate(results, sum00, weightScale0, sum01, weightScale1, scales[0]);
-            Accumulate(results + 2 * TLanes.Count, sum02, weightScale2, sum03, weightScale3, scales[0]);
-            Accumulate(results + stride, sum10, weightScale0, sum11, weightScale1, scales[activations.Groups]);
-            Accumulate(results + stride + 2 * TLanes.Count, sum12, weightScale2, sum13, weightScale3, scales[activations.Groups]);
+            Accumulate(results, sum00, weightScale0, sum01, weightScale1, scales);
+            Accumulate(results + 2 * TLanes.Count, sum02, weightScale2, sum03, weightScale3, scales);
+            Accumulate(results + stride, sum10, weightScale0, sum11, weightScale1, scales + activations.Groups);
+            Accumulate(results + stride + 2 * TLanes.Count, sum12, weightScale2, sum13, weightScale3, scales + activations.Groups);
         }
     }
 
@@ -214,10 +214,10 @@ internal static unsafe partial class GroupDotTiles<TForm, TLanes, TPairs, TSums,
             var weightScale1 = TLanes.LoadScales(weightScales + ScaleColumn(1, matrix.Groups));
             weightScales += ScaleStride;
             var scales = activations.ScalesOf(token) + group;
-            Accumulate(results, sum00, weightScale0, sum01, weightScale1, scales[0]);
-            Accumulate(results + stride, sum10, weightScale0, sum11, weightScale1, scales[activations.Groups]);
-            Accumulate(results + 2 * stride, sum20, weightScale0, sum21, weightScale1, scales[2 * activations.Groups]);
-            Accumulate(results + 3 * stride, sum30, weightScale0, sum31, weightScale1, scales[3 * activations.Groups]);
+            Accumulate(results, sum00, weightScale0, sum01, weightScale1, scales);
+            Accumulate(results + stride, sum10, weightScale0, sum11, weightScale1, scales + activations.Groups);
+            Accumulate(results + 2 * stride, sum20, weightScale0, sum21, weightScale1, scales + 2 * activations.Groups);
+            Accumulate(results + 3 * stride, sum30, weightScale0, sum31, weightScale1, scales + 3 * activations.Groups);
         }
     }
 }

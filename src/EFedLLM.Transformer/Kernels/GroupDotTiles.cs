@@ -30,17 +30,26 @@ internal static unsafe partial class GroupDotTiles<TForm, TLanes, TPairs, TSums,
     /// <inheritdoc cref="GroupDot.Add"/>
     public static void Add(in WeightBlocks matrix, int firstRow, int rows, in ActivationRows activations, int firstToken, int tokens, float* results)
     {
+        var (panelRows, panelTokens) = (0, 0);
+        if (tokens >= GroupDot.LeastPanelTokens(matrix.Bits))
+        {
+            panelRows = rows / PanelRows * PanelRows;
+            panelTokens = AddPanels(matrix, firstRow, panelRows, activations, firstToken, tokens, results, rows);
+        }
+
         for (var token = 0; token < tokens;)
         {
-            var tile = tokens - token >= 4 ? 4 : tokens - token >= 2 ? 2 : 1;
-            AddTokens(tile, matrix, firstRow, rows, activations, firstToken + token, results + token * rows);
+            // What no panel has taken: the last tokens of its rows, and the rows behind them.
+            var row = token < panelTokens ? panelRows : 0;
+            var left = token < panelTokens ? panelTokens - token : tokens - token;
+            var tile = left >= 4 ? 4 : left >= 2 ? 2 : 1;
+            AddTokens(tile, matrix, firstRow, row, rows, activations, firstToken + token, results + (long)token * rows);
             token += tile;
         }
     }
 
-    private static void AddTokens(int tokens, in WeightBlocks matrix, int firstRow, int rows, in ActivationRows activations, int firstToken, float* results)
+    private static void AddTokens(int tokens, in WeightBlocks matrix, int firstRow, int row, int rows, in ActivationRows activations, int firstToken, float* results)
     {
-        var row = 0;
         for (; tokens < 4 && row <= rows - 4 * TLanes.Count; row += 4 * TLanes.Count)
         {
             if (tokens == 2)
@@ -138,8 +147,9 @@ internal static unsafe partial class GroupDotTiles<TForm, TLanes, TPairs, TSums,
 
     /// <summary>Ends a group of one token. The results live in memory, so that the registers are the sums' in the loop over pairs.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Accumulate(float* results, TSums sum0, TResults weightScale0, TSums sum1, TResults weightScale1, float scale)
+    private static void Accumulate(float* results, TSums sum0, TResults weightScale0, TSums sum1, TResults weightScale1, float* activationScale)
     {
+        var scale = TLanes.BroadcastScale(activationScale);
         TLanes.Store(TLanes.Accumulate(TLanes.Load(results), sum0, weightScale0, scale), results);
         TLanes.Store(TLanes.Accumulate(TLanes.Load(results + TLanes.Count), sum1, weightScale1, scale), results + TLanes.Count);
     }

@@ -18,6 +18,15 @@ internal unsafe interface IDotLanes<TPairs, TSums, TResults>
     /// <summary>The words of <see cref="Count"/> rows, four bytes of each.</summary>
     static abstract TPairs LoadWords(sbyte* source);
 
+    /// <summary>Pairs that <see cref="StorePairs"/> has written.</summary>
+    static abstract TPairs LoadPairs(short* source);
+
+    /// <summary>Writes pairs, one after the other.</summary>
+    static abstract void StorePairs(TPairs pairs, short* destination);
+
+    /// <summary>a - b in every half of a lane.</summary>
+    static abstract TPairs Subtract(TPairs a, TPairs b);
+
     /// <summary>The same 16 bits in both halves of every lane.</summary>
     static abstract TPairs Repeat(short bits);
 
@@ -45,8 +54,11 @@ internal unsafe interface IDotLanes<TPairs, TSums, TResults>
     /// <summary>The bfloat16 scales of <see cref="Count"/> rows as float32.</summary>
     static abstract TResults LoadScales(ushort* source);
 
+    /// <summary>The scale of a group of activations in every lane.</summary>
+    static abstract TResults BroadcastScale(float* scale);
+
     /// <summary>fma((float)sum, weightScale · activationScale, result) in every lane.</summary>
-    static abstract TResults Accumulate(TResults result, TSums sum, TResults weightScales, float activationScale);
+    static abstract TResults Accumulate(TResults result, TSums sum, TResults weightScales, TResults activationScales);
 
     /// <summary>Reads results.</summary>
     static abstract TResults Load(float* source);

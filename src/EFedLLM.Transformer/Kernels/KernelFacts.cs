@@ -19,10 +19,14 @@ public static class KernelFacts
 
     /// <summary>Rows of a matrix in a tile, and tokens that it serves, where so many tokens are computed.</summary>
     /// <param name="tokens">Tokens of a step, at least 1.</param>
-    public static (int Rows, int Tokens) Tile(int tokens)
+    /// <param name="bits">Bits of a weight: 4, 5, 6 or 8.</param>
+    public static (int Rows, int Tokens) Tile(int tokens, int bits)
     {
         var lanes = Math.Max(1, DotBits / 32);
-        return DotBits == 0 ? (1, 1) : tokens >= GroupDot.MostTokens ? (2 * lanes, GroupDot.MostTokens) : (4 * lanes, Math.Min(tokens, 2));
+        return DotBits == 0 ? (1, 1)
+            : tokens >= GroupDot.LeastPanelTokens(bits) ? (2 * lanes, GroupDot.TileTokens)
+            : tokens >= GroupDot.MostTokens ? (2 * lanes, GroupDot.MostTokens)
+            : (4 * lanes, Math.Min(tokens, 2));
     }
 
     /// <summary>The instructions that turn weights of some bits and activations into sums, in the order in which they are used.</summary>

@@ -4,8 +4,8 @@ using EFedLLM.Transformer.Linear;
 namespace EFedLLM.Transformer.Kernels;
 
 /// <summary>
-/// Weights of 4, 5 and 6 bits as <see cref="PackedWords"/> lays them out, with their offset: for every lower word three
-/// operations, the upper bits of it four to six more, and one for each pair.
+/// Weights of 4, 5 and 6 bits as <see cref="PackedWords"/> lays them out, with their offset: of 4 bits six operations a
+/// lower word; of more three for the word, four to six for its upper bits, and one for each pair.
 /// </summary>
 internal readonly unsafe struct WordForm<TBits, TLanes, TPairs, TSums, TResults> : IWeightForm<TPairs>
     where TBits : struct, IWeightBits
@@ -19,6 +19,9 @@ internal readonly unsafe struct WordForm<TBits, TLanes, TPairs, TSums, TResults>
 
     /// <summary>The first byte of a half.</summary>
     private const short First = 0x00FF;
+
+    /// <summary>The lowest four bits of a half.</summary>
+    private const short Lowest = 0x000F;
 
     public static int RowBytes => sizeof(uint);
 
@@ -49,17 +52,26 @@ internal readonly unsafe struct WordForm<TBits, TLanes, TPairs, TSums, TResults>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TPairs Even(TPairs lower, TPairs upper)
     {
+        if (UpperBits == 0)
+        {
+            return lower;
+        }
+
         var bits = TLanes.And(lower, TLanes.Repeat(Lower));
-        return UpperBits == 0 ? bits : TLanes.Or(bits, TLanes.And(TLanes.ShiftRight(upper, 4 - UpperBits), TLanes.Repeat(Upper)));
+        return TLanes.Or(bits, TLanes.And(TLanes.ShiftRight(upper, 4 - UpperBits), TLanes.Repeat(Upper)));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TPairs Odd(TPairs lower, TPairs upper)
     {
+        if (UpperBits == 0)
+        {
+            return lower;
+        }
+
         var bits = TLanes.And(TLanes.ShiftRight(lower, 4), TLanes.Repeat(Lower));
         return UpperBits switch
         {
-            0 => bits,
             1 => TLanes.Or(bits, TLanes.And(TLanes.ShiftRight(upper, 2), TLanes.Repeat(Upper))),
             _ => TLanes.Or(bits, TLanes.And(upper, TLanes.Repeat(Upper))),
         };
@@ -68,6 +80,13 @@ internal readonly unsafe struct WordForm<TBits, TLanes, TPairs, TSums, TResults>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TPairs Pair(int index, sbyte* step, TPairs even, TPairs odd)
     {
+        if (UpperBits == 0)
+        {
+            // Alone, the four bits of a pair take two operations at most.
+            var bits = index == 0 ? even : TLanes.ShiftRight(even, 4 * index);
+            return index == 3 ? bits : TLanes.And(bits, TLanes.Repeat(Lowest));
+        }
+
         var both = index % 2 == 0 ? even : odd;
         return index < 2 ? TLanes.And(both, TLanes.Repeat(First)) : TLanes.ShiftRight(both, 8);
     }

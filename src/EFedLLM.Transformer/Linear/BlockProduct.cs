@@ -34,54 +34,45 @@ internal sealed unsafe class BlockProduct : IParallelWork
     private int _tokens;
     private KernelWidth _width;
 
-    /// <summary>Computes the product.</summary>
+    /// <summary>Iterations of the loop.</summary>
+    public int Items => _parts + (BlockLayout.Blocks(_outputs) + BlocksPerItem - 1) / BlocksPerItem;
+
+    /// <summary>Products of two numbers that all iterations take together.</summary>
+    public long Work { get; private set; }
+
+    /// <summary>Names what is to be computed.</summary>
     /// <param name="first">The matrix whose groups come first.</param>
     /// <param name="firstInput">Its input.</param>
     /// <param name="second">The matrix whose groups come then, with as many rows; unused without an input.</param>
-    /// <param name="secondInput">Its input, which is computed here where it is not ready; or null.</param>
+    /// <param name="secondInput">Its input, or null.</param>
+    /// <param name="computesInput">Whether that input is computed here; else it is ready, or an earlier product of the same loop computes it.</param>
     /// <param name="bias">[outputs], added last, or null.</param>
     /// <param name="outputs">Rows of the matrices.</param>
     /// <param name="tokens">Rows of the activations.</param>
     /// <param name="y">[tokens, outputs], overwritten.</param>
-    /// <param name="team">The threads that share the work.</param>
     /// <param name="width">The registers to use.</param>
-    public void Compute(
+    public void Begin(
         WeightBlocks first,
         ActivationRows firstInput,
         WeightBlocks second,
         LowRankProduct? secondInput,
+        bool computesInput,
         float[]? bias,
         int outputs,
         int tokens,
         float* y,
-        ComputeTeam team,
         KernelWidth width)
     {
         (_first, _firstInput, _second, _secondInput, _bias) = (first, firstInput, second, secondInput, bias);
         (_outputs, _tokens, _width) = (outputs, tokens, width);
         _y = y;
-        var work = (long)outputs * tokens * first.Width;
-        _parts = 0;
-        if (secondInput is not null)
-        {
-            work += (long)outputs * tokens * second.Width;
-            if (!secondInput.IsReady)
-            {
-                work += secondInput.Work;
-                _parts = secondInput.Parts;
-            }
-        }
+        _parts = computesInput ? secondInput!.Parts : 0;
+        Work = (long)outputs * tokens * (first.Width + (secondInput is null ? 0 : second.Width)) + (computesInput ? secondInput!.Work : 0);
+    }
 
-        var items = _parts + (BlockLayout.Blocks(outputs) + BlocksPerItem - 1) / BlocksPerItem;
-        if (work < LeastShared)
-        {
-            Run(0, items);
-        }
-        else
-        {
-            team.Run(this, items);
-        }
-
+    /// <summary>Forgets what was to be computed, and what holds memory of others.</summary>
+    public void End()
+    {
         _y = null;
         (_bias, _secondInput) = (null, null);
     }
@@ -191,11 +182,12 @@ internal sealed unsafe class BlockProduct : IParallelWork
     [SkipLocalsInit]
     private void AddWindow(int row, int rows, Part part)
     {
-        var results = stackalloc float[GroupDot.MostTokens * Blocking.MostWindowRows];
+        var results = stackalloc float[GroupDot.MostResults];
+        var most = GroupDot.TokensAtOnce(_first.Bits, rows, _tokens);
         var present = Math.Min(rows, _outputs - row); // the rest fills the last block up
-        for (var token = 0; token < _tokens; token += GroupDot.MostTokens)
+        for (var token = 0; token < _tokens; token += most)
         {
-            var tokens = Math.Min(GroupDot.MostTokens, _tokens - token);
+            var tokens = Math.Min(most, _tokens - token);
             var y = _y + (long)token * _outputs + row;
             new Span<float>(results, tokens * rows).Clear();
             if (part == Part.Second)

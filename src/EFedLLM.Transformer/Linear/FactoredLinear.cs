@@ -49,6 +49,9 @@ public sealed unsafe class FactoredLinear : LinearLayer
     /// <summary>Whether V belongs to another layer with the same input, which counts its bytes.</summary>
     public bool SharesV { get; init; }
 
+    /// <summary>Whether there is a B.</summary>
+    internal bool HasBase => _base is not null;
+
     /// <summary>The registers to use: the widest of this processor, unless a test says otherwise.</summary>
     internal KernelWidth Width { get; init; } = GroupDot.Best;
 
@@ -58,12 +61,10 @@ public sealed unsafe class FactoredLinear : LinearLayer
     {
         ArgumentNullException.ThrowIfNull(team);
         CheckLengths(input, y);
-
-        // A model that is disposed of meanwhile stays in memory until this is done.
         var held = false;
-        _memory?.DangerousAddRef(ref held);
         try
         {
+            Hold(ref held);
             fixed (float* x = input.X)
             fixed (float* output = y)
             {
@@ -72,13 +73,43 @@ public sealed unsafe class FactoredLinear : LinearLayer
         }
         finally
         {
-            if (held)
-            {
-                _memory!.DangerousRelease();
-            }
-
-            GC.KeepAlive(this);
+            Release(held);
         }
+    }
+
+    /// <summary>Keeps the weights in memory, whoever disposes of the model meanwhile.</summary>
+    /// <param name="held">Becomes true where there is something to be released.</param>
+    /// <exception cref="ObjectDisposedException">The model that the matrix belongs to has been disposed of.</exception>
+    internal void Hold(ref bool held) => _memory?.DangerousAddRef(ref held);
+
+    /// <summary>The end of <see cref="Hold"/>.</summary>
+    /// <param name="held">What it made of its argument.</param>
+    internal void Release(bool held)
+    {
+        if (held)
+        {
+            _memory!.DangerousRelease();
+        }
+
+        GC.KeepAlive(this);
+    }
+
+    /// <summary>Begins the product of an input as part of a loop over several. There must be a base.</summary>
+    /// <param name="input">x, [rows, inputs].</param>
+    /// <param name="y">[rows, outputs].</param>
+    /// <param name="x">Where the input lies.</param>
+    /// <param name="output">Where y lies.</param>
+    /// <param name="product">What is begun.</param>
+    /// <param name="earlier">Products V·x that were begun before the loop.</param>
+    /// <param name="team">The threads that quantise the input.</param>
+    /// <exception cref="ArgumentException">A length does not fit the number of rows.</exception>
+    internal void Begin(LinearInput input, ReadOnlySpan<float> y, float* x, float* output, BlockProduct product, int earlier, ComputeTeam team)
+    {
+        CheckLengths(input, y);
+        var workspace = input.Workspace;
+        var (lowRank, isNew) = LowRank(x, input.Rows, workspace, earlier, team);
+        var values = workspace.Quantised(x, input.Rows, Inputs, _base!.Group, team); // [rows, inputs]
+        product.Begin(_base.Blocks, values, _u?.Blocks ?? default, lowRank, isNew, Bias, Outputs, input.Rows, output, Width);
     }
 
     private static void Require(bool condition, string problem)
@@ -91,26 +122,34 @@ public sealed unsafe class FactoredLinear : LinearLayer
 
     private void Apply(float* x, int rows, float* y, LinearWorkspace workspace, ComputeTeam team)
     {
-        LowRankProduct? lowRank = null;
-        if (_v is not null)
-        {
-            var input = workspace.Quantised(x, rows, Inputs, _v.Group, team); // [rows, inputs]
-            lowRank = workspace.LowRank(_v, input, rows, _u!.Group, Width); // [rows, rank]
-        }
-
+        var (lowRank, isNew) = LowRank(x, rows, workspace, workspace.LowRankUsed, team);
         if (_base is not null)
         {
             var input = workspace.Quantised(x, rows, Inputs, _base.Group, team); // [rows, inputs]
-            workspace.Product.Compute(_base.Blocks, input, _u?.Blocks ?? default, lowRank, Bias, Outputs, rows, y, team, Width);
+            workspace.Joint.Next().Begin(_base.Blocks, input, _u?.Blocks ?? default, lowRank, isNew, Bias, Outputs, rows, y, Width);
         }
         else
         {
             // V is as large as U here, and nothing can be done before V·x is there.
             lowRank!.Complete(team);
-            workspace.Product.Compute(_u!.Blocks, lowRank.Rows, default, null, Bias, Outputs, rows, y, team, Width);
+            workspace.Joint.Next().Begin(_u!.Blocks, lowRank.Rows, default, null, false, Bias, Outputs, rows, y, Width);
         }
+
+        workspace.Joint.Compute(team);
 
         // The quantised rows are read by their addresses.
         GC.KeepAlive(workspace);
+    }
+
+    /// <summary>V·x, [rows, rank], which is to be computed where it is new; or null.</summary>
+    private (LowRankProduct? Product, bool IsNew) LowRank(float* x, int rows, LinearWorkspace workspace, int earlier, ComputeTeam team)
+    {
+        if (_v is null)
+        {
+            return (null, false);
+        }
+
+        var input = workspace.Quantised(x, rows, Inputs, _v.Group, team); // [rows, inputs]
+        return (workspace.LowRank(_v, input, rows, _u!.Group, Width, earlier, out var isNew), isNew);
     }
 }

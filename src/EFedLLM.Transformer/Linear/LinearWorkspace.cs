@@ -8,13 +8,15 @@ public sealed class LinearWorkspace
     private readonly QuantisedRows _narrow = new();
     private readonly QuantisedRows _wide = new();
     private readonly List<LowRankProduct> _lowRank = [];
-    private int _lowRankUsed;
 
     /// <summary>How many inputs were begun: the number of the present one.</summary>
     internal long Begun { get; private set; }
 
     /// <summary>The loop over blocks of rows.</summary>
-    internal BlockProduct Product { get; } = new();
+    internal JointProduct Joint { get; } = new();
+
+    /// <summary>How many products V·x of the present input were begun.</summary>
+    internal int LowRankUsed { get; private set; }
 
     /// <summary>Forgets what was done for the last input.</summary>
     /// <returns>The number of the new one.</returns>
@@ -22,12 +24,12 @@ public sealed class LinearWorkspace
     {
         _narrow.Clear();
         _wide.Clear();
-        for (var i = 0; i < _lowRankUsed; i++)
+        for (var i = 0; i < LowRankUsed; i++)
         {
             _lowRank[i].Clear();
         }
 
-        _lowRankUsed = 0;
+        LowRankUsed = 0;
         return ++Begun;
     }
 
@@ -54,22 +56,26 @@ public sealed class LinearWorkspace
     /// <param name="rows">Number of rows.</param>
     /// <param name="group">Values of V·x that share a scale.</param>
     /// <param name="width">The registers to use.</param>
-    internal LowRankProduct LowRank(BlockMatrix v, ActivationRows x, int rows, int group, KernelWidth width)
+    /// <param name="earlier">Products that were begun before the present loop: of these only what is computed is used.</param>
+    /// <param name="isNew">Whether it was begun here, so that it is to be computed by whoever asked.</param>
+    internal LowRankProduct LowRank(BlockMatrix v, ActivationRows x, int rows, int group, KernelWidth width, int earlier, out bool isNew)
     {
-        for (var i = 0; i < _lowRankUsed; i++)
+        for (var i = 0; i < LowRankUsed; i++)
         {
-            if (_lowRank[i].IsReady && _lowRank[i].IsOf(v, group))
+            if ((i >= earlier || _lowRank[i].IsReady) && _lowRank[i].IsOf(v, group))
             {
+                isNew = false;
                 return _lowRank[i];
             }
         }
 
-        if (_lowRankUsed == _lowRank.Count)
+        if (LowRankUsed == _lowRank.Count)
         {
             _lowRank.Add(new LowRankProduct());
         }
 
-        var product = _lowRank[_lowRankUsed++];
+        isNew = true;
+        var product = _lowRank[LowRankUsed++];
         product.Begin(v, x, rows, group, width);
         return product;
     }

@@ -117,16 +117,17 @@ internal sealed unsafe class LowRankProduct : IParallelWork
     [SkipLocalsInit]
     private void Compute(int firstRow, int endRow, int firstToken, int endToken)
     {
-        var results = stackalloc float[GroupDot.MostTokens * Blocking.MostWindowRows];
+        var results = stackalloc float[GroupDot.MostResults];
         var (matrix, rank) = (_v!.Blocks, _v.Outputs);
         var product = (float*)Marshal.UnsafeAddrOfPinnedArrayElement(_product, 0);
         var window = Blocking.Here.WindowRows(matrix.RowBytes);
         for (var row = firstRow; row < endRow; row += window)
         {
             var rows = Math.Min(window, endRow - row);
-            for (var token = firstToken; token < endToken; token += GroupDot.MostTokens)
+            var most = GroupDot.TokensAtOnce(matrix.Bits, rows, endToken - firstToken);
+            for (var token = firstToken; token < endToken; token += most)
             {
-                var tokens = Math.Min(GroupDot.MostTokens, endToken - token);
+                var tokens = Math.Min(most, endToken - token);
                 new Span<float>(results, tokens * rows).Clear();
                 GroupDot.Add(_width, matrix, row, rows, _x, token, tokens, results);
                 for (var i = 0; i < tokens; i++)

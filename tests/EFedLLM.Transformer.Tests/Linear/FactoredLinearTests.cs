@@ -73,6 +73,34 @@ public sealed class FactoredLinearTests
         Assert.Equal([BitResults.Hash(new FactoredLinearDigest())], hashes);
     }
 
+    /// <summary>Enough rows for weights of every number of bits to be unpacked once, whole tiles of them or not, and rows of a matrix that fill registers or not.</summary>
+    [Theory]
+    [InlineData(48, 300, 32, 4)]
+    [InlineData(70, 520, 64, 4)]
+    [InlineData(48, 520, 64, 5)]
+    [InlineData(70, 300, 32, 5)]
+    [InlineData(48, 300, 32, 6)]
+    [InlineData(600, 70, 64, 6)]
+    [InlineData(48, 300, 32, 8)]
+    public void Many_rows_give_the_bits_of_the_definition(int outputs, int inputs, int group, int bits)
+    {
+        using var team = new ComputeTeam(1);
+        foreach (var extreme in new[] { false, true })
+        {
+            var matrix = Sample.Create(outputs, inputs, 40, group, 32, bits, bits, extreme);
+            var x = matrix.Input(71, kind: 1);
+            var expected = Enumerable.Range(0, 71).SelectMany(row => matrix.Apply(x.AsSpan(row * inputs, inputs))).ToArray();
+            foreach (var width in Enum.GetValues<KernelWidth>().Where(GroupDot.IsSupported))
+            {
+                var layer = matrix.Layer(width);
+                foreach (var rows in new[] { 10, 11, 19, 20, 21, 23, 26, 71 })
+                {
+                    AssertSameBits(expected[..(rows * outputs)], Apply(layer, x.AsSpan(0, rows * inputs), rows, team), $"{width}, {rows} rows");
+                }
+            }
+        }
+    }
+
     [Theory]
     [InlineData(2)]
     [InlineData(3)]

@@ -39,6 +39,70 @@ public sealed unsafe class LinearInputTests
         }
     }
 
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(1, 2)]
+    [InlineData(5, 3)]
+    [InlineData(70, 2)]
+    public void Layers_that_share_a_loop_give_the_bits_they_give_alone(int rows, int threads)
+    {
+        using var team = new ComputeTeam(threads);
+        using var alone = new ComputeTeam(1);
+        foreach (var width in Enum.GetValues<KernelWidth>().Where(GroupDot.IsSupported))
+        {
+            var layers = Layers(width);
+            var workspace = new LinearWorkspace();
+            for (var turn = 0; turn < layers.Length; turn++)
+            {
+                // Every kind beside every other one, dense ones and such without a base included; and an input of two loops.
+                var x = Row(rows, seed: turn);
+                LinearLayer[] together = [layers[turn], layers[(turn + 1) % layers.Length], layers[(turn + 3) % layers.Length]];
+                var results = together.Select(layer => new float[rows * layer.Outputs + 3]).ToArray();
+                var input = new LinearInput(x, rows, workspace);
+                LinearLayers.Apply(input, team, together[0], results[0], together[1], results[1], together[2], results[2]);
+                LinearLayers.Apply(input, team, together[2], results[2], together[0], results[0]);
+                for (var i = 0; i < together.Length; i++)
+                {
+                    Assert.Equal(Bits(Apply(together[i], x, rows, alone)), Bits(results[i][..^3]));
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void A_shared_V_is_multiplied_once_in_a_loop_and_threads_that_overtake_it_wait()
+    {
+        using var team = new ComputeTeam(4);
+        using var alone = new ComputeTeam(1);
+        var v = Random(1024, 512, 32);
+        FactoredLinear[] layers = [.. new[] { 40, 600, 200 }.Select(outputs => new FactoredLinear(512, outputs, Random(outputs, 512, 32), v, Random(outputs, 1024, 32), null))];
+        var workspace = new LinearWorkspace();
+        for (var i = 0; i < 50; i++)
+        {
+            var rows = 1 + i % 6;
+            var x = Row(rows, seed: i, inputs: 512);
+            var results = layers.Select(layer => new float[rows * layer.Outputs]).ToArray();
+            LinearLayers.Apply(new LinearInput(x, rows, workspace), team, layers[0], results[0], layers[1], results[1], layers[2], results[2]);
+            Assert.Equal(1, workspace.LowRankUsed);
+            for (var layer = 0; layer < layers.Length; layer++)
+            {
+                Assert.Equal(Bits(Apply(layers[layer], x, rows, alone)), Bits(results[layer]));
+            }
+        }
+    }
+
+    [Fact]
+    public void A_loop_that_a_layer_does_not_fit_leaves_nothing_behind()
+    {
+        using var team = new ComputeTeam(2);
+        var (layer, other) = (Factored(80, Random(64, Inputs, 32), shares: false), new FactoredLinear(64, 70, Random(70, 64, 32), null, null, null));
+        var (x, workspace) = (Row(1, seed: 1), new LinearWorkspace());
+        Assert.Throws<ArgumentException>(() => LinearLayers.Apply(new LinearInput(x, 1, workspace), team, layer, new float[80], other, new float[70]));
+        var y = new float[80];
+        layer.Apply(new LinearInput(x, 1, workspace), y, team);
+        Assert.Equal(Bits(Apply(layer, x, 1, team)), Bits(y));
+    }
+
     [Fact]
     public void Threads_that_overtake_a_large_V_give_the_bits_of_one()
     {
@@ -102,6 +166,8 @@ public sealed unsafe class LinearInputTests
                 {
                     layer.Apply(input, y.AsSpan(0, rows * layer.Outputs), team);
                 }
+
+                LinearLayers.Apply(input, team, layers[0], y, layers[1], y, layers[3], y);
             }
         }
     }

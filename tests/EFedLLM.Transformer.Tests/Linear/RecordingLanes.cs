@@ -38,6 +38,12 @@ internal readonly unsafe struct RecordingLanes : IDotLanes<Vector128<short>, Vec
         return DotLanes128.LoadScales(source);
     }
 
+    public static Vector128<short> LoadPairs(short* source) => DotLanes128.LoadPairs(source);
+
+    public static void StorePairs(Vector128<short> pairs, short* destination) => DotLanes128.StorePairs(pairs, destination);
+
+    public static Vector128<short> Subtract(Vector128<short> a, Vector128<short> b) => DotLanes128.Subtract(a, b);
+
     public static Vector128<short> Repeat(short bits) => DotLanes128.Repeat(bits);
 
     public static Vector128<short> And(Vector128<short> a, Vector128<short> b) => DotLanes128.And(a, b);
@@ -55,8 +61,10 @@ internal readonly unsafe struct RecordingLanes : IDotLanes<Vector128<short>, Vec
     public static Vector128<int> AddProducts(Vector128<int> sum, Vector128<short> weights, Vector128<short> activations) =>
         DotLanes128.AddProducts(sum, weights, activations);
 
-    public static Vector128<float> Accumulate(Vector128<float> result, Vector128<int> sum, Vector128<float> weightScales, float activationScale) =>
-        DotLanes128.Accumulate(result, sum, weightScales, activationScale);
+    public static Vector128<float> BroadcastScale(float* scale) => DotLanes128.BroadcastScale(scale);
+
+    public static Vector128<float> Accumulate(Vector128<float> result, Vector128<int> sum, Vector128<float> weightScales, Vector128<float> activationScales) =>
+        DotLanes128.Accumulate(result, sum, weightScales, activationScales);
 
     public static Vector128<float> Load(float* source) => DotLanes128.Load(source);
 
