@@ -7,6 +7,7 @@ public interface IProofReplay
 {
     /// <summary>Replays a proof.</summary>
     /// <param name="proof">The content hash of the proof.</param>
+    /// <param name="subject">What it has to be about: one of something else does not hold.</param>
     /// <param name="cancellation">Ends it early.</param>
-    Task<ReplayOutcome> ReplayAsync(Digest proof, CancellationToken cancellation);
+    Task<ReplayOutcome> ReplayAsync(Digest proof, ProofSubject subject, CancellationToken cancellation);
 }

@@ -24,14 +24,14 @@ public sealed class ProofReplay(ProofStore store, IReadOnlyList<string> folders,
     private readonly SemaphoreSlim _turn = new(1);
 
     /// <inheritdoc/>
-    public async Task<ReplayOutcome> ReplayAsync(Digest proof, CancellationToken cancellation)
+    public async Task<ReplayOutcome> ReplayAsync(Digest proof, ProofSubject subject, CancellationToken cancellation)
     {
         await _turn.WaitAsync(cancellation).ConfigureAwait(false);
         try
         {
             return await OnItsOwnThread(
                 () => store.TryRead(proof, out var bytes)
-                    ? Replay(bytes, folders, threads, mostBytes, cluster, cancellation)
+                    ? Replay(bytes, folders, threads, mostBytes, cluster, subject, cancellation)
                     : new ReplayOutcome(ReplayResult.CannotTell, $"There is no proof {proof.Short} here: it was kept elsewhere, or gave way to newer ones."),
                 cancellation).ConfigureAwait(false);
         }
@@ -48,8 +48,10 @@ public sealed class ProofReplay(ProofStore store, IReadOnlyList<string> folders,
     /// <param name="mostBytes">Memory that it may take for weights and caches.</param>
     /// <param name="cancellation">Ends it early.</param>
     /// <param name="cluster">The cluster in which alone it counts; any where it is null.</param>
-    public static Task<ReplayOutcome> ReplayAsync(byte[] bytes, IReadOnlyList<string> folders, int threads, long mostBytes, CancellationToken cancellation, ClusterId? cluster = null)
-        => OnItsOwnThread(() => Replay(bytes, folders, threads, mostBytes, cluster, cancellation), cancellation);
+    /// <param name="subject">What it has to be about; anything where it is null.</param>
+    public static Task<ReplayOutcome> ReplayAsync(
+        byte[] bytes, IReadOnlyList<string> folders, int threads, long mostBytes, CancellationToken cancellation, ClusterId? cluster = null, ProofSubject? subject = null)
+        => OnItsOwnThread(() => Replay(bytes, folders, threads, mostBytes, cluster, subject, cancellation), cancellation);
 
     /// <inheritdoc/>
     public void Dispose() => _turn.Dispose();
@@ -97,7 +99,7 @@ public sealed class ProofReplay(ProofStore store, IReadOnlyList<string> folders,
         return trouble is null ? Judge(proof, shape, right) : CannotTell(trouble);
     }
 
-    private static ReplayOutcome Replay(byte[] bytes, IReadOnlyList<string> folders, int threads, long mostBytes, ClusterId? cluster, CancellationToken cancellation)
+    private static ReplayOutcome Replay(byte[] bytes, IReadOnlyList<string> folders, int threads, long mostBytes, ClusterId? cluster, ProofSubject? subject, CancellationToken cancellation)
     {
         WorkProof proof;
         try
@@ -105,7 +107,7 @@ public sealed class ProofReplay(ProofStore store, IReadOnlyList<string> folders,
             if (SignatureProof.IsOne(bytes))
             {
                 var signed = SignatureProof.Read(bytes);
-                return OfAnother(signed.Cluster, cluster) ?? Judge(signed);
+                return OfAnother(signed.Cluster, cluster) ?? OfElse(subject?.Problem(signed)) ?? Judge(signed);
             }
 
             proof = WorkProof.Read(bytes);
@@ -115,7 +117,7 @@ public sealed class ProofReplay(ProofStore store, IReadOnlyList<string> folders,
             return new ReplayOutcome(ReplayResult.DoesNotHold, $"The proof is not whole: {error.Message}");
         }
 
-        if (OfAnother(proof.Terms.Cluster, cluster) is { } foreign)
+        if ((OfAnother(proof.Terms.Cluster, cluster) ?? OfElse(subject?.Problem(proof))) is { } foreign)
         {
             return foreign;
         }
@@ -166,6 +168,8 @@ public sealed class ProofReplay(ProofStore store, IReadOnlyList<string> folders,
     private static ReplayOutcome? OfAnother(ClusterId cluster, ClusterId? wanted) => wanted is { } one && one != cluster
         ? new ReplayOutcome(ReplayResult.DoesNotHold, $"The proof does not hold: it is of cluster {cluster.Short}, and not of {one.Short}.")
         : null;
+
+    private static ReplayOutcome? OfElse(string? problem) => problem is null ? null : new ReplayOutcome(ReplayResult.DoesNotHold, $"The proof does not hold: {problem}");
 
     private static ReplayOutcome Judge(SignatureProof proof)
         => SignatureRules.Problem(proof) is { } problem

@@ -325,6 +325,7 @@ internal sealed partial class SessionAudit
             }
             else
             {
+                Withheld(hop);
                 GiveUp(hop, now);
             }
         }

@@ -15,6 +15,12 @@ public sealed record NodeLimits
     /// <summary>The part of <see cref="DeviceMemoryBytes"/> kept for sessions (KV caches, and what waits to be computed), 0 to 1.</summary>
     public required double CacheShare { get; init; }
 
+    /// <summary>The part of that memory which pages of ended sessions may take, for sessions that begin with the same tokens; 0 to 1. At 0 none are kept.</summary>
+    public required double PrefixShare { get; init; }
+
+    /// <summary>Whose prompts share what was computed of the same first tokens.</summary>
+    public required PrefixSharing PrefixSharing { get; init; }
+
     /// <summary>Compute threads of a device: as many as the machine has processors, where the setting is 0.</summary>
     public required int Threads { get; init; }
 
@@ -29,6 +35,9 @@ public sealed record NodeLimits
 
     /// <summary>How long a device that leaves waits for others to take over, and as long again for its sessions.</summary>
     public required TimeSpan DrainTime { get; init; }
+
+    /// <summary>How long what a device sends of its sessions waits before it leaves: a slow network, to measure with.</summary>
+    public required TimeSpan SendDelay { get; init; }
 
     /// <summary>Most generations of a gateway at a time.</summary>
     public required int GatewayMaxSessions { get; init; }
@@ -59,6 +68,9 @@ public sealed record NodeLimits
 
     /// <summary>Most prompt tokens in one step.</summary>
     public required int PromptChunk { get; init; }
+
+    /// <summary>Most tokens that are guessed ahead in one step; 0 is none.</summary>
+    public required int Drafts { get; init; }
 
     /// <summary>How long hops may take to open a session.</summary>
     public required TimeSpan OpenDeadline { get; init; }
@@ -100,11 +112,14 @@ public sealed record NodeLimits
             DeviceMemoryBytes = device.Bytes("memory", 1 << 20, 1L << 50),
             DeviceBytesPerSecond = device.Bytes("speed", 0, 1L << 50),
             CacheShare = device.Share("cache-share"),
+            PrefixShare = device.Share("prefix-share"),
+            PrefixSharing = gateway.Choice("prefix-sharing", ("off", PrefixSharing.Off), ("key", PrefixSharing.Key), ("all", PrefixSharing.All)),
             Threads = device.Integer("threads", 0, 1024) is var threads and > 0 ? threads : Environment.ProcessorCount,
             DeviceMaxSessions = device.Integer("max-sessions", 1, 65536),
             BatchRows = device.Integer("batch-rows", 1, 65536),
             IdleSession = device.Duration("idle-session", TimeSpan.FromSeconds(1), day),
             DrainTime = device.Duration("drain-time", TimeSpan.Zero, TimeSpan.FromHours(12)),
+            SendDelay = device.Duration("send-delay", TimeSpan.Zero, TimeSpan.FromSeconds(10)),
             GatewayMaxSessions = gateway.Integer("max-sessions", 1, 65536),
             MaxQueued = gateway.Integer("max-queued", 1, 1 << 20),
             QueueTimeout = gateway.Duration("queue-timeout", TimeSpan.FromMilliseconds(1), day),
@@ -115,6 +130,7 @@ public sealed record NodeLimits
             MaxPromptCharacters = gateway.Integer("max-prompt-characters", 1, ProtocolLimits.PromptCharacters),
             HttpBodyBytes = gateway.Bytes("http-body", 1024, 1 << 30),
             PromptChunk = pipeline.Integer("prompt-chunk", 1, ProtocolLimits.TokensPerFeed),
+            Drafts = pipeline.Integer("drafts", 0, ProtocolLimits.Drafts),
             OpenDeadline = pipeline.Duration("open-deadline", TimeSpan.FromMilliseconds(1), day),
             StepDeadline = pipeline.Duration("step-deadline", TimeSpan.FromMilliseconds(1), day),
             RowDeadline = pipeline.Duration("row-deadline", TimeSpan.Zero, day),

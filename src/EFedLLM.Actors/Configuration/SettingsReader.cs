@@ -31,6 +31,18 @@ internal sealed class SettingsReader(Config configuration, string section)
     public bool Switch(string key)
         => Value(key, path => configuration.GetString(path) switch { "on" or "true" => true, "off" or "false" => false, _ => (bool?)null }, value => value is not null, "on or off")!.Value;
 
+    /// <summary>One of several words.</summary>
+    public T Choice<T>(string key, params ReadOnlySpan<(string Word, T Value)> choices)
+        where T : struct
+    {
+        var words = choices.ToArray();
+        return Value(
+            key,
+            path => configuration.GetString(path) is var word && Array.FindIndex(words, choice => choice.Word == word) is >= 0 and var at ? words[at].Value : (T?)null,
+            value => value is not null,
+            string.Join(" or ", words.Select(choice => choice.Word)))!.Value;
+    }
+
     private T Value<T>(string key, Func<string, T> read, Func<T, bool> possible, string expected)
     {
         var path = $"{section}.{key}";

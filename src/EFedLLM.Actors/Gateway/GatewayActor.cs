@@ -1,12 +1,15 @@
 using System.Collections.Immutable;
+using System.Security.Cryptography;
 using Akka;
 using Akka.Actor;
 using Akka.Event;
 using EFedLLM.Actors.Auditing;
+using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Membership;
 using EFedLLM.Actors.Pipeline;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Trust;
+using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Generation;
 
 namespace EFedLLM.Actors.Gateway;
@@ -22,6 +25,7 @@ internal sealed class GatewayActor : ReceiveActor, IWithTimers
 
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly ClusterId _cluster = NodeIdentity.ClusterOf(Context.System);
+    private readonly byte[] _secret = RandomNumberGenerator.GetBytes(PrefixChain.SecretBytes);
     private readonly GatewaySettings _settings;
     private readonly AdmissionQueue<PromptEntry> _places;
     private readonly Dictionary<PromptId, PromptEntry> _entries = [];
@@ -134,9 +138,14 @@ internal sealed class GatewayActor : ReceiveActor, IWithTimers
     {
         Timers.Cancel((nameof(WaitingOver), entry.Prompt.Id));
         var (prompt, model, limits) = (entry.Prompt, entry.Model, _settings.Limits);
-        Task.Run(() => PromptEncoder.Encode(model, prompt, limits))
+        var prefix = MayReuse(entry) ? PrefixChain.Begin(_secret, limits.PrefixSharing == PrefixSharing.All ? "" : prompt.Tenant, model.Served.Model) : null;
+        Task.Run(() => PromptEncoder.Encode(model, prompt, limits, prefix))
             .PipeTo(Self, success: encoded => new PromptEncoded(entry, encoded), failure: error => new PromptNotEncoded(entry, error));
     }
+
+    /// <summary>Whether hops may begin with what they kept of the same first tokens. Not where they sign: a receipt is needed of every position, and what it stands for.</summary>
+    private bool MayReuse(PromptEntry entry) => _settings.Limits.PrefixSharing != PrefixSharing.Off
+        && entry is { Prompt: { ScorePrompt: false, Verified: false, Output: SequenceOutput.None }, Model.Shape.Encoder: null } && !_settings.Trust.IsOn;
 
     /// <summary>Whether a prompt was not answered or cancelled meanwhile, perhaps to make room for another of the same id.</summary>
     private bool IsHere(PromptEntry entry) => _entries.TryGetValue(entry.Prompt.Id, out var present) && ReferenceEquals(present, entry);
@@ -185,7 +194,7 @@ internal sealed class GatewayActor : ReceiveActor, IWithTimers
 
         var plan = new GenerationPlan(
             id, session, entry.Model.Served, entry.Model.Shape.VocabularySize, route, encoded.Tokens, encoded.Settings, _settings.Limits, entry.Arrived,
-            entry.Prompt.Output, entry.Model.Shape.OutputWidth(entry.Prompt.Output), entry.Prompt.ScorePrompt, Audit(entry.Prompt), entry.Model.Shape, entry.Prompt.Signed);
+            entry.Prompt.Output, entry.Model.Shape.OutputWidth(entry.Prompt.Output), entry.Prompt.ScorePrompt, Audit(entry.Prompt), entry.Model.Shape, entry.Prompt.Signed, encoded.Prefix, entry.Prompt.Drafts);
         var answer = new AnswerText(entry.Model.Tokenizer, encoded.Settings, entry.Model.Shape.EndTokens);
         var (client, reporter, judge, proofs, time) = (entry.Client, _settings.Reporter, plan.Audit is null ? ActorRefs.Nobody : JudgeOf(entry.Model), _settings.Proofs, _settings.Time);
         entry.Pipeline = Context.Watch(Context.ActorOf(Props.Create(() => new InferencePipeline(plan, answer, client, reporter, judge, proofs, time)), $"session-{plan.Session}"));

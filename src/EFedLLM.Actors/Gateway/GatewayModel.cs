@@ -71,7 +71,8 @@ public sealed class GatewayModel
                 ? KvCache.BytesFor(shape, new LayerRange(unit, unit + 1), ManyPositions) / ManyPositions
                 : sizeof(float) * (long)shape.HiddenSize), // the activations that wait until a sequence is whole
             Math.Min(shape.ContextLength, ProtocolLimits.SessionTokens),
-            manifest?.BitsPerWeight ?? 8 * sizeof(float));
+            manifest?.BitsPerWeight ?? 8 * sizeof(float),
+            CanStream: manifest is not null && shape.Encoder is null);
 
         ImmutableArray<long> OfUnits(Func<int, long> bytes) => [.. Enumerable.Range(0, shape.Units).Select(bytes)];
     }

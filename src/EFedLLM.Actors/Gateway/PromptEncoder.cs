@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Layers;
+using EFedLLM.Actors.Pipeline;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Transformer.Generation;
 
@@ -50,7 +51,19 @@ internal static class PromptEncoder
     }
 
     /// <summary>Encodes a prompt whose form is in order. Takes long for a long one.</summary>
-    public static EncodedPrompt Encode(GatewayModel model, Prompt prompt, NodeLimits limits)
+    /// <param name="model">The model.</param>
+    /// <param name="prompt">The prompt.</param>
+    /// <param name="limits">The bounds.</param>
+    /// <param name="prefix">Names the pages of its tokens, and has none; null where nobody needs to know them.</param>
+    public static EncodedPrompt Encode(GatewayModel model, Prompt prompt, NodeLimits limits, PrefixChain? prefix = null)
+    {
+        var encoded = Encode(model, prompt, limits);
+
+        // What comes of the last token is drawn from, so that one is always computed.
+        return encoded.Problem is null && prefix is not null ? encoded with { Prefix = prefix.With(encoded.Tokens.AsSpan()[..^1]) } : encoded;
+    }
+
+    private static EncodedPrompt Encode(GatewayModel model, Prompt prompt, NodeLimits limits)
     {
         var (input, settings) = (prompt.Input, prompt.Settings);
         ImmutableArray<int> tokens;

@@ -30,6 +30,9 @@ internal sealed class BatchSlot
     /// <summary>Whether a token is drawn after the last one.</summary>
     public bool Sample { get; set; }
 
+    /// <summary>Whether all positions but the first are those of drafts: a token is drawn after each.</summary>
+    public bool IsDrafted { get; set; }
+
     /// <summary>Compute time of the hops before, [hop index].</summary>
     public long[] Before { get; private set; } = [];
 
@@ -45,8 +48,14 @@ internal sealed class BatchSlot
     /// <summary>How likely the tokens behind the first positions were, where that is asked for; as many as the prompt has more tokens.</summary>
     public ImmutableArray<TokenChoice> Scores { get; set; } = [];
 
-    /// <summary>The token, where one is drawn.</summary>
+    /// <summary>The token, where one is drawn: behind drafts, the one after the position before them.</summary>
     public TokenChoice Choice { get; set; }
+
+    /// <summary>The tokens drawn after each draft.</summary>
+    public ImmutableArray<TokenChoice> Further { get; set; } = [];
+
+    /// <summary>The row after which <see cref="Choice"/> is drawn.</summary>
+    public int FirstDrawn => IsDrafted ? 0 : Rows - 1;
 
     /// <summary>Whether everything that is computed and in no receipt yet is signed.</summary>
     public bool Seals { get; set; }
@@ -60,7 +69,8 @@ internal sealed class BatchSlot
     /// <summary>Begins anew for <paramref name="session"/>.</summary>
     public void Reset(ShardSession session)
     {
-        (Session, Epoch, Position, Rows, Sample, Microseconds, Error, IsUnsound, Choice, Scores, Seals) = (session, session.Epoch, 0, 0, false, 0, null, false, default, [], false);
+        (Session, Epoch, Position, Rows, Sample, IsDrafted, Microseconds, Error, IsUnsound) = (session, session.Epoch, 0, 0, false, false, 0, null, false);
+        (Choice, Further, Scores, Seals) = (default, [], [], false);
         _parts.Clear();
         Statements.Clear();
         if (Before.Length != session.Open.HopIndex)
@@ -76,7 +86,7 @@ internal sealed class BatchSlot
     {
         _parts.Clear();
         Statements.Clear();
-        (Step.Tokens, Step.Hidden, Step.Logits, Scores) = (default, default, default, []);
+        (Step.Tokens, Step.Hidden, Step.Logits, Scores, Further) = (default, default, default, [], []);
     }
 
     /// <summary>Appends rows of a piece.</summary>
@@ -96,6 +106,9 @@ internal sealed class BatchSlot
             Before[hop] += piece.HopMicroseconds[hop];
         }
     }
+
+    /// <summary>What is drawn after a row; null where nothing is.</summary>
+    public TokenChoice? DrawnAfter(int row) => !Sample || row < FirstDrawn ? null : row == FirstDrawn ? Choice : Further[row - 1];
 
     /// <summary>The token ids, [Rows].</summary>
     public ReadOnlyMemory<int> Tokens()

@@ -26,14 +26,20 @@ internal static class HoldingPlanner
         var actions = ImmutableArray.CreateBuilder<HoldingAction>();
         var places = ProtocolLimits.AnnouncedRanges - holdings.Count;
         var free = memory - holdings.Sum(holding => holding.Bytes);
-        var unwanted = holdings.Where(holding => !wanted.Any(want => Same(want, holding))).ToArray();
+        var unwanted = holdings.Where(holding => !wanted.Any(want => Same(want, holding) && holding.Bytes <= want.Bytes)).ToArray();
         var inTheEnd = memory - (holdings.Sum(holding => holding.Bytes) - unwanted.Sum(holding => holding.Bytes));
         var needsRoom = false;
         foreach (var want in wanted)
         {
             if (holdings.FirstOrDefault(holding => Same(want, holding)) is { } held)
             {
-                if (held.State == HoldingState.Draining)
+                if (held.Bytes > want.Bytes)
+                {
+                    // It is to be loaded again within less memory, which takes that it goes first.
+                    inTheEnd -= want.Bytes;
+                    needsRoom = true;
+                }
+                else if (held.State == HoldingState.Draining)
                 {
                     actions.Add(new HoldingAction(HoldingStep.Resume, held.Model, held.Range, held.Bytes));
                 }

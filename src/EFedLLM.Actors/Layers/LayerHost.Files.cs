@@ -50,7 +50,7 @@ internal sealed partial class LayerHost
 
     private void LoadFiles((ModelId Model, LayerRange Range) key)
     {
-        var (self, source, store, saboteur) = (Self, _library!.Find(key.Model)!, _settings.Blobs?.Store, _settings.Saboteur);
+        var (self, source, store, saboteur, memory) = (Self, _library!.Find(key.Model)!, _settings.Blobs?.Store, _settings.Saboteur, _entries[key].Bytes);
         _loader.TryEnqueue(new ComputeJob(_ =>
         {
             try
@@ -62,7 +62,7 @@ internal sealed partial class LayerHost
                 }
 
                 store?.Touch(source is FactoredModel touched ? touched.Manifest.Files.Skip(key.Range.First).Take(key.Range.Count).Select(file => file.Sha256) : []);
-                self.Tell(new RangeLoaded(key.Model, TransformerShard.Load(WarpedSource.Of(source, saboteur), key.Range)), ActorRefs.NoSender);
+                self.Tell(new RangeLoaded(key.Model, TransformerShard.Load(WarpedSource.Of(source, saboteur), key.Range, memory)), ActorRefs.NoSender);
             }
             catch (Exception e)
             {

@@ -44,7 +44,7 @@ internal sealed partial class LayerHost : ReceiveActor, IWithTimers
         var limits = settings.Limits;
         _worker = new ShardWorker(limits.Threads, MostJobs, failed: e => _log.Error(e, "The compute thread met an unexpected error."));
         _loader = new ShardWorker(1, MostJobs, "efedllm loader", e => _log.Error(e, "The loading thread met an unexpected error."));
-        _budget = settings.Cache ?? new CacheBudget((long)(limits.DeviceMemoryBytes * limits.CacheShare));
+        _budget = settings.Cache ?? new CacheBudget((long)(limits.DeviceMemoryBytes * limits.CacheShare), limits.PrefixShare);
         _weightMemory = limits.DeviceMemoryBytes - _budget.Total;
         _view = ClusterView.Empty(node);
         if (settings.Blobs is { } blobs)
@@ -197,7 +197,8 @@ internal sealed partial class LayerHost : ReceiveActor, IWithTimers
             }
             else if (assignment.Range.IsValid(source.Shape.Layers))
             {
-                wanted.Add((new WantedRange(plan.Model, assignment.Range, Bytes(source, assignment.Range)), plan.Version));
+                var bytes = Bytes(source, assignment.Range);
+                wanted.Add((new WantedRange(plan.Model, assignment.Range, assignment.MemoryBytes > 0 ? Math.Min(assignment.MemoryBytes, bytes) : bytes), plan.Version));
             }
         }
 
@@ -247,11 +248,17 @@ internal sealed partial class LayerHost : ReceiveActor, IWithTimers
             () => self.Tell(new RangeReleased(key.Model, key.Range), ActorRefs.NoSender),
             _settings.Key,
             _settings.Saboteur,
-            NodeIdentity.ClusterOf(Context.System));
+            NodeIdentity.ClusterOf(Context.System),
+            limits.SendDelay);
         entry.Shard = Context.Watch(Context.ActorOf(Props.Create(() => new LayerShard(parts))));
         entry.State = HoldingState.Serving;
-        entry.WeightBytes = message.Shard.WeightBytes;
+        (entry.WeightBytes, entry.StreamedBytes) = (message.Shard.WeightBytes, message.Shard.StreamedBytes);
         _log.Info("Serving {0} of model {1}.", key.Range.Describe(message.Shard.Shape.Layers), key.Model.Short);
+        if (entry.StreamedBytes > 0)
+        {
+            _log.Info("{0} of its {1} bytes of weights are read from disk for every step.", entry.StreamedBytes, entry.WeightBytes);
+        }
+
         if (_isLeaving)
         {
             Drain(key);
@@ -340,7 +347,7 @@ internal sealed partial class LayerHost : ReceiveActor, IWithTimers
         _bytesPerSecond,
         _library?.Complete ?? [],
         [.. _entries.Where(entry => entry.Value.State == HoldingState.Serving && includes(entry.Key))
-            .Select(entry => new LoadedRange(entry.Key.Model, entry.Key.Range, entry.Value.Shard!, entry.Value.WeightBytes))
+            .Select(entry => new LoadedRange(entry.Key.Model, entry.Key.Range, entry.Value.Shard!, entry.Value.WeightBytes, entry.Value.StreamedBytes))
             .OrderBy(range => range.Model.Value, StringComparer.Ordinal).ThenBy(range => range.Range.First).ThenBy(range => range.Range.End)],
         _isLeaving,
         _revision,
@@ -369,6 +376,8 @@ internal sealed partial class LayerHost : ReceiveActor, IWithTimers
         public IActorRef? Shard { get; set; }
 
         public long WeightBytes { get; set; }
+
+        public long StreamedBytes { get; set; }
 
         public int Damages { get; set; }
     }

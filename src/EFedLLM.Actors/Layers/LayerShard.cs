@@ -20,6 +20,7 @@ internal sealed class LayerShard : ReceiveActor, IWithTimers, IShardOutlet
     private readonly ShardCore _core;
     private readonly SessionTable _sessions;
     private readonly long _start;
+    private readonly Queue<(TimeSpan Due, IActorRef Receiver, object Message)> _late = new(); // in the order in which it leaves
 
     /// <summary>A shard without sessions.</summary>
     public LayerShard(LayerShardParts parts)
@@ -42,6 +43,7 @@ internal sealed class LayerShard : ReceiveActor, IWithTimers, IShardOutlet
         Receive<FeedCache>(message => _core.Feed(message, Sender));
         Receive<FetchKept>(Open);
         Receive<FetchCache>(Open);
+        Receive<Layers.SendLate>(_ => SendLate());
         Receive<OpenLate>(late => _core.Open(late.Message, late.Sender));
         Receive<CloseSession>(message => _core.Close(message, Sender));
         Receive<Terminated>(message => _core.PipelineGone(message.ActorRef));
@@ -58,7 +60,20 @@ internal sealed class LayerShard : ReceiveActor, IWithTimers, IShardOutlet
     TimeSpan IShardOutlet.Now => _parts.Time.GetElapsedTime(_start);
 
     /// <inheritdoc/>
-    void IShardOutlet.Send(IActorRef receiver, object message) => receiver.Tell(message);
+    void IShardOutlet.Send(IActorRef receiver, object message)
+    {
+        if (_parts.SendDelay == TimeSpan.Zero)
+        {
+            receiver.Tell(message);
+            return;
+        }
+
+        _late.Enqueue((_parts.Time.GetElapsedTime(_start) + _parts.SendDelay, receiver, message));
+        if (_late.Count == 1)
+        {
+            Timers.StartSingleTimer(nameof(SendLate), Layers.SendLate.Instance, _parts.SendDelay);
+        }
+    }
 
     /// <inheritdoc/>
     void IShardOutlet.Watch(IActorRef pipeline) => Context.Watch(pipeline);
@@ -92,6 +107,21 @@ internal sealed class LayerShard : ReceiveActor, IWithTimers, IShardOutlet
         if (!parts.Worker.TryEnqueue(new ComputeJob(_ => Release(parts, table, sessions))))
         {
             _log.Error("The compute thread is gone before its shard of {0}.", parts.Model.Short);
+        }
+    }
+
+    private void SendLate()
+    {
+        var now = _parts.Time.GetElapsedTime(_start);
+        while (_late.TryPeek(out var next) && next.Due <= now)
+        {
+            _late.Dequeue();
+            next.Receiver.Tell(next.Message);
+        }
+
+        if (_late.TryPeek(out var later))
+        {
+            Timers.StartSingleTimer(nameof(SendLate), Layers.SendLate.Instance, later.Due - now);
         }
     }
 
@@ -134,6 +164,7 @@ internal sealed class LayerShard : ReceiveActor, IWithTimers, IShardOutlet
             table.Release(session);
         }
 
+        table.ForgetPages();
         parts.Shard.Dispose();
         parts.Released();
     }

@@ -51,6 +51,7 @@ internal sealed record ShardDrained(IActorRef Shard) : INoSerializationVerificat
 /// <param name="Key">Signs receipts; null for a device that cannot.</param>
 /// <param name="Saboteur">What it does wrong; null for an honest device.</param>
 /// <param name="Cluster">The cluster for which it signs.</param>
+/// <param name="SendDelay">How long what it sends waits before it leaves.</param>
 internal sealed record LayerShardParts(
     ModelId Model,
     Transformer.Blocks.TransformerShard Shard,
@@ -63,7 +64,15 @@ internal sealed record LayerShardParts(
     Action Released,
     DeviceKey? Key = null,
     Saboteur? Saboteur = null,
-    ClusterId Cluster = default);
+    ClusterId Cluster = default,
+    TimeSpan SendDelay = default);
+
+/// <summary>Shard to itself: what waited leaves.</summary>
+internal sealed record SendLate : INoSerializationVerificationNeeded
+{
+    /// <summary>The one there is.</summary>
+    public static SendLate Instance { get; } = new();
+}
 
 /// <summary>A saboteur's shard to itself, later: open what it was asked for.</summary>
 /// <param name="Message">What was asked: <see cref="FetchKept"/> or <see cref="FetchCache"/>.</param>

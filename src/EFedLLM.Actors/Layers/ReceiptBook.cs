@@ -9,8 +9,9 @@ namespace EFedLLM.Actors.Layers;
 
 /// <summary>
 /// What one session signs on one shard: it collects the digests of what is computed, and closes a unit with a signed receipt at every
-/// multiple of <see cref="UnitCut.Rows"/>, or where it is told to. The compute thread writes it, as it writes the session's cache; the
-/// shard's actor only says where the session goes on.
+/// multiple of <see cref="UnitCut.Rows"/>, or where it is told to. Of drafts nothing is signed before a step behind them shows that they were
+/// right. The compute thread writes it, as it writes the session's cache; the shard's actor, while nothing computes, only says where the
+/// session goes on.
 /// </summary>
 internal sealed class ReceiptBook
 {
@@ -20,13 +21,14 @@ internal sealed class ReceiptBook
     private readonly ClusterId _cluster;
     private readonly SessionId _session;
     private readonly Digest _terms;
-    private readonly Digest[] _in = new Digest[UnitCut.Rows];
-    private readonly Digest[] _out = new Digest[UnitCut.Rows];
-    private readonly Digest[] _kept = new Digest[UnitCut.Rows];
+    private readonly Digest[] _in = new Digest[UnitCut.Rows + ProtocolLimits.Drafts];
+    private readonly Digest[] _out = new Digest[UnitCut.Rows + ProtocolLimits.Drafts];
+    private readonly Digest[] _kept = new Digest[UnitCut.Rows + ProtocolLimits.Drafts];
     private int _epoch;
     private int _hop;
     private int _position;
     private int _rows;
+    private int _certain; // of the rows: the others are those of drafts
     private Digest _previous;
     private (int Epoch, int Hop, int Start)? _turn;
 
@@ -48,13 +50,23 @@ internal sealed class ReceiptBook
     /// </summary>
     public void Turn(int epoch, int hop, int start) => _turn = (epoch, hop, start);
 
-    /// <summary>Takes the next position, and gives the receipt of the unit that it completes.</summary>
+    /// <summary>Forgets drafts from a position on: those before it were right.</summary>
+    public void TakeBack(int position)
+    {
+        if (_turn is null)
+        {
+            _certain = _rows = Math.Clamp(position - _position, _certain, _rows);
+        }
+    }
+
+    /// <summary>Takes the next position, and gives the receipts of units that are complete. Where it is no draft's, those before it were right.</summary>
     /// <param name="position">The position: one behind the last.</param>
     /// <param name="input">The digest of what came in.</param>
     /// <param name="output">The digest of what went out.</param>
     /// <param name="kept">The digest of what it added to the cache.</param>
+    /// <param name="isDraft">Whether the position is a draft's; at most <see cref="ProtocolLimits.Drafts"/> follow each other.</param>
     /// <param name="signed">Takes receipts.</param>
-    public void Add(int position, Digest input, Digest output, Digest kept, List<ISessionMessage> signed)
+    public void Add(int position, Digest input, Digest output, Digest kept, bool isDraft, List<ISessionMessage> signed)
     {
         Follow(signed);
         if (position != _position + _rows)
@@ -64,9 +76,10 @@ internal sealed class ReceiptBook
 
         (_in[_rows], _out[_rows], _kept[_rows]) = (input, output, kept);
         _rows++;
-        if (position + 1 == UnitCut.EndOf(position))
+        if (!isDraft)
         {
-            Close(signed);
+            _certain = _rows;
+            CloseWhole(signed);
         }
     }
 
@@ -78,31 +91,48 @@ internal sealed class ReceiptBook
     public void Seal(List<ISessionMessage> signed)
     {
         Follow(signed);
-        Close(signed);
+        CloseAll(signed);
     }
 
     private void Follow(List<ISessionMessage> signed)
     {
         if (_turn is { } turn)
         {
-            _rows = Math.Clamp(turn.Start - _position, 0, _rows);
-            Close(signed);
+            _certain = _rows = Math.Clamp(turn.Start - _position, 0, _rows);
+            CloseAll(signed);
             (_epoch, _hop, _position, _previous, _turn) = (turn.Epoch, turn.Hop, turn.Start, _terms, null);
         }
     }
 
-    private void Close(List<ISessionMessage> signed)
+    private void CloseAll(List<ISessionMessage> signed)
     {
-        if (_rows == 0)
+        CloseWhole(signed);
+        if (_certain > 0)
         {
-            return;
+            Close(_certain, signed);
         }
+    }
 
+    private void CloseWhole(List<ISessionMessage> signed)
+    {
+        for (var rows = UnitCut.EndOf(_position) - _position; _certain >= rows; rows = UnitCut.EndOf(_position) - _position)
+        {
+            Close(rows, signed);
+        }
+    }
+
+    private void Close(int rows, List<ISessionMessage> signed)
+    {
         var receipt = new Receipt(
-            _cluster, _session, _epoch, _hop, _key.Device, _model, _range, _position, _rows,
-            Merkle.Root(_in.AsSpan(0, _rows)), Merkle.Root(_out.AsSpan(0, _rows)), Merkle.Root(_kept.AsSpan(0, _rows)), _previous);
+            _cluster, _session, _epoch, _hop, _key.Device, _model, _range, _position, rows,
+            Merkle.Root(_in.AsSpan(0, rows)), Merkle.Root(_out.AsSpan(0, rows)), Merkle.Root(_kept.AsSpan(0, rows)), _previous);
         var statement = receipt.ToStatement();
         signed.Add(UnitSigned.Of(new SignedReceipt(receipt, ImmutableCollectionsMarshal.AsImmutableArray(_key.Sign(statement)))));
-        (_previous, _position, _rows) = (Digest.Of(statement.Bytes), _position + _rows, 0);
+        foreach (var digests in (ReadOnlySpan<Digest[]>)[_in, _out, _kept])
+        {
+            digests.AsSpan(rows, _rows - rows).CopyTo(digests);
+        }
+
+        (_previous, _position, _rows, _certain) = (Digest.Of(statement.Bytes), _position + rows, _rows - rows, _certain - rows);
     }
 }

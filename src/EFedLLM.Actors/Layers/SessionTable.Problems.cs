@@ -36,7 +36,7 @@ internal sealed partial class SessionTable
             return problem;
         }
 
-        if ((ScoredProblem(message) ?? TrustProblem(message)) is { } trouble)
+        if ((ScoredProblem(message) ?? TrustProblem(message) ?? PrefixProblem(message)) is { } trouble)
         {
             return trouble;
         }
@@ -64,6 +64,13 @@ internal sealed partial class SessionTable
             ? $"the next hop lacks position {starts[hop + 1]}, of which nothing is kept before {has.KeptFrom}."
             : null;
     }
+
+    /// <summary>What the next hop has already is not computed with drafts behind it: it would get them without what is before them.</summary>
+    private static string? DraftProblem(StepPiece piece, ShardSession session)
+        => piece.Rows is < 2 or > ProtocolLimits.Drafts + 1 || !piece.Sample ? $"a step has 1 to {ProtocolLimits.Drafts} drafts, and a token is drawn after them."
+            : session.IsCheck || session.IsWhole ? "drafts are for sessions that generate."
+            : piece.Position < session.ForwardFrom ? $"the next hop has position {piece.Position} already, so that nothing is drawn behind it."
+            : null;
 
     /// <summary>Whole positions from their first value on, or a part of one that cuts no key and no value.</summary>
     private string? Problem(FeedCache message, ShardSession session)

@@ -162,7 +162,7 @@ internal sealed partial class SessionTable(ModelId model, ModelShape shape, Laye
         }
 
         // No kernel sees it: what comes of it would be this hop's own.
-        return message.Position == session.NextPosition && Activations.FirstUnsound(message.Hidden.Span, shape.HiddenSize) is >= 0 and var row
+        return session.Takes(message.Position) && Activations.FirstUnsound(message.Hidden.Span, shape.HiddenSize) is >= 0 and var row
             ? Refuse(session, message, row, "the hop before sent a value that is not finite, or larger than any model's.")
             : Accept(session, StepPiece.Of(message));
     }
@@ -338,9 +338,9 @@ internal sealed partial class SessionTable(ModelId model, ModelShape shape, Laye
 
         if (!message.Pipeline.Equals(session.Open.Pipeline) || message.TokenLimit != session.Open.TokenLimit || message.Sampling != session.Open.Sampling || message.Output != session.Open.Output
             || !message.Scored.AsSpan().SequenceEqual(session.Open.Scored.AsSpan()) || message.Signed != session.Open.Signed || message.Audit != session.Open.Audit
-            || message.Cluster != session.Open.Cluster || message.Commitment != session.Open.Commitment)
+            || message.Cluster != session.Open.Cluster || message.Commitment != session.Open.Commitment || !message.Prefix.AsSpan().SequenceEqual(session.Open.Prefix.AsSpan()))
         {
-            return OpenDecision.Refuse(RefusalReason.Invalid, "the session is open with another pipeline, limit, sampling, output, prompt to score, terms or check.");
+            return OpenDecision.Refuse(RefusalReason.Invalid, "the session is open with another pipeline, limit, sampling, output, prompt to score, terms, check or prefix.");
         }
 
         if (message.Epoch > session.Epoch)
@@ -365,9 +365,14 @@ internal sealed partial class SessionTable(ModelId model, ModelShape shape, Laye
 
     private FeedDecision Accept(ShardSession session, StepPiece piece)
     {
-        if (piece.Position != session.NextPosition)
+        if (!session.Takes(piece.Position))
         {
             return new FeedDecision(FeedOutcome.Rejected, session);
+        }
+
+        if (piece.IsDrafted && DraftProblem(piece, session) is { } problem)
+        {
+            return Fail(session, problem);
         }
 
         if (piece.Rows > session.Open.TokenLimit - piece.Position)

@@ -181,10 +181,10 @@ internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action do
         return rows;
     }
 
-    /// <summary>Rows whose logits are wanted: all of a prompt that is scored, or after which a draw is checked, else the one that a token is drawn from.</summary>
+    /// <summary>Rows whose logits are wanted: all of a prompt that is scored, of a step with drafts, or after which a draw is checked, else the one that a token is drawn from.</summary>
     private static int LogitRows(BatchSlot slot)
         => slot.Session.Open.Audit is { } audit ? Math.Clamp(slot.Position + slot.Rows - audit.DrawFrom, 0, slot.Rows)
-            : slot.Session.IsScored && slot.Position + 1 < slot.Session.Open.Scored.Length ? slot.Rows : slot.Sample ? 1 : 0;
+            : slot.IsDrafted || (slot.Session.IsScored && slot.Position + 1 < slot.Session.Open.Scored.Length) ? slot.Rows : slot.Sample ? 1 : 0;
 
     private void LoadInput(BatchSlot slot)
     {
@@ -288,11 +288,11 @@ internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action do
 
             try
             {
-                var (sampling, vocabulary) = (slot.Session.Open.Sampling, shard.Shape.VocabularySize);
                 slot.Scores = Scores(slot);
                 if (slot.Sample)
                 {
-                    slot.Choice = _sampler.Draw(slot.Step.Logits.Span.Slice((slot.Step.LogitRows - 1) * vocabulary, vocabulary), sampling, slot.Position + slot.Rows);
+                    slot.Choice = Draw(slot, slot.FirstDrawn);
+                    slot.Further = Further(slot);
                 }
             }
             catch (ArithmeticException e)
@@ -300,6 +300,29 @@ internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action do
                 (slot.Error, slot.IsUnsound) = ($"no token could be drawn: {e.Message}", true);
             }
         }
+    }
+
+    /// <summary>Draws after a row what would be drawn there if nothing were guessed: the position alone decides about the random number.</summary>
+    private TokenChoice Draw(BatchSlot slot, int row)
+    {
+        var (vocabulary, logits) = (shard.Shape.VocabularySize, row - (slot.Rows - slot.Step.LogitRows));
+        return _sampler.Draw(slot.Step.Logits.Span.Slice(logits * vocabulary, vocabulary), slot.Session.Open.Sampling, slot.Position + row + 1);
+    }
+
+    private ImmutableArray<TokenChoice> Further(BatchSlot slot)
+    {
+        if (!slot.IsDrafted)
+        {
+            return [];
+        }
+
+        var further = new TokenChoice[slot.Rows - 1];
+        for (var draft = 0; draft < further.Length; draft++)
+        {
+            further[draft] = Draw(slot, draft + 1);
+        }
+
+        return ImmutableCollectionsMarshal.AsImmutableArray(further);
     }
 
     private ImmutableArray<TokenChoice> Scores(BatchSlot slot)

@@ -16,6 +16,11 @@ internal sealed partial class ShardCore
         }
 
         session.LastActive = _outlet.Now;
+        if (message.Length >= session.Confirmed && session.Takes(message.Length))
+        {
+            session.TakeBack(message.Length);
+        }
+
         session.AskSeal();
         _line.Join(session);
         Compute();
@@ -185,7 +190,7 @@ internal sealed partial class ShardCore
 
         if (slot.Seals && slot.Epoch == session.Epoch)
         {
-            _outlet.Send(session.Open.Pipeline, new ReceiptsSealed(session.Open.Session, session.Epoch, session.Open.HopIndex, session.Computed));
+            _outlet.Send(session.Open.Pipeline, new ReceiptsSealed(session.Open.Session, session.Epoch, session.Open.HopIndex, Math.Min(session.Computed, session.Confirmed)));
         }
     }
 }

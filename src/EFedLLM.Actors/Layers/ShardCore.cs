@@ -61,6 +61,7 @@ internal sealed partial class ShardCore
         {
             case OpenOutcome.New:
                 decision.Session!.Cache = _shard.CreateCache(message.TokenLimit);
+                _sessions.Begin(decision.Session);
                 _outlet.Watch(message.Pipeline);
                 break;
             case OpenOutcome.Refused:
@@ -127,7 +128,17 @@ internal sealed partial class ShardCore
     }
 
     /// <summary>A pipeline closes its session.</summary>
-    public void Close(CloseSession message, IActorRef sender) => Close(_sessions.Close(message, sender));
+    public void Close(CloseSession message, IActorRef sender)
+    {
+        if (_sessions.Close(message, sender) is { } session)
+        {
+            // The whole is kept when the session's own memory is free, so that it need not be there twice.
+            ImmutableArray<PageKey> keys = message.Pages.IsDefaultOrEmpty ? [] : [.. session.Open.Prefix.AsSpan(), .. message.Pages];
+            var pages = SessionTable.PagesOf(session, keys);
+            Close(session);
+            _sessions.KeepPages(session, keys, pages);
+        }
+    }
 
     /// <summary>A pipeline is gone, and its sessions with it.</summary>
     public void PipelineGone(IActorRef pipeline)
@@ -184,7 +195,7 @@ internal sealed partial class ShardCore
             var session = slot.Session;
             (session.ComputingRows, session.IsSealing) = (0, false);
             session.LastActive = _outlet.Now;
-            session.LastToken = slot is { Rows: 1, Sample: true } && !session.IsCheck ? _outlet.Now : session.LastToken;
+            session.LastToken = slot is { Rows: 1, Sample: true } or { IsDrafted: true } && !session.IsCheck ? _outlet.Now : session.LastToken;
             if (session.IsClosed)
             {
                 Free(session);
@@ -206,6 +217,7 @@ internal sealed partial class ShardCore
                     _outlet.Send(session.Open.Pipeline, session.Opened());
                 }
 
+                _sessions.KeepPages(session);
                 Vouch(slot, session);
                 OpenCache(session);
                 _line.Join(session);
@@ -312,6 +324,8 @@ internal sealed partial class ShardCore
 
         if (slot.Epoch != session.Epoch)
         {
+            // Of its drafts nobody will say any more which were right.
+            session.Kept?.Truncate(session.NextPosition);
             return;
         }
 
@@ -331,7 +345,8 @@ internal sealed partial class ShardCore
                 _outlet.Send(session.Open.Pipeline, new RowsComputed(session.Open.Session, session.Epoch, slot.Position, slot.Scores.Length, Times(slot, isFirst: false), slot.Scores));
             }
 
-            _outlet.Send(session.Open.Pipeline, new TokenSampled(session.Open.Session, session.Epoch, slot.Position + slot.Rows, slot.Choice, Times(slot, isFirst: true)));
+            _outlet.Send(session.Open.Pipeline, new TokenSampled(
+                session.Open.Session, session.Epoch, slot.Position + slot.FirstDrawn + 1, slot.Choice, Times(slot, isFirst: true), slot.Further));
         }
         else
         {
@@ -343,9 +358,10 @@ internal sealed partial class ShardCore
     {
         ReadOnlyMemory<float> hidden = slot.Step.Hidden;
         var first = Math.Max(0, session.ForwardFrom - slot.Position);
-        for (var row = first; row < slot.Rows; row += _rowsPerMessage)
+        var most = slot.IsDrafted ? slot.Rows : _rowsPerMessage;
+        for (var row = first; row < slot.Rows; row += most)
         {
-            var rows = Math.Min(_rowsPerMessage, slot.Rows - row);
+            var rows = Math.Min(most, slot.Rows - row);
             session.Window.Add(new FeedHidden(
                 session.Open.Session,
                 session.Epoch,
@@ -353,7 +369,8 @@ internal sealed partial class ShardCore
                 rows,
                 slot.Sample && row + rows == slot.Rows,
                 hidden.Slice(row * _width, rows * _width),
-                Times(slot, row == first)));
+                Times(slot, row == first),
+                slot.IsDrafted));
         }
     }
 

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using Akka.Actor;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Caching;
 
@@ -15,6 +16,8 @@ internal sealed class ShardSession
     private int _resendFrom;
     private int _resendEnd;
     private bool _isDrawnAfterResend;
+    private int _sharedPages;
+    private int _drafts;
 
     /// <summary>A session that was just opened.</summary>
     /// <param name="open">How.</param>
@@ -23,7 +26,7 @@ internal sealed class ShardSession
     public ShardSession(OpenSession open, long cacheBytes, TimeSpan now)
     {
         (Open, CacheBytes, LastActive) = (open, cacheBytes, now);
-        IsResumed = open.Epoch == 1;
+        IsResumed = open.Epoch == 1 && open.Prefix.IsDefaultOrEmpty;
     }
 
     /// <summary>The message that opened it, of the current epoch.</summary>
@@ -68,8 +71,11 @@ internal sealed class ShardSession
     /// <summary>Whether the head says of this session's prompt how likely it was.</summary>
     public bool IsScored => !Open.Scored.IsDefaultOrEmpty;
 
-    /// <summary>The only position it accepts: what the cache holds once everything accepted is computed.</summary>
+    /// <summary>The position it accepts: what the cache holds once everything accepted is computed.</summary>
     public int NextPosition { get; set; }
+
+    /// <summary>Positions that stay whatever comes: behind them are drafts, of which the next step may take any back.</summary>
+    public int Confirmed => NextPosition - _drafts;
 
     /// <summary>The first position that the next hop lacks: rows before it are computed and not sent.</summary>
     public int ForwardFrom { get; private set; }
@@ -77,7 +83,13 @@ internal sealed class ShardSession
     /// <summary>What its pipeline wants of its cache once no batch computes with it; null for nothing.</summary>
     public FetchCache? CacheAsked { get; set; }
 
-    /// <summary>Whether it takes steps: in the epoch of a repaired route not before every hop is told where to go on.</summary>
+    /// <summary>Under whose names its pages are kept for others; null where they are not, because it shares none, or because its route was repaired.</summary>
+    public Digest? PrefixScope { get; private set; }
+
+    /// <summary>Pages of its prompt that are whole, where there are more than are shared already; else 0. While none is computed.</summary>
+    public int PagesToShare => PrefixScope is not null && Math.Min(Computed / KvCache.PagePositions, Open.Prefix.Length) is var whole && whole > _sharedPages ? whole : 0;
+
+    /// <summary>Whether it takes steps: where hops may have something of it already, not before every hop is told where to go on.</summary>
     public bool IsResumed { get; private set; }
 
     /// <summary>Whether the pipeline waits for <see cref="SessionOpened"/> until what computes now is computed.</summary>
@@ -108,7 +120,7 @@ internal sealed class ShardSession
     public TimeSpan? LastToken { get; set; }
 
     /// <summary>Whether more than a next token waits, and can be computed in parts.</summary>
-    public bool IsLong => Steps.Rows > 1 && !IsWhole;
+    public bool IsLong => Steps.Rows > 1 && !IsWhole && !Steps.IsDrafted;
 
     /// <summary>The epoch of its route.</summary>
     public int Epoch => Open.Epoch;
@@ -131,14 +143,34 @@ internal sealed class ShardSession
     /// <summary>What the pipeline is told when it opens the session. An encoder keeps nothing from step to step.</summary>
     public SessionOpened Opened()
     {
-        var length = IsWhole ? 0 : NextPosition;
+        var length = IsWhole ? 0 : Confirmed;
         return new SessionOpened(Open.Session, Epoch, Open.HopIndex, length, Kept is { } kept && kept.End == length ? kept.From : length);
     }
 
-    /// <summary>Appends an accepted step.</summary>
+    /// <summary>Whether a step may begin here: behind what it has; or, when all of that is computed and sent, behind as many of its drafts as were right.</summary>
+    public bool Takes(int position) => _drafts == 0
+        ? position == NextPosition
+        : position >= Confirmed && position <= NextPosition && !IsComputing && Steps.Rows == 0 && Window.IsEmpty && _resendFrom == _resendEnd;
+
+    /// <summary>Forgets drafts from a position on that it <see cref="Takes"/>; those before it were right.</summary>
+    public void TakeBack(int position)
+    {
+        if (_drafts > 0)
+        {
+            (NextPosition, _drafts) = (position, 0);
+            Cache?.Truncate(position);
+            Kept?.Truncate(position);
+            Taken?.Truncate(position);
+            Receipts?.TakeBack(position);
+        }
+    }
+
+    /// <summary>Appends an accepted step, in the place of drafts behind its position.</summary>
     public void Accept(StepPiece piece)
     {
+        TakeBack(piece.Position);
         Steps.Add(piece);
+        _drafts = piece.IsDrafted ? piece.Rows - 1 : 0;
         Taken?.Add(piece.Position, piece.Hidden);
         NextPosition += piece.Rows;
         if (piece.Tokens.IsEmpty)
@@ -147,12 +179,12 @@ internal sealed class ShardSession
         }
     }
 
-    /// <summary>A unit is to end behind everything that was accepted until now.</summary>
+    /// <summary>A unit is to end behind everything that was accepted until now and stays.</summary>
     public void AskSeal()
     {
-        if (!_seals.Contains(NextPosition))
+        if (!_seals.Contains(Confirmed))
         {
-            _seals.Enqueue(NextPosition);
+            _seals.Enqueue(Confirmed);
         }
     }
 
@@ -162,11 +194,21 @@ internal sealed class ShardSession
     /// <summary>The position of the next message to give credit for, or null while too much waits. What has to wait until it is whole has its memory reserved.</summary>
     public int? NextCredit() => (IsWhole || Steps.Bytes <= SessionTable.BytesAhead) && _owed.TryDequeue(out var position) ? position : null;
 
-    /// <summary>Follows a repaired route: what was computed stays, what waited in or for the old route is void.</summary>
+    /// <summary>Its first pages are shared from now on.</summary>
+    /// <param name="scope">Under whose names; null where no more of them are.</param>
+    /// <param name="pages">How many are.</param>
+    public void Shares(Digest? scope, int pages) => (PrefixScope, _sharedPages) = (scope, pages);
+
+    /// <summary>
+    /// Follows a repaired route: what was computed stays but for drafts, what waited in or for the old route is void. What it computes is no more what the devices of
+    /// one route give.
+    /// </summary>
     public void Reopen(OpenSession open)
     {
         Open = open;
-        NextPosition -= Steps.Rows;
+        PrefixScope = null;
+        (NextPosition, _drafts) = (Math.Min(Confirmed, NextPosition - Steps.Rows), 0);
+        Kept?.Truncate(NextPosition);
         (_resendFrom, _resendEnd, ForwardFrom, IsResumed) = (0, 0, 0, false);
         Steps.Clear();
         Window.Clear();

@@ -9,6 +9,9 @@ internal sealed class StepQueue
     /// <summary>Positions that wait.</summary>
     public int Rows { get; private set; }
 
+    /// <summary>Whether the next that waits is a step with drafts.</summary>
+    public bool IsDrafted => _pieces.TryPeek(out var piece) && piece.IsDrafted;
+
     /// <summary>Memory that waiting activations hold.</summary>
     public long Bytes { get; private set; }
 
@@ -20,12 +23,22 @@ internal sealed class StepQueue
         Bytes += piece.Bytes;
     }
 
-    /// <summary>Moves as many positions as possible into <paramref name="slot"/>: at most <paramref name="most"/>, and none behind one after which a token is drawn.</summary>
+    /// <summary>
+    /// Moves as many positions as possible into <paramref name="slot"/>: at most <paramref name="most"/>, and none behind one after which a
+    /// token is drawn. A step with drafts goes whole and by itself, as soon as there is room for one position of it: what is drawn after
+    /// them is one result.
+    /// </summary>
     public void Take(int most, BatchSlot slot)
     {
         while (most > 0 && _pieces.TryPeek(out var piece))
         {
-            var rows = Math.Min(most, piece.Rows - _taken);
+            if (piece.IsDrafted && slot.Rows > 0)
+            {
+                return;
+            }
+
+            slot.IsDrafted = piece.IsDrafted;
+            var rows = piece.IsDrafted ? piece.Rows : Math.Min(most, piece.Rows - _taken);
             slot.Add(piece, _taken, rows);
             most -= rows;
             _taken += rows;

@@ -71,6 +71,9 @@ internal sealed class WarpedSource(IModelSource source, IHopBehavior behavior) :
     public HeadWeights LoadHead() => source.LoadHead();
 
     /// <inheritdoc/>
+    public void Unload(int unit) => source.Unload(unit);
+
+    /// <inheritdoc/>
     public void Dispose()
     {
     }

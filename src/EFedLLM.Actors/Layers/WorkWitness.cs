@@ -47,7 +47,7 @@ internal sealed class WorkWitness(TransformerShard shard, Sabotage? sabotage)
             for (var i = part.From; i < part.From + part.Rows; i++, row++)
             {
                 var (position, output, kept) = (slot.Position + row, Output(slot, row), Kept(slot, slot.Position + row));
-                receipts?.Add(position, Input(part.Piece, i), output, kept, slot.Statements);
+                receipts?.Add(position, Input(part.Piece, i), output, kept, slot.IsDrafted && row > 0, slot.Statements);
                 checks?.Add(position, output, kept, (double)slot.Microseconds / slot.Rows, slot.Statements);
             }
         }
@@ -90,7 +90,7 @@ internal sealed class WorkWitness(TransformerShard shard, Sabotage? sabotage)
             return Drawn(slot, checks, row);
         }
 
-        return slot.Sample && row + 1 == slot.Rows ? PositionDigest.OfDraw(slot.Choice.Id, slot.Choice.Logprob) : default;
+        return slot.DrawnAfter(row) is { } choice ? PositionDigest.OfDraw(choice.Id, choice.Logprob) : default;
     }
 
     /// <summary>What one that serves draws after a row, one after the other.</summary>

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Akka.Actor;
 using EFedLLM.Actors.Auditing;
 using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Layers;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Blocks;
@@ -26,6 +27,8 @@ namespace EFedLLM.Actors.Pipeline;
 /// <param name="Audit">How devices are checked; null where they are not.</param>
 /// <param name="Shape">The model's hyper-parameters; null where nobody knows them.</param>
 /// <param name="TellsSigned">Whether whoever asked is told what the hops signed.</param>
+/// <param name="Prefix">The names of the whole pages of all tokens but the last, with which hops may begin that kept them; null where every position is computed, as where work is signed or the prompt scored.</param>
+/// <param name="Drafts">Most tokens that whoever asked lets be guessed ahead; null leaves it to <paramref name="Limits"/>.</param>
 internal sealed record GenerationPlan(
     PromptId Prompt,
     SessionId Session,
@@ -41,10 +44,15 @@ internal sealed record GenerationPlan(
     bool ScorePrompt = false,
     AuditPlan? Audit = null,
     ModelShape? Shape = null,
-    bool TellsSigned = false)
+    bool TellsSigned = false,
+    PrefixChain? Prefix = null,
+    int? Drafts = null)
 {
     /// <summary>Most positions the session uses: the last token is drawn, not computed on.</summary>
     public int TokenLimit => Tokens.Length + Settings.MaxTokens - 1;
+
+    /// <summary>Most tokens that are guessed ahead in one step: no more than travel as one message.</summary>
+    public int MostDrafts => Math.Min(Math.Min(Drafts ?? Limits.Drafts, Limits.Drafts), Activations.RowsPerMessage(Model.HiddenSize, ProtocolLimits.RowBytes) - 1);
 
     /// <summary>Tokens of the prompt that are computed: where nothing is drawn after the last one, it has nothing to say.</summary>
     public int FedTokens => Settings.MaxTokens == 0 ? Tokens.Length - 1 : Tokens.Length;
@@ -80,7 +88,8 @@ internal sealed record GenerationPlan(
         ScorePrompt && open.Hop == open.Route.Hops.Length - 1 ? Tokens : [],
         Signed: Audit is not null,
         Cluster: Audit?.Cluster ?? default,
-        Commitment: Terms?.Commitment ?? default);
+        Commitment: Terms?.Commitment ?? default,
+        Prefix: Prefix?.Keys ?? []);
 
     /// <summary>The message that opens a check on its verifier.</summary>
     /// <param name="open">The check.</param>

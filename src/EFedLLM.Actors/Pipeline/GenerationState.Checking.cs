@@ -245,6 +245,7 @@ internal sealed partial class GenerationState
         }
 
         _generated.RemoveRange(known - prompt, Known - known);
+        _drafter?.Truncate(known);
         _last = null;
         _withheld.RemoveAll(each => each.Position >= known || each.Event is not TokenGenerated);
         _answer = _answer.Again();
@@ -266,7 +267,7 @@ internal sealed partial class GenerationState
     {
         foreach (var hop in _current.Route.Hops.Where(hop => _audit!.IsUnsealed(hop)))
         {
-            _commands.Add(new TellShard(hop.Shard, new SealReceipts(_plan.Session, _current.Epoch)));
+            _commands.Add(new TellShard(hop.Shard, new SealReceipts(_plan.Session, _current.Epoch, Known - 1)));
         }
 
         Deadline = Min(_checkUntil, now + _plan.Limits.ProbeDeadline);
@@ -305,7 +306,7 @@ internal sealed partial class GenerationState
     private void Close()
     {
         Report();
-        CloseAll();
+        CloseAll(PagesOfAnswer());
         End(null);
     }
 }

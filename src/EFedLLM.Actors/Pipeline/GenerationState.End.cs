@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Akka.Actor;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Transformer.Generation;
@@ -35,7 +36,10 @@ internal sealed partial class GenerationState
             ((_isStarted ? _firstStep : now) - _plan.Arrived).TotalMilliseconds,
             prefill.TotalMilliseconds,
             _generated.Count > 0 ? (_lastToken - _firstToken).TotalMilliseconds : 0,
-            [.. _current.Microseconds.Select(time => time / 1000.0)]));
+            [.. _current.Microseconds.Select(time => time / 1000.0)],
+            _reused,
+            _drafter?.Drafted ?? 0,
+            _drafter?.Accepted ?? 0));
         if (_audit is not null && reason != FinishReason.Cancelled && _generated.Count > 0)
         {
             _last = finished;
@@ -87,16 +91,16 @@ internal sealed partial class GenerationState
 
     private bool HasWorked(Hop hop) => _furthest > 0 && _workers.Contains(hop.Shard);
 
-    private WorkReport Work(Hop hop, WorkOutcome outcome) => new(hop.Device, _plan.Session, _plan.Model.Model, hop.Range, outcome, _furthest)
+    private WorkReport Work(Hop hop, WorkOutcome outcome) => new(hop.Device, _plan.Session, _plan.Model.Model, hop.Range, outcome, _furthest - _reused)
     {
-        Size = _plan.SizeOf(hop.Range, 0, _furthest),
+        Size = _plan.SizeOf(hop.Range, _reused, _furthest - _reused),
     };
 
-    private void CloseAll()
+    private void CloseAll(ImmutableArray<PageKey> pages = default)
     {
         foreach (var holder in _holders.Values)
         {
-            _commands.Add(new CloseHop(holder, _epoch));
+            _commands.Add(new CloseHop(holder, _epoch, pages));
         }
 
         _holders.Clear();

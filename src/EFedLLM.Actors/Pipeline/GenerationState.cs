@@ -17,6 +17,8 @@ internal sealed partial class GenerationState
     private AnswerText _answer;
     private readonly List<PipelineCommand> _commands = [];
     private readonly List<int> _generated = [];
+    private readonly List<TokenGenerated> _drawn = [];
+    private readonly Drafter? _drafter;
     private readonly StepPace _pace;
     private Phase _phase = Phase.Opening;
     private RouteEpoch _current;
@@ -40,6 +42,7 @@ internal sealed partial class GenerationState
     {
         (_plan, _answer, _pace) = (plan, answer, new StepPace(plan.Limits));
         _audit = plan.Audit is { } audit && !IsEncoding ? new SessionAudit(audit, plan, (from, count) => from + count <= Known ? Tokens(from, count) : [], _commands.Add) : null;
+        _drafter = plan.MostDrafts > 0 && !IsEncoding ? new Drafter(plan.Tokens.AsSpan(), plan.MostDrafts) : null;
         _current = new RouteEpoch(plan.Route, 0);
         _mostKnown = plan.Tokens.Length;
     }
@@ -131,7 +134,7 @@ internal sealed partial class GenerationState
             return _commands;
         }
 
-        if (_phase == Phase.Opening && (stock.KvLength > _mostKnown || stock.KeptFrom > stock.KvLength))
+        if (_phase == Phase.Opening && (stock.KvLength > MostHeld || stock.KeptFrom > stock.KvLength))
         {
             Distrust(hop, "it says that it has positions it was never given.", now);
             return _commands;
@@ -205,7 +208,7 @@ internal sealed partial class GenerationState
             return _commands;
         }
 
-        if (IsEncoding || message.Position > Known || _reach < Known || message.Choice.Id < 0 || message.Choice.Id >= _plan.VocabularySize || message.HopMicroseconds.Length != Hops)
+        if (IsEncoding || message.Position > Known || _reach < Known || !Exists(message.Choice) || message.HopMicroseconds.Length != Hops || !IsBehindDrafts(message))
         {
             Distrust(Hops - 1, "it drew a token that was not asked for or does not exist.", now);
             return _commands;
@@ -217,8 +220,6 @@ internal sealed partial class GenerationState
             return _commands;
         }
 
-        Advance(message.Position, message.HopMicroseconds);
-        _audit?.Drawn(message.Position - 1, message.Choice);
         var transport = _isPaced ? Transport(now - _lastToken, message.HopMicroseconds) : 0;
         if (_isPaced)
         {
@@ -228,26 +229,25 @@ internal sealed partial class GenerationState
         _isPaced = true;
         _firstToken = _generated.Count == 0 ? now : _firstToken;
         _lastToken = now;
-        var text = _answer.Append(message.Choice.Id);
-        var told = new TokenGenerated(_plan.Prompt, _generated.Count, message.Choice, text, transport);
-        _generated.Add(message.Choice.Id);
+        Take(message, transport);
+        Advance(Known - 1, message.HopMicroseconds);
         _mostKnown = Math.Max(_mostKnown, Known);
         if (_answer.Finished is { } reason)
         {
-            Tell(told, message.Position);
+            TellDrawn();
             Finish(reason, "", now);
             return _commands;
         }
 
         if (TakeMove(now))
         {
-            Tell(told, message.Position);
+            TellDrawn();
             return _commands;
         }
 
         // The hops first: whoever asked reads while they compute.
         Feed();
-        Tell(told, message.Position);
+        TellDrawn();
         Progress(now);
         return _commands;
     }
@@ -289,7 +289,8 @@ internal sealed partial class GenerationState
         _window = IsEncoding ? int.MaxValue : _plan.Limits.PromptChunk * Math.Min(Hops + 1, 4);
         var lowest = 0;
         (_fed, _computed, _reach, _isPaced) = (0, 0, 0, false);
-        if (_current.Epoch == FirstEpoch)
+        _drafter?.Drop();
+        if (_current.Epoch == FirstEpoch && _plan.Prefix is not { Positions: > 0 })
         {
             _audit?.Resume(_current.Route, FirstEpoch, [.. Enumerable.Repeat(0, Hops)], Known - 1);
         }
@@ -299,7 +300,11 @@ internal sealed partial class GenerationState
             _audit?.Resume(_current.Route, _current.Epoch, starts, Known - 1);
             _commands.Add(new ResumeRoute(new ResumeSession(_plan.Session, _current.Epoch, starts, Known)));
             (_fed, _computed, _reach, lowest) = (starts[0], starts[^1], starts.Max(), starts.Min());
-            _commands.Add(new Note($"goes on in epoch {_current.Epoch} over {Hops} hops, which keep {string.Join(", ", starts)} of {Known} positions."));
+            _reused = _current.Epoch == FirstEpoch ? lowest : Math.Min(_reused, lowest);
+            if (_current.Epoch > FirstEpoch)
+            {
+                _commands.Add(new Note($"goes on in epoch {_current.Epoch} over {Hops} hops, which keep {string.Join(", ", starts)} of {Known} positions."));
+            }
         }
 
         _workers.UnionWith(_current.Route.Hops.Select(hop => hop.Shard));
@@ -338,8 +343,10 @@ internal sealed partial class GenerationState
         while (_fed < Wanted && _fed - _computed < _window)
         {
             var count = Math.Min(_plan.Limits.PromptChunk, Wanted - _fed);
-            _commands.Add(new FeedRoute(new FeedTokens(_plan.Session, _current.Epoch, _fed, Tokens(_fed, count), _fed + count == Known)));
-            _fed += count;
+            var drafts = Drafts();
+            var tokens = drafts.IsEmpty ? Tokens(_fed, count) : [_generated[^1], .. drafts];
+            _commands.Add(new FeedRoute(new FeedTokens(_plan.Session, _current.Epoch, _fed, tokens, _fed + count == Known, !drafts.IsEmpty)));
+            _fed += tokens.Length;
         }
 
         _reach = Math.Max(_reach, _fed);

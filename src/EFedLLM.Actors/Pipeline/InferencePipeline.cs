@@ -123,7 +123,7 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
                     _state.Route.Hops[0].Shard.Tell(resume.Message);
                     break;
                 case CloseHop close:
-                    close.Hop.Shard.Tell(new CloseSession(_plan.Session, close.Epoch));
+                    close.Hop.Shard.Tell(new CloseSession(_plan.Session, close.Epoch, close.Pages));
                     break;
                 case OpenCheck check:
                     _checkedUnits[check.Run.Session] = check.Run.Verifier.Range.Count;

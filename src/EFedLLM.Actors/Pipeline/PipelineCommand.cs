@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using EFedLLM.Actors.Protocol;
 
 namespace EFedLLM.Actors.Pipeline;
@@ -22,7 +23,8 @@ internal sealed record FeedRoute(FeedTokens Message) : PipelineCommand;
 /// <summary>Send a hop <see cref="CloseSession"/>.</summary>
 /// <param name="Hop">The hop.</param>
 /// <param name="Epoch">The latest epoch.</param>
-internal sealed record CloseHop(Hop Hop, int Epoch) : PipelineCommand;
+/// <param name="Pages">The names of the pages behind the prompt's, under which it may keep them.</param>
+internal sealed record CloseHop(Hop Hop, int Epoch, ImmutableArray<PageKey> Pages = default) : PipelineCommand;
 
 /// <summary>Write a line into the log: whoever runs the gateway should know, and whoever asked need not.</summary>
 /// <param name="Text">The line.</param>

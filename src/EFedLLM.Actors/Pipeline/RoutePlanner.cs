@@ -18,7 +18,8 @@ public static class RoutePlanner
     /// <summary>
     /// The best route through ranges that reachable devices serve and that are not excluded, nor unknown while no ledger answers: fewest units on devices that something speaks against, then fewest devices that leave, then fewest ranges that the plan does not
     /// want, then fewest hops, then the least time between them as far as devices measured it, then a share of the sessions for each
-    /// replica according to its speed and to what it passed and failed lately. A loaded range is used whole or not at all.
+    /// replica according to its speed and to what it passed and failed lately. A loaded range is used whole or not at all. One that is
+    /// streamed from disk counts like one that the plan does not want: a replica in memory is quicker.
     /// </summary>
     /// <param name="view">The cluster.</param>
     /// <param name="model">The model.</param>
@@ -134,7 +135,7 @@ public static class RoutePlanner
                 var hop = new Hop(device.Device, loaded.Range, loaded.Shard);
                 if (!caches.Contains(loaded.Shard) && may(hop))
                 {
-                    offers[loaded.Range.First].Add(new Offer(hop, device.Leaving ? LeavingCost : planned.Contains((device.Device, loaded.Range)) ? 0 : 1, false, IsDoubtful(view, device.Device)));
+                    offers[loaded.Range.First].Add(new Offer(hop, device.Leaving ? LeavingCost : planned.Contains((device.Device, loaded.Range)) && loaded.StreamedBytes == 0 ? 0 : 1, false, IsDoubtful(view, device.Device)));
                 }
             }
         }

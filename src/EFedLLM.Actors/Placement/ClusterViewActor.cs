@@ -48,6 +48,7 @@ internal sealed class ClusterViewActor : ReceiveActor, IWithTimers
         Receive<Changed>(change => change.Key.Equals(FactKeys.Plans), change => Hear(_state.WithPlans(change.Get(FactKeys.Plans))));
         Receive<Changed>(change => change.Key.Equals(FactKeys.Standings), change => Hear(_state.WithStandings(change.Get(FactKeys.Standings))));
 
+        Receive<HeldStandings>(held => Hear(_state.WithHeld(held.Devices)));
         Receive<Refresh>(_ => PushIfStale());
         Receive<GetView>(_ =>
         {

@@ -3,6 +3,7 @@ using Akka.Actor;
 using Akka.Cluster;
 using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
 
 namespace EFedLLM.Actors.Placement;
 
@@ -19,6 +20,7 @@ internal sealed class ClusterViewState
     private ImmutableDictionary<DeviceId, DeviceStanding> _standings = ImmutableDictionary<DeviceId, DeviceStanding>.Empty;
     private ImmutableArray<Address> _ledgers = [];
     private ImmutableDictionary<DeviceId, DeviceStanding> _kept = ImmutableDictionary<DeviceId, DeviceStanding>.Empty;
+    private ImmutableDictionary<DeviceId, HeldStanding> _held = ImmutableDictionary<DeviceId, HeldStanding>.Empty;
     private bool _isLedgerAway;
 
     /// <summary>Nothing heard yet.</summary>
@@ -26,8 +28,8 @@ internal sealed class ClusterViewState
     public ClusterViewState(Address self) => _self = self;
 
     private ClusterViewState(ClusterViewState other)
-        => (_self, _members, _unconnected, _leader, _devices, _models, _plans, _standings, _ledgers, _kept, _isLedgerAway)
-            = (other._self, other._members, other._unconnected, other._leader, other._devices, other._models, other._plans, other._standings, other._ledgers, other._kept, other._isLedgerAway);
+        => (_self, _members, _unconnected, _leader, _devices, _models, _plans, _standings, _ledgers, _kept, _held, _isLedgerAway)
+            = (other._self, other._members, other._unconnected, other._leader, other._devices, other._models, other._plans, other._standings, other._ledgers, other._kept, other._held, other._isLedgerAway);
 
     /// <summary>Whether a ledger node is a member and answers.</summary>
     public bool HasLedger => _members.Values.Any(
@@ -82,6 +84,9 @@ internal sealed class ClusterViewState
     /// <summary>What a ledger said of devices before this node started: it counts of those of which none has said anything since.</summary>
     public ClusterViewState WithKept(ImmutableDictionary<DeviceId, DeviceStanding> kept) => new(this) { _kept = kept };
 
+    /// <summary>This is what the node itself has proven of devices and no ledger has counted yet: of it and of what a ledger says the worse counts.</summary>
+    public ClusterViewState WithHeld(ImmutableDictionary<DeviceId, HeldStanding> held) => new(this) { _held = held };
+
     /// <summary>No ledger answers for too long, or one answers again.</summary>
     public ClusterViewState WithLedgerAway(bool isAway) => isAway == _isLedgerAway ? this : new(this) { _isLedgerAway = isAway };
 
@@ -127,8 +132,20 @@ internal sealed class ClusterViewState
     {
         var others = members.Where(member => !member.Roles.Contains(ClusterNames.Ledger)).Select(member => member.Address).ToHashSet();
         var said = _ledgers.Any(others.Contains) ? _standings.Where(entry => !others.Contains(entry.Value.Ledger)).ToImmutableDictionary() : _standings;
-        return _kept.IsEmpty ? said : _kept.SetItems(said);
+        var known = _kept.IsEmpty ? said : _kept.SetItems(said);
+        return known.SetItems(_held.Select(one => KeyValuePair.Create(one.Key, With(known.GetValueOrDefault(one.Key), one.Key, one.Value))));
     }
+
+    /// <summary>A standing with what the node holds against the device. Of one of which no ledger has said anything it has the revision 0.</summary>
+    private DeviceStanding With(DeviceStanding? said, DeviceId device, HeldStanding held)
+        => said is null
+            ? new DeviceStanding(device, held.Server, held.Verifier, held.Score, 0, _self)
+            : said with { Server = Worse(said.Server, held.Server), Verifier = Worse(said.Verifier, held.Verifier), Score = Math.Max(said.Score, held.Score) };
+
+    private static TrustTier Worse(TrustTier one, TrustTier other)
+        => one == TrustTier.Excluded || other == TrustTier.Excluded ? TrustTier.Excluded
+            : one == TrustTier.Quarantined || other == TrustTier.Quarantined ? TrustTier.Quarantined
+            : one;
 
     private static int Rank(MemberStatus status) => status switch
     {

@@ -15,6 +15,8 @@ namespace EFedLLM.Actors.Placement;
 /// <para>Fewer than <see cref="Few"/> devices share the model (<see cref="SpreadPlacement"/>), so that each carries its part and any of them may be too small for
 /// the whole; so do more whose memory is too tight for anything else. Many devices hold ranges that nest (<see cref="NestedPlacement"/>), so that
 /// whoever of them fails, there is a route as long as each unit is held.</para>
+/// <para>Where all of them together have too little memory, and only there, devices read a part of what they are given from disk for every token
+/// (<see cref="StreamedPlacement"/>), if the model allows that.</para>
 /// </summary>
 public static class PlacementPlanner
 {
@@ -48,6 +50,12 @@ public static class PlacementPlanner
         var quick = Quick(able, costs);
         var reasons = new Dictionary<DeviceId, string>();
         var ranges = Cover(quick) ?? (quick.Count < able.Count ? Cover(able) : null);
+        if (ranges is null && model.CanStream)
+        {
+            reasons.Clear();
+            ranges = StreamedPlacement.Cover(costs, able, before);
+        }
+
         string? problem = null;
         var words = new PlacementWords(model, costs);
         ImmutableArray<Assignment> assignments;
@@ -286,5 +294,6 @@ public static class PlacementPlanner
 
     private static bool SameRanges(ImmutableArray<Assignment> before, ImmutableArray<Assignment> after)
         => before.Length == after.Length
-            && before.Select(assignment => (assignment.Device, assignment.Range)).ToHashSet().SetEquals(after.Select(assignment => (assignment.Device, assignment.Range)));
+            && before.Select(assignment => (assignment.Device, assignment.Range, assignment.MemoryBytes)).ToHashSet()
+                .SetEquals(after.Select(assignment => (assignment.Device, assignment.Range, assignment.MemoryBytes)));
 }

@@ -39,7 +39,7 @@ internal static class PlacementRound
             var costs = new UnitCosts(model);
             foreach (var assignment in plan.Assignments)
             {
-                left[assignment.Device] -= costs.Bytes(assignment.Range);
+                left[assignment.Device] -= assignment.MemoryBytes > 0 ? assignment.MemoryBytes : costs.Bytes(assignment.Range);
             }
         }
 

@@ -33,14 +33,17 @@ internal sealed class PlacementWords(ServedModel model, UnitCosts costs)
             .Select(device =>
             {
                 var range = ranges[device.Device];
-                var milliseconds = costs.Reads(range) * 1000.0 / device.BytesPerSecond;
+                var milliseconds = StreamedPlacement.Seconds(device, StreamNeed.Of(costs.UnitBytes, range), costs.Reads(range)) * 1000;
+                var stream = costs.Bytes(range) > device.WeightBytes ? StreamPlan.Of(costs.UnitBytes, range, device.WeightBytes) : null;
+                var streams = stream is null ? "" : $"streams {Size(stream.StreamedBytes)} from disk, ";
                 var replicas = coverage.Fewest(range) is var holders and > 1 ? $"one of {holders} replicas; " : "";
                 return new Assignment(
                     device.Device,
                     range,
                     string.Create(
                         CultureInfo.InvariantCulture,
-                        $"{range.Describe(model.Layers)}: {replicas}{Size(costs.Bytes(range))} of {Size(device.WeightBytes)}, {milliseconds:0.000} ms a token; {Change(device, range, before, changes)}"));
+                        $"{range.Describe(model.Layers)}: {replicas}{Size(costs.Bytes(range))} of {Size(device.WeightBytes)}, {streams}{milliseconds:0.000} ms a token; {Change(device, range, before, changes)}"),
+                    stream?.MemoryBytes ?? 0);
             })];
     }
 
@@ -68,7 +71,8 @@ internal sealed class PlacementWords(ServedModel model, UnitCosts costs)
             ? $"{Size(costs.TotalBytes - (long)memory)} of memory are lacking"
             : $"together that is enough, but it does not divide into whole units, the largest of which needs {Size(largest)}";
         return $"{model.Name} needs {Size(costs.TotalBytes)} for its weights; the {able.Count} devices that have its files give {Size((long)memory)}: {why}. "
-            + $"Nobody holds {Missing(part)}. Add a device, or raise efedllm.device.memory.";
+            + $"Nobody holds {Missing(part)}.{(model.CanStream ? $" To stream it from disk, a device needs memory for two units: {Size(2 * largest)} for the largest." : "")}"
+            + " Add a device, or raise efedllm.device.memory.";
     }
 
     private string Missing(ImmutableArray<Assignment> part)

@@ -11,16 +11,21 @@ internal sealed class UnitCosts
 
     private readonly long[] _bytes;
     private readonly long[] _reads;
+    private readonly long[] _units;
 
     /// <summary>Of <paramref name="model"/>.</summary>
     public UnitCosts(ServedModel model)
     {
         Count = model.UnitBytes.Length;
         (_bytes, _reads) = (Sums(model.UnitBytes.AsSpan()), Sums(model.UnitReadBytes.AsSpan()));
+        _units = [.. Enumerable.Range(0, Count).Select(unit => Bytes(unit, unit + 1))];
     }
 
     /// <summary>Number of units.</summary>
     public int Count { get; }
+
+    /// <summary>Bytes to hold each unit.</summary>
+    public ReadOnlySpan<long> UnitBytes => _units;
 
     /// <summary>Bytes of the whole model.</summary>
     public long TotalBytes => _bytes[Count];

@@ -92,7 +92,8 @@ public sealed record UnitSigned(
 /// </summary>
 /// <param name="Session">The session.</param>
 /// <param name="Epoch">The epoch of the route.</param>
-public sealed record SealReceipts(SessionId Session, int Epoch) : ISessionMessage, ICommand;
+/// <param name="Length">Positions that count: drafts behind them are forgotten. 0 leaves drafts what they are, and unsigned.</param>
+public sealed record SealReceipts(SessionId Session, int Epoch, int Length = 0) : ISessionMessage, ICommand;
 
 /// <summary>Hop to pipeline: everything up to here is signed.</summary>
 /// <param name="Session">The session.</param>

@@ -48,7 +48,7 @@ public sealed record ClusterView(
     public bool IsLedgerAway { get; init; }
 
     /// <summary>Whether a device may get new sessions: while no ledger answers, only one of which a ledger has said something.</summary>
-    public bool MayTakeNew(DeviceId device) => !IsLedgerAway || Standings.ContainsKey(device);
+    public bool MayTakeNew(DeviceId device) => !IsLedgerAway || (Standings.TryGetValue(device, out var standing) && standing.Revision > 0);
 
     /// <summary>How gladly routes use a device, above 0 and at most 1: a half where nobody can say.</summary>
     public double PreferenceOf(DeviceId device) => Standings.TryGetValue(device, out var standing) && standing.Preference > 0 ? standing.Preference : 0.5;

@@ -8,8 +8,9 @@ namespace EFedLLM.Actors.Protocol;
 /// <param name="Model">The model.</param>
 /// <param name="Range">The units.</param>
 /// <param name="Shard">The LayerShard actor.</param>
-/// <param name="WeightBytes">Bytes of weights held.</param>
-public sealed record LoadedRange(ModelId Model, LayerRange Range, IActorRef Shard, long WeightBytes);
+/// <param name="WeightBytes">Bytes of its weights.</param>
+/// <param name="StreamedBytes">Bytes of them that it reads from disk for every step; 0 where all are in memory.</param>
+public sealed record LoadedRange(ModelId Model, LayerRange Range, IActorRef Shard, long WeightBytes, long StreamedBytes = 0);
 
 /// <summary>What a device says of itself, in distributed data under its id. Claims: verified by what it serves.</summary>
 /// <param name="Device">The device.</param>
@@ -63,6 +64,7 @@ public sealed record DeviceAnnouncement(
 /// <param name="ContextLength">Most positions of a session.</param>
 /// <param name="BitsPerWeight">For people.</param>
 /// <param name="Files">Where the gateway gives all of the model's files, or null when it gives none.</param>
+/// <param name="CanStream">Whether a device may read a part of it from disk for every step, where memory does not hold all.</param>
 public sealed record ServedModel(
     ModelId Model,
     string Name,
@@ -72,7 +74,8 @@ public sealed record ServedModel(
     ImmutableArray<long> UnitCacheBytes,
     int ContextLength,
     double BitsPerWeight,
-    FilesOffer? Files = null) : IEvent
+    FilesOffer? Files = null,
+    bool CanStream = false) : IEvent
 {
     /// <summary>Number of transformer layers.</summary>
     public int Layers => UnitBytes.Length - 2;
@@ -81,7 +84,7 @@ public sealed record ServedModel(
     public bool Equals(ServedModel? other) => other is not null && Model == other.Model && Name == other.Name && HiddenSize == other.HiddenSize
         && UnitBytes.AsSpan().SequenceEqual(other.UnitBytes.AsSpan()) && UnitReadBytes.AsSpan().SequenceEqual(other.UnitReadBytes.AsSpan())
         && UnitCacheBytes.AsSpan().SequenceEqual(other.UnitCacheBytes.AsSpan()) && ContextLength == other.ContextLength
-        && BitsPerWeight.Equals(other.BitsPerWeight) && Files == other.Files;
+        && BitsPerWeight.Equals(other.BitsPerWeight) && Files == other.Files && CanStream == other.CanStream;
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Model, Name);
@@ -96,7 +99,8 @@ public sealed record FilesOffer(DeviceId Giver, int Port);
 /// <param name="Device">The device.</param>
 /// <param name="Range">The units.</param>
 /// <param name="Reason">Why, for people.</param>
-public sealed record Assignment(DeviceId Device, LayerRange Range, string Reason);
+/// <param name="MemoryBytes">Memory for its weights where that is less than they have, so that the rest is read from disk for every step; 0 where all of them fit.</param>
+public sealed record Assignment(DeviceId Device, LayerRange Range, string Reason, long MemoryBytes = 0);
 
 /// <summary>Who is to hold what of one model; published by the placement singleton in distributed data.</summary>
 /// <param name="Model">The model.</param>

@@ -34,11 +34,14 @@ public sealed record PromptInput(string? Text = null, ImmutableArray<ChatMessage
 /// <param name="ScorePrompt">Whether the prompt itself is scored: <see cref="PromptScored"/> says how likely each of its tokens was. With 0 as <see cref="GenerationSettings.MaxTokens"/> nothing is generated after it.</param>
 /// <param name="Verified">Whether only what was recomputed by others is told: every token waits for that, and an answer that cannot be checked fails.</param>
 /// <param name="Signed">Whether what the hops signed is told too (<see cref="HopSigned"/>), where they sign.</param>
+/// <param name="Tenant">Who asks, as a text of at most <see cref="ProtocolLimits.TenantCharacters"/> characters: prompts that begin with the same tokens share what was computed of them only where this is the same, unless the gateway lets all share.</param>
+/// <param name="Drafts">Most tokens that are guessed ahead in one step, at most as many as the gateway allows; 0 is none, null leaves it to the gateway. The answer is the same.</param>
 public sealed record Prompt(
-    PromptId Id, PromptInput Input, GenerationSettings Settings, string? Model = null, SequenceOutput Output = SequenceOutput.None, bool ScorePrompt = false, bool Verified = false, bool Signed = false) : ICommand
+    PromptId Id, PromptInput Input, GenerationSettings Settings, string? Model = null, SequenceOutput Output = SequenceOutput.None, bool ScorePrompt = false, bool Verified = false, bool Signed = false,
+    string Tenant = "", int? Drafts = null) : ICommand
 {
     /// <inheritdoc/>
-    public bool Equals(Prompt? other) => other is not null && Id == other.Id && Input == other.Input && Model == other.Model && Output == other.Output && ScorePrompt == other.ScorePrompt && Verified == other.Verified && Signed == other.Signed
+    public bool Equals(Prompt? other) => other is not null && Id == other.Id && Input == other.Input && Model == other.Model && Output == other.Output && ScorePrompt == other.ScorePrompt && Verified == other.Verified && Signed == other.Signed && Tenant == other.Tenant && Drafts == other.Drafts
         && Settings.Stop.AsSpan().SequenceEqual(other.Settings.Stop.AsSpan())
         && (Settings with { Stop = [] }) == (other.Settings with { Stop = [] });
 

@@ -34,7 +34,7 @@ public sealed record GenerationStarted(PromptId Id, SessionId Session, ModelId M
 /// <param name="Index">Its number, from 0.</param>
 /// <param name="Choice">The token.</param>
 /// <param name="Text">The text that became certain with it; may be empty, and may belong to earlier tokens.</param>
-/// <param name="TransportMilliseconds">Time of its step in which no hop computed: what the messages from hop to hop cost. 0 for the first token, whose steps overlap, and for the first after a hop was replaced.</param>
+/// <param name="TransportMilliseconds">Time of its step in which no hop computed: what the messages from hop to hop cost. 0 for the first token, whose steps overlap, for the first after a hop was replaced, and for those that came with another one's step.</param>
 public sealed record TokenGenerated(PromptId Id, int Index, TokenChoice Choice, string Text, double TransportMilliseconds) : IEvent
 {
     /// <inheritdoc/>
@@ -78,10 +78,16 @@ public sealed record TextEncoded(PromptId Id, ReadOnlyMemory<float> Values) : IE
 /// <param name="PrefillMilliseconds">From the first step to the first token.</param>
 /// <param name="DecodeMilliseconds">From the first to the last token.</param>
 /// <param name="HopComputeMilliseconds">Compute time of each hop of the last route, all its steps together.</param>
-public sealed record GenerationTiming(int PromptTokens, int GeneratedTokens, double QueueMilliseconds, double PrefillMilliseconds, double DecodeMilliseconds, ImmutableArray<double> HopComputeMilliseconds)
+/// <param name="CachedTokens">Tokens of the prompt that no hop computed, because all of them had kept what came of the same first tokens.</param>
+/// <param name="DraftedTokens">Tokens that were guessed ahead.</param>
+/// <param name="AcceptedTokens">Those of them that were right: so many steps were saved.</param>
+public sealed record GenerationTiming(
+    int PromptTokens, int GeneratedTokens, double QueueMilliseconds, double PrefillMilliseconds, double DecodeMilliseconds, ImmutableArray<double> HopComputeMilliseconds,
+    int CachedTokens = 0, int DraftedTokens = 0, int AcceptedTokens = 0)
 {
     /// <inheritdoc/>
     public bool Equals(GenerationTiming? other) => other is not null && PromptTokens == other.PromptTokens && GeneratedTokens == other.GeneratedTokens
+        && CachedTokens == other.CachedTokens && DraftedTokens == other.DraftedTokens && AcceptedTokens == other.AcceptedTokens
         && QueueMilliseconds.Equals(other.QueueMilliseconds) && PrefillMilliseconds.Equals(other.PrefillMilliseconds)
         && DecodeMilliseconds.Equals(other.DecodeMilliseconds) && HopComputeMilliseconds.AsSpan().SequenceEqual(other.HopComputeMilliseconds.AsSpan());
 

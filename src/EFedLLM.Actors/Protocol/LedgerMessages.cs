@@ -119,6 +119,16 @@ public sealed record DeviceRecord(
     public override int GetHashCode() => HashCode.Combine(Device, Sessions, Tokens);
 }
 
+/// <summary>The ledger's answer to <see cref="GetDeviceRecord"/> and <see cref="StrikeVerdict"/> where somebody wrote into the device's journal: it says nothing of the device, and counts nothing, until the journal is whole again.</summary>
+/// <param name="Device">The device.</param>
+/// <param name="Problem">What is wrong with the journal, for people; at most <see cref="ProtocolLimits.ReasonCharacters"/> characters.</param>
+public sealed record AccountRefused(DeviceId Device, string Problem) : IEvent
+{
+    /// <summary>What is wrong, and what to do, for people.</summary>
+    public string Describe() => $"The ledger's journal of device {Device} is not as the ledger wrote it: {Problem}. Nothing is counted for this device, or told of it, until it is. "
+        + "Stop the ledger nodes, bring the ledger's database back from a copy, and start them again.";
+}
+
 /// <summary>One entry of a device's history.</summary>
 /// <param name="Session">The session.</param>
 /// <param name="Outcome">What the device did.</param>

@@ -24,6 +24,12 @@ public static class ProtocolLimits
     /// <summary>Most tokens in one <see cref="FeedTokens"/>.</summary>
     public const int TokensPerFeed = 512;
 
+    /// <summary>Most pages of a session that others may begin with: what comes behind them is computed by each.</summary>
+    public const int PrefixPages = 2048;
+
+    /// <summary>Most drafts (guessed tokens) in one step: with the token before them they travel as one message of at most <see cref="RowBytes"/>.</summary>
+    public const int Drafts = 15;
+
     /// <summary>Most hops in a route.</summary>
     public const int Hops = 256;
 
@@ -41,6 +47,9 @@ public static class ProtocolLimits
 
     /// <summary>Most messages of a chat.</summary>
     public const int ChatMessages = 4096;
+
+    /// <summary>Most characters of the name of who asks.</summary>
+    public const int TenantCharacters = 64;
 
     /// <summary>Most stop texts.</summary>
     public const int StopTexts = 16;

@@ -30,6 +30,11 @@ public interface ISessionMessage : IProtocolMessage
 /// <param name="Audit">Where the hop recomputes what another one did: how; null where it serves.</param>
 /// <param name="Cluster">Where the hop signs: the cluster, in which alone that counts.</param>
 /// <param name="Commitment">Where the hop signs: what was given away of the nonces that choose what is checked (<see cref="SessionTerms.Commitment"/>).</param>
+/// <param name="Prefix">
+/// The names of the first whole pages of the prompt, fewer positions than it has; empty where every position is to be computed, as where work is signed or checked. A
+/// hop begins with as many of them as it has, says so as its <see cref="SessionOpened.KvLength"/>, and waits for <see cref="ResumeSession"/> in the first epoch too.
+/// What it computes of them it may keep under these names for other sessions.
+/// </param>
 public sealed record OpenSession(
     SessionId Session,
     int Epoch,
@@ -43,7 +48,8 @@ public sealed record OpenSession(
     bool Signed = false,
     AuditOrder? Audit = null,
     ClusterId Cluster = default,
-    Digest Commitment = default) : ISessionMessage, ICommand
+    Digest Commitment = default,
+    ImmutableArray<PageKey> Prefix = default) : ISessionMessage, ICommand
 {
     /// <summary>What is asked of every hop of the session.</summary>
     public SessionTerms Terms => new(Cluster, Session, Route.Model, Sampling, Commitment);
@@ -52,7 +58,7 @@ public sealed record OpenSession(
     public bool Equals(OpenSession? other) => other is not null && Session == other.Session && Epoch == other.Epoch && Route == other.Route && HopIndex == other.HopIndex
         && TokenLimit == other.TokenLimit && Sampling == other.Sampling && Pipeline.Equals(other.Pipeline) && Output == other.Output
         && Scored.AsSpan().SequenceEqual(other.Scored.AsSpan()) && Signed == other.Signed && Audit == other.Audit
-        && Cluster == other.Cluster && Commitment == other.Commitment;
+        && Cluster == other.Cluster && Commitment == other.Commitment && Prefix.AsSpan().SequenceEqual(other.Prefix.AsSpan());
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Session, Epoch, HopIndex);
@@ -80,32 +86,34 @@ public sealed record ResumeSession(SessionId Session, int Epoch, ImmutableArray<
 /// <summary>Pipeline to the first hop: compute these tokens.</summary>
 /// <param name="Session">The session.</param>
 /// <param name="Epoch">The epoch of the route.</param>
-/// <param name="Position">Position of the first token; must equal the hop's KV length.</param>
+/// <param name="Position">Position of the first token; must equal the hop's KV length, or behind drafts go back into them: those from there on are forgotten.</param>
 /// <param name="Tokens">At least one token id.</param>
 /// <param name="Sample">Whether the head draws the token that follows the last one.</param>
-public sealed record FeedTokens(SessionId Session, int Epoch, int Position, ImmutableArray<int> Tokens, bool Sample) : ISessionMessage, ICommand
+/// <param name="Drafted">Whether all tokens but the first are drafts, at most <see cref="ProtocolLimits.Drafts"/>: guesses, of which the next step says by its position how many were right. The head draws after each.</param>
+public sealed record FeedTokens(SessionId Session, int Epoch, int Position, ImmutableArray<int> Tokens, bool Sample, bool Drafted = false) : ISessionMessage, ICommand
 {
     /// <inheritdoc/>
     public bool Equals(FeedTokens? other) => other is not null && Session == other.Session && Epoch == other.Epoch && Position == other.Position
-        && Sample == other.Sample && Tokens.AsSpan().SequenceEqual(other.Tokens.AsSpan());
+        && Sample == other.Sample && Drafted == other.Drafted && Tokens.AsSpan().SequenceEqual(other.Tokens.AsSpan());
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Session, Epoch, Position, Tokens.Length, Sample);
 }
 
-/// <summary>Hop to the next hop: compute on from these activations. At most <see cref="ProtocolLimits.ActivationBytes"/> of them; more travel as several messages.</summary>
+/// <summary>Hop to the next hop: compute on from these activations. At most <see cref="ProtocolLimits.ActivationBytes"/> of them; more travel as several messages, but those of a step with drafts, which is one.</summary>
 /// <param name="Session">The session.</param>
 /// <param name="Epoch">The epoch of the route.</param>
-/// <param name="Position">Position of the first row; must equal the hop's KV length.</param>
+/// <param name="Position">Position of the first row; as <see cref="FeedTokens.Position"/>.</param>
 /// <param name="Rows">Number of positions.</param>
 /// <param name="Sample">Whether the head draws the token that follows the last row.</param>
 /// <param name="Hidden">The residual stream, [Rows, hidden]. Never written to after the message is made.</param>
 /// <param name="HopMicroseconds">Compute time each hop so far spent on this step.</param>
-public sealed record FeedHidden(SessionId Session, int Epoch, int Position, int Rows, bool Sample, ReadOnlyMemory<float> Hidden, ImmutableArray<int> HopMicroseconds) : ISessionMessage, ICommand
+/// <param name="Drafted">As <see cref="FeedTokens.Drafted"/>.</param>
+public sealed record FeedHidden(SessionId Session, int Epoch, int Position, int Rows, bool Sample, ReadOnlyMemory<float> Hidden, ImmutableArray<int> HopMicroseconds, bool Drafted = false) : ISessionMessage, ICommand
 {
     /// <inheritdoc/>
     public bool Equals(FeedHidden? other) => other is not null && Session == other.Session && Epoch == other.Epoch && Position == other.Position
-        && Rows == other.Rows && Sample == other.Sample && Hidden.Span.SequenceEqual(other.Hidden.Span)
+        && Rows == other.Rows && Sample == other.Sample && Drafted == other.Drafted && Hidden.Span.SequenceEqual(other.Hidden.Span)
         && HopMicroseconds.AsSpan().SequenceEqual(other.HopMicroseconds.AsSpan());
 
     /// <inheritdoc/>
@@ -121,4 +129,12 @@ public sealed record HiddenReceived(SessionId Session, int Epoch, int Position) 
 /// <summary>Pipeline to every hop: forget the session.</summary>
 /// <param name="Session">The session.</param>
 /// <param name="Epoch">The latest epoch.</param>
-public sealed record CloseSession(SessionId Session, int Epoch) : ISessionMessage, ICommand;
+/// <param name="Pages">The names of the whole pages behind those of <see cref="OpenSession.Prefix"/>, under which the hop may keep them for other sessions; empty where they are to be forgotten.</param>
+public sealed record CloseSession(SessionId Session, int Epoch, ImmutableArray<PageKey> Pages = default) : ISessionMessage, ICommand
+{
+    /// <inheritdoc/>
+    public bool Equals(CloseSession? other) => other is not null && Session == other.Session && Epoch == other.Epoch && Pages.AsSpan().SequenceEqual(other.Pages.AsSpan());
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Session, Epoch);
+}

@@ -3,11 +3,11 @@ using EFedLLM.Transformer.Sampling;
 
 namespace EFedLLM.Actors.Protocol;
 
-/// <summary>Hop to pipeline: it has the session. In the first epoch it is ready for a step; in a later one it waits for <see cref="ResumeSession"/>.</summary>
+/// <summary>Hop to pipeline: it has the session. In the first epoch it is ready for a step, unless it was given an <see cref="OpenSession.Prefix"/>; else it waits for <see cref="ResumeSession"/>.</summary>
 /// <param name="Session">The session.</param>
 /// <param name="Epoch">The epoch of the route.</param>
 /// <param name="HopIndex">The hop.</param>
-/// <param name="KvLength">Positions it has computed.</param>
+/// <param name="KvLength">Positions it has: computed, or found among the pages that were kept.</param>
 /// <param name="KeptFrom">The first position of which it still has the output; the same as <paramref name="KvLength"/> when it has none.</param>
 public sealed record SessionOpened(SessionId Session, int Epoch, int HopIndex, int KvLength = 0, int KeptFrom = 0) : ISessionMessage, IEvent;
 
@@ -59,17 +59,19 @@ public sealed record RowsComputed(SessionId Session, int Epoch, int Position, in
     public override int GetHashCode() => HashCode.Combine(Session, Epoch, Position, Rows);
 }
 
-/// <summary>Head to pipeline: a token was drawn.</summary>
+/// <summary>Head to pipeline: a token was drawn; behind drafts, one after each.</summary>
 /// <param name="Session">The session.</param>
 /// <param name="Epoch">The epoch of the route.</param>
-/// <param name="Position">The position the token takes: one past the last computed row.</param>
+/// <param name="Position">The position the token takes: one past the last computed row that is no draft.</param>
 /// <param name="Choice">The token.</param>
 /// <param name="HopMicroseconds">Compute time of each hop.</param>
-public sealed record TokenSampled(SessionId Session, int Epoch, int Position, TokenChoice Choice, ImmutableArray<int> HopMicroseconds) : ISessionMessage, IEvent
+/// <param name="Further">For each draft of the step, the token drawn after it: which counts where it and all drafts before it are what was drawn in their places. [drafts], or empty.</param>
+public sealed record TokenSampled(SessionId Session, int Epoch, int Position, TokenChoice Choice, ImmutableArray<int> HopMicroseconds, ImmutableArray<TokenChoice> Further = default) : ISessionMessage, IEvent
 {
     /// <inheritdoc/>
     public bool Equals(TokenSampled? other) => other is not null && Session == other.Session && Epoch == other.Epoch && Position == other.Position
         && TokenChoiceComparer.Instance.Equals(Choice, other.Choice)
+        && Further.AsSpan().SequenceEqual(other.Further.AsSpan(), TokenChoiceComparer.Instance)
         && HopMicroseconds.AsSpan().SequenceEqual(other.HopMicroseconds.AsSpan());
 
     /// <inheritdoc/>

@@ -19,7 +19,7 @@ internal sealed record CheckTerms(double Step, double ExcludeAt, int MostHardFai
         settings.ExcludeAt,
         Math.Clamp(settings.MostHardFailures, 1, ProtocolLimits.HardTimes),
         settings.HardWindow,
-        outcome == CheckOutcome.Passed ? null : new ExclusionTerms(settings.Ban, settings.BanGrowth, settings.ReturnScore, settings.JuniorTokens),
+        outcome == CheckOutcome.Passed ? null : new ExclusionTerms(settings.Ban, settings.BanGrowth, settings.ReturnScore, settings.JuniorTokens, settings.FaultyPasses),
         settings.HalfLife,
         settings.FailureWeight);
 
@@ -38,7 +38,14 @@ internal sealed record CheckTerms(double Step, double ExcludeAt, int MostHardFai
             FailureWeight = FailureWeight,
         };
         return Exclusion is { } exclusion
-            ? settings with { Ban = exclusion.Ban, BanGrowth = exclusion.BanGrowth, ReturnScore = exclusion.ReturnScore, JuniorTokens = exclusion.UnpaidTokens }
+            ? settings with
+            {
+                Ban = exclusion.Ban,
+                BanGrowth = exclusion.BanGrowth,
+                ReturnScore = exclusion.ReturnScore,
+                JuniorTokens = exclusion.UnpaidTokens,
+                FaultyPasses = exclusion.FaultyPasses,
+            }
             : settings;
     }
 }
@@ -48,4 +55,5 @@ internal sealed record CheckTerms(double Step, double ExcludeAt, int MostHardFai
 /// <param name="BanGrowth">By what the ban grows with each further one; at least 1.</param>
 /// <param name="ReturnScore">With what part of the bound the statistic starts again; 0 to below 1.</param>
 /// <param name="UnpaidTokens">Positions in checks that have to pass until it earns again.</param>
-internal sealed record ExclusionTerms(TimeSpan Ban, double BanGrowth, double ReturnScore, int UnpaidTokens);
+/// <param name="FaultyPasses">So many checks pass between the hard failures of one that is taken for broken; 0 in entries from before anybody looked.</param>
+internal sealed record ExclusionTerms(TimeSpan Ban, double BanGrowth, double ReturnScore, int UnpaidTokens, int FaultyPasses);

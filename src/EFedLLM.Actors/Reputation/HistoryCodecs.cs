@@ -28,6 +28,7 @@ internal static class HistoryCodecs
             BanGrowth = exclusion.BanGrowth,
             ReturnScore = exclusion.ReturnScore,
             UnpaidTokens = exclusion.UnpaidTokens,
+            FaultyPasses = exclusion.FaultyPasses,
         },
     };
 
@@ -41,7 +42,8 @@ internal static class HistoryCodecs
             Span(exclusion.Ban, "ban"),
             exclusion.BanGrowth is >= 1 and <= 1000 ? exclusion.BanGrowth : throw new MalformedMessageException("ban_growth is not 1 to 1000."),
             Require.UpTo(exclusion.ReturnScore, 1, "return_score"),
-            Require.Within(exclusion.UnpaidTokens, 0, int.MaxValue, "unpaid_tokens")),
+            Require.Within(exclusion.UnpaidTokens, 0, int.MaxValue, "unpaid_tokens"),
+            Require.Within(exclusion.FaultyPasses, 0, int.MaxValue, "faulty_passes")),
         Span(form.HalfLife, "half_life"),
         Require.UpTo(form.FailureWeight, 1e9, "failure_weight"));
 

@@ -1,7 +1,9 @@
 using System.Collections.Immutable;
+using System.Text;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Protocol.Wire;
 using EFedLLM.Actors.Trust;
+using Google.Protobuf;
 using Form = EFedLLM.Actors.Protocol.Wire.Forms;
 
 namespace EFedLLM.Actors.Reputation;
@@ -10,16 +12,56 @@ namespace EFedLLM.Actors.Reputation;
 internal static class LedgerStoreCodecs
 {
     private const int Small = 2048;
+    private const int StateBytes = 1024 * 1024;
 
-    /// <summary>How each is stored.</summary>
-    public static ImmutableArray<WireCodec> All { get; } =
+    private static readonly MessageParser<Form.LinkedEntry> LinkedParser = Form.LinkedEntry.Parser.WithDiscardUnknownFields(true);
+
+    private static readonly ImmutableArray<WireCodec> Entries =
     [
         WireCodec.Of<WorkCounted, Form.WorkCounted>("wc", LedgerCodecs.EntryBytes, Form.WorkCounted.Parser, Write, Read),
-        WireCodec.Of<ReputationState, Form.ReputationState>("rs", 1024 * 1024, Form.ReputationState.Parser, Write, Read),
+        WireCodec.Of<ReputationState, Form.ReputationState>("rs", StateBytes, Form.ReputationState.Parser, Write, Read),
         WireCodec.Of<DeviceReturned, Form.DeviceReturned>("rt", Small, Form.DeviceReturned.Parser, (back, _) => HistoryCodecs.Write(back), (form, _) => HistoryCodecs.Read(form)),
         WireCodec.Of<VerdictStruck, Form.VerdictStruck>("vs", Small, Form.VerdictStruck.Parser, Write, Read),
         WireCodec.Of<FinderPaid, Form.FinderPaid>("fp", Small, Form.FinderPaid.Parser, (paid, _) => new Form.FinderPaid { Number = paid.Number }, (form, _) => new FinderPaid(Require.AtLeast(form.Number, 1, "number"))),
     ];
+
+    /// <summary>How each is stored.</summary>
+    public static ImmutableArray<WireCodec> All { get; } =
+    [
+        .. Entries,
+        new WireCodec(typeof(LinkedEntry), "le", StateBytes + Small, (row, paths) => Write((LinkedEntry)row, paths), ReadLinked),
+    ];
+
+    /// <summary>SHA-256 of an entry's manifest, a line of its own, and of its bytes behind it.</summary>
+    /// <param name="entry">The entry, itself not linked.</param>
+    public static Digest BodyOf(ILedgerStored entry)
+    {
+        // None of them holds an actor's path.
+        var codec = Entries.First(one => one.Type == entry.GetType());
+        return BodyOf(codec.Manifest, codec.Encode(entry, null!));
+    }
+
+    private static Digest BodyOf(string manifest, byte[] bytes) => Digest.Of([.. Encoding.ASCII.GetBytes(manifest), (byte)'\n', .. bytes]);
+
+    private static byte[] Write(LinkedEntry row, ActorPaths paths)
+    {
+        var codec = Entries.First(one => one.Type == row.Entry.GetType());
+        return new Form.LinkedEntry
+        {
+            Manifest = codec.Manifest,
+            Entry = UnsafeByteOperations.UnsafeWrap(codec.Encode(row.Entry, paths)),
+            Previous = Values.Write(row.Previous),
+            Link = Values.Write(row.Link),
+        }.ToByteArray();
+    }
+
+    private static LinkedEntry ReadLinked(byte[] bytes, ActorPaths paths)
+    {
+        var form = LinkedParser.ParseFrom(bytes);
+        var codec = Entries.FirstOrDefault(one => one.Manifest == form.Manifest) ?? throw new MalformedMessageException("manifest names no entry.");
+        var entry = form.Entry.ToByteArray();
+        return new LinkedEntry((ILedgerStored)codec.Decode(entry, paths), BodyOf(form.Manifest, entry), Values.Digest(form.Previous, "previous"), Values.Digest(form.Link, "link"));
+    }
 
     private static Form.WorkCounted Write(WorkCounted entry, ActorPaths _)
     {

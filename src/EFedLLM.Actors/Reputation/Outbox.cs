@@ -4,13 +4,16 @@ namespace EFedLLM.Actors.Reputation;
 
 /// <summary>
 /// The reports that wait for the ledger, in the order of their arrival for each device, of which one at a time is under way. What is in it
-/// is never thrown away for something newer: when it is full, a new report is refused.
+/// is never thrown away for something newer: when it is full, a new report is refused. Hard failures have room of their own besides.
 /// </summary>
 /// <param name="limits">How much may wait.</param>
 internal sealed class Outbox(OutboxLimits limits)
 {
     private readonly Dictionary<DeviceId, Line> _lines = [];
     private long _sendable;
+
+    private int _convictions; // that took room of their own
+    private long _convictionBytes;
 
     /// <summary>Reports that wait.</summary>
     public int Count { get; private set; }
@@ -23,8 +26,12 @@ internal sealed class Outbox(OutboxLimits limits)
 
     /// <summary>Whether there is room for one more of a device.</summary>
     public bool HasRoom(DeviceId device, int bytes)
-        => Count < limits.Reports && Bytes + bytes <= limits.Bytes
-        && (!_lines.TryGetValue(device, out var line) || line.Entries.Count < Math.Max(1, limits.Reports / 2));
+        => Count - _convictions < limits.Reports && Bytes - _convictionBytes + bytes <= limits.Bytes
+        && (!_lines.TryGetValue(device, out var line) || line.Entries.Count - line.Convictions < Math.Max(1, limits.Reports / 2));
+
+    /// <summary>Whether there is room for one more hard failure of a device.</summary>
+    public bool HasRoomForConviction(DeviceId device)
+        => _convictions < OutboxLimits.Convictions && (!_lines.TryGetValue(device, out var line) || line.Convictions < OutboxLimits.DeviceConvictions);
 
     /// <summary>Takes one that there is room for.</summary>
     public void Add(OutboxEntry entry)
@@ -37,6 +44,7 @@ internal sealed class Outbox(OutboxLimits limits)
         line.Entries.Enqueue(entry);
         Count++;
         Bytes += entry.Body.Length;
+        CountConviction(line, entry, 1);
     }
 
     /// <summary>What has come up to a position may be sent.</summary>
@@ -80,6 +88,7 @@ internal sealed class Outbox(OutboxLimits limits)
         line.Delay = null;
         Count--;
         Bytes -= entry.Body.Length;
+        CountConviction(line, entry, -1);
         if (line.Entries.Count == 0)
         {
             _lines.Remove(recorded.Device);
@@ -96,8 +105,20 @@ internal sealed class Outbox(OutboxLimits limits)
         return [.. waiting.Select(line => line.Key)];
     }
 
+    private void CountConviction(Line line, OutboxEntry entry, int one)
+    {
+        if (OwnConvictions.IsOne(entry.Report))
+        {
+            line.Convictions += one;
+            _convictions += one;
+            _convictionBytes += one * entry.Body.Length;
+        }
+    }
+
     private sealed class Line
     {
+        public int Convictions { get; set; }
+
         public Queue<OutboxEntry> Entries { get; } = [];
 
         /// <summary>How long the first is waited for; null while it is not under way.</summary>

@@ -164,13 +164,14 @@ internal sealed class OutboxFile
     {
         var waiting = ImmutableArray.CreateBuilder<OutboxEntry>();
         var senseless = new List<long>();
+        var work = 0;
         foreach (var (position, entry) in Rows(connection, limits))
         {
             if (entry is null)
             {
                 senseless.Add(position);
             }
-            else
+            else if (OwnConvictions.IsOne(entry.Report) || work++ < limits.Reports)
             {
                 waiting.Add(entry);
             }
@@ -184,7 +185,7 @@ internal sealed class OutboxFile
         using var command = connection.CreateCommand();
         command.CommandText = "SELECT position, CASE WHEN length(body) <= $most THEN body END FROM report ORDER BY position LIMIT $reports";
         command.Parameters.AddWithValue("$most", OutboxForm.MostBytes);
-        command.Parameters.AddWithValue("$reports", limits.Reports);
+        command.Parameters.AddWithValue("$reports", limits.MostReports);
         using var reader = command.ExecuteReader();
         while (reader.Read())
         {

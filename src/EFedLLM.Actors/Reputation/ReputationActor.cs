@@ -5,6 +5,7 @@ using Akka.Persistence;
 using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Layers;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Protocol.Wire;
 using EFedLLM.Actors.Trust;
 
 namespace EFedLLM.Actors.Reputation;
@@ -13,7 +14,7 @@ namespace EFedLLM.Actors.Reputation;
 /// The ledger's entity for one device. Counts each report once and says so when it is on disk; takes verdicts back; lets the device return when
 /// its exclusion is over, and where it was taken for broken only when it has computed golden vectors rightly; brings finders what they earn;
 /// answers what is known of the device; tells every node when that changes how far it is trusted. A report that makes no sense gets no answer
-/// but a line in the log.
+/// but a line in the log. Where somebody wrote into its journal it does nothing of this, and says so to whoever asks.
 /// </summary>
 internal sealed class ReputationActor : ReceivePersistentActor, IWithTimers
 {
@@ -39,6 +40,8 @@ internal sealed class ReputationActor : ReceivePersistentActor, IWithTimers
     private readonly Lazy<IActorRef> _ledger;
     private readonly IActorRef _examiner;
     private ReputationState _state;
+    private JournalChain _journal; // with what is being written
+    private JournalChain _written; // without
     private DeviceStanding? _told;
     private DateTimeOffset _nextExam = DateTimeOffset.MinValue;
 
@@ -48,14 +51,30 @@ internal sealed class ReputationActor : ReceivePersistentActor, IWithTimers
         (_device, _time, _trust, _board, _examiner) = (device, time, trust, board, examiner);
         var system = Context.System;
         _ledger = new Lazy<IActorRef>(() => ClusterSharding.Get(system).ShardRegion(ClusterNames.LedgerType));
-        _state = ReputationState.Empty(device);
-        Recover<WorkCounted>(entry => _state = _state.Apply(entry));
-        Recover<DeviceReturned>(back => _state = _state.Apply(back));
-        Recover<VerdictStruck>(struck => _state = _state.Apply(struck));
-        Recover<FinderPaid>(paid => _state = _state.Apply(paid));
-        Recover<SnapshotOffer>(offer => _state = (ReputationState)offer.Snapshot);
+        (_state, _journal) = (ReputationState.Empty(device), JournalChain.Empty(device));
+        _written = _journal;
+        Recover<LinkedEntry>(row =>
+        {
+            _journal = _journal.After(LastSequenceNr, row);
+            _state = _state.Apply(row.Entry);
+        });
+        Recover<ILedgerStored>(entry =>
+        {
+            _journal = _journal.After(LastSequenceNr);
+            _state = _state.Apply(entry);
+        });
+        Recover<SnapshotOffer>(offer => (_state, _journal) = offer.Snapshot is LinkedEntry sealedState
+            ? ((ReputationState)sealedState.Entry, _journal.From(offer.Metadata.SequenceNr, sealedState))
+            : ((ReputationState)offer.Snapshot, _journal.From(offer.Metadata.SequenceNr)));
         Recover<RecoveryCompleted>(_ =>
         {
+            _journal = _journal.UpTo(LastSequenceNr);
+            if (_journal.Problem is { } problem)
+            {
+                Refuse(problem);
+                return;
+            }
+
             Publish();
             Remind();
             PayFinder();
@@ -90,6 +109,44 @@ internal sealed class ReputationActor : ReceivePersistentActor, IWithTimers
     /// <inheritdoc/>
     public ITimerScheduler Timers { get; set; } = null!;
 
+    /// <inheritdoc/>
+    /// <remarks>A row that nobody can read ends the entity before it has said anything.</remarks>
+    protected override void OnRecoveryFailure(Exception reason, object? message = null)
+    {
+        if (IsUnreadable(reason))
+        {
+            Log.Error("{0}", new AccountRefused(_device, $"what stands behind entry {_journal.Sequence} cannot be read").Describe());
+        }
+
+        base.OnRecoveryFailure(reason, message);
+    }
+
+    private static bool IsUnreadable(Exception? reason) => reason is MalformedMessageException || (reason is not null && IsUnreadable(reason.InnerException));
+
+    /// <inheritdoc/>
+    /// <remarks>The number of the row is gone, and the rows behind it would not follow what stands before it: the entity begins anew from what is on disk.</remarks>
+    protected override void OnPersistRejected(Exception cause, object @event, long sequenceNr)
+    {
+        base.OnPersistRejected(cause, @event, sequenceNr);
+        Context.Stop(Self);
+    }
+
+    /// <summary>
+    /// Somebody wrote into the journal: nothing is told to the cluster of this device, so that what was known of it before stays, and nothing
+    /// is counted or taken back. Reports get no answer: they wait with whoever brings them, until the journal is whole again.
+    /// </summary>
+    private void Refuse(string problem)
+    {
+        var refusal = new AccountRefused(_device, problem);
+        Log.Error("{0}", refusal.Describe());
+        Become(() =>
+        {
+            Command<GetDeviceRecord>(_ => Sender.Tell(refusal));
+            Command<StrikeVerdict>(_ => Sender.Tell(refusal));
+            CommandAny(_ => { });
+        });
+    }
+
     private void Record(RecordWork report)
     {
         var problem = report.Device != _device ? "it belongs to another device"
@@ -108,7 +165,7 @@ internal sealed class ReputationActor : ReceivePersistentActor, IWithTimers
         }
 
         var conduct = LetReturn().History.Now;
-        Persist(WorkRules.Count(report, _time.GetUtcNow(), _trust, conduct), entry =>
+        Write(WorkRules.Count(report, _time.GetUtcNow(), _trust, conduct), entry =>
         {
             Follow(_state.Apply(entry));
             Sender.Tell(new WorkRecorded(entry.Id, _device));
@@ -131,7 +188,7 @@ internal sealed class ReputationActor : ReceivePersistentActor, IWithTimers
             return;
         }
 
-        Persist(new VerdictStruck(command.Verdict, command.Reason, _time.GetUtcNow().ToUniversalTime()), struck =>
+        Write(new VerdictStruck(command.Verdict, command.Reason, _time.GetUtcNow().ToUniversalTime()), struck =>
         {
             Follow(_state.Apply(struck));
             Log.Info("The verdict {0} on device {1} was taken back: {2}", struck.Verdict, _device, struck.Reason);
@@ -157,11 +214,14 @@ internal sealed class ReputationActor : ReceivePersistentActor, IWithTimers
 
         if (over.Count > 0)
         {
-            PersistAll(over, back =>
+            foreach (var due in over)
             {
-                Follow(_state.Apply(back));
-                Log.Info("The exclusion of device {0} as a {1} is over.", _device, back.Role == TrustRole.Server ? "server" : "verifier");
-            });
+                Write(due, back =>
+                {
+                    Follow(_state.Apply(back));
+                    Log.Info("The exclusion of device {0} as a {1} is over.", _device, back.Role == TrustRole.Server ? "server" : "verifier");
+                });
+            }
         }
 
         return state;
@@ -234,7 +294,7 @@ internal sealed class ReputationActor : ReceivePersistentActor, IWithTimers
     {
         if (_state.Owed is [var owed, ..] && recorded.Device == owed.Finder && recorded.Id == IdOf(owed))
         {
-            Persist(new FinderPaid(owed.Number), paid =>
+            Write(new FinderPaid(owed.Number), paid =>
             {
                 Follow(_state.Apply(paid));
                 PayFinder();
@@ -245,6 +305,19 @@ internal sealed class ReputationActor : ReceivePersistentActor, IWithTimers
     /// <summary>The device itself is the reporter, for ever: its numbers outlive restarts.</summary>
     private ReportId IdOf(FinderReward owed) => new(Guid.ParseExact(_device.Value, "n"), owed.Number);
 
+    /// <summary>Writes an entry as the next row of the journal, and goes on when it is on disk.</summary>
+    private void Write<TEntry>(TEntry entry, Action<TEntry> then)
+        where TEntry : ILedgerStored
+    {
+        (var row, _journal) = _journal.Append(entry);
+        var written = _journal;
+        Persist(row, _ =>
+        {
+            _written = written;
+            then(entry);
+        });
+    }
+
     private void Follow(ReputationState state)
     {
         _state = state;
@@ -252,7 +325,7 @@ internal sealed class ReputationActor : ReceivePersistentActor, IWithTimers
         Remind();
         if (LastSequenceNr % SnapshotEvery == 0)
         {
-            SaveSnapshot(_state);
+            SaveSnapshot(_written.Seal(_state));
         }
     }
 

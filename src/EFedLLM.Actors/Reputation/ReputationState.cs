@@ -93,6 +93,17 @@ internal sealed record ReputationState : ILedgerStored
     /// <summary>Whether a report is counted.</summary>
     public bool Knows(ReportId id) => Reporters.TryGetValue(id.Reporter, out var window) && window.Knows(id.Sequence);
 
+    /// <summary>The state after any entry of the journal.</summary>
+    /// <exception cref="ArgumentException">It is none.</exception>
+    public ReputationState Apply(ILedgerStored entry) => entry switch
+    {
+        WorkCounted counted => Apply(counted),
+        DeviceReturned back => Apply(back),
+        VerdictStruck struck => Apply(struck),
+        FinderPaid paid => Apply(paid),
+        _ => throw new ArgumentException($"{entry?.GetType().Name} is no entry of the journal.", nameof(entry)),
+    };
+
     /// <summary>The state after an entry; the same state when its report is counted already.</summary>
     public ReputationState Apply(WorkCounted entry)
     {

@@ -43,14 +43,8 @@ internal sealed class StandingWatch : ReceiveActor, IWithTimers
             _awake.IntersectWith(_announced);
             Wake();
         });
-        Receive<DeviceRecord>(record =>
-        {
-            if (_asked.Remove(record.Device))
-            {
-                _awake.Add(record.Device);
-                Ask();
-            }
-        });
+        Receive<DeviceRecord>(record => Woken(record.Device));
+        Receive<AccountRefused>(refused => Woken(refused.Device));
         Receive<AskAgain>(_ =>
         {
             var now = _time.GetUtcNow();
@@ -84,6 +78,15 @@ internal sealed class StandingWatch : ReceiveActor, IWithTimers
 
     /// <inheritdoc/>
     protected override void PostStop() => _cluster.Unsubscribe(Self);
+
+    private void Woken(DeviceId device)
+    {
+        if (_asked.Remove(device))
+        {
+            _awake.Add(device);
+            Ask();
+        }
+    }
 
     private void Wake()
     {

@@ -3,6 +3,7 @@ using Akka.Actor;
 using Akka.Event;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Protocol.Wire;
+using EFedLLM.Actors.Trust;
 
 namespace EFedLLM.Actors.Reputation;
 
@@ -10,6 +11,7 @@ namespace EFedLLM.Actors.Reputation;
 /// Brings a node's <see cref="WorkReport"/>s to the ledger. Each is written to disk as it comes and removed when the ledger has it, so what
 /// waits outlives this process. One report of a device is under way at a time and is repeated until the ledger has it; the others wait.
 /// The ledger knows a report's id again, so each counts once, however often it was sent and by however many starts of this node.
+/// Until the ledger has a hard failure, the node's own view goes by it (<see cref="OwnConvictions"/>), also after a restart.
 /// </summary>
 /// <remarks>
 /// What counts when somebody dies in the middle:
@@ -32,6 +34,12 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
 
     private static readonly TimeSpan WriteAgain = TimeSpan.FromSeconds(1);
 
+    // What the ledger says travels by another way than its answer: so many first pauses, and it is here.
+    private const int StandingPauses = 5;
+
+    // How late it may be noticed that a conviction is too old to count.
+    private static readonly TimeSpan Ageing = TimeSpan.FromHours(1);
+
     // A new one with each start, so that a number that was lost with the power is never given to another report. What waits keeps its own.
     private readonly Guid _reporter = Guid.NewGuid();
     private readonly Dictionary<DeviceId, long> _sequences = [];
@@ -43,6 +51,8 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
     private readonly TimeSpan _firstRetry;
     private readonly TimeSpan _lastRetry;
     private readonly DeviceId? _self;
+    private readonly IActorRef? _view;
+    private readonly OwnConvictions _convictions;
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private Dictionary<long, OutboxEntry> _added = [];
     private List<long> _removed = [];
@@ -52,9 +62,11 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
     private long _position;
     private long _refused;
 
-    /// <summary>To <paramref name="ledger"/>; repeats after <paramref name="firstRetry"/>, and each time after twice as long, up to <paramref name="lastRetry"/>.</summary>
-    public WorkReporter(IActorRef ledger, OutboxFile file, OutboxLimits limits, TimeProvider time, TimeSpan firstRetry, TimeSpan lastRetry, DeviceId? self = null)
+    /// <summary>To <paramref name="ledger"/>, and tells <paramref name="view"/> what this node found that the ledger has not counted; repeats after <paramref name="firstRetry"/>, and each time after twice as long, up to <paramref name="lastRetry"/>.</summary>
+    public WorkReporter(
+        IActorRef ledger, OutboxFile file, OutboxLimits limits, TimeProvider time, TimeSpan firstRetry, TimeSpan lastRetry, DeviceId? self = null, IActorRef? view = null, TrustSettings? trust = null)
     {
+        (_view, _convictions) = (view, new OwnConvictions(trust ?? new TrustSettings()));
         (_ledger, _file, _time, _firstRetry, _lastRetry, _self) = (ledger, file, time, firstRetry, lastRetry, self);
         (_outbox, _position) = (new Outbox(limits), file.LastPosition);
         Receive<WorkReport>(report => Take([report]));
@@ -70,6 +82,14 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
             AnswerFlushing();
         });
         Receive<Retry>(retry => Repeat(retry.Device));
+        Receive<StandingDue>(due =>
+        {
+            if (_convictions.Release(due.Position))
+            {
+                TellHeld();
+            }
+        });
+        Receive<TellHeldAgain>(_ => TellHeld());
         Receive<Written>(Finish);
         Receive<TryWriting>(_ => WriteChanges());
     }
@@ -88,8 +108,10 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
         foreach (var entry in _file.Waiting)
         {
             _outbox.Add(entry);
+            _convictions.Hold(entry);
         }
 
+        TellHeld();
         _outbox.MaySend(_position);
         if (_outbox.Count > 0)
         {
@@ -137,7 +159,7 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
         }
 
         var body = OutboxForm.Write(record);
-        if (!_outbox.HasRoom(report.Device, body.Length))
+        if (OwnConvictions.IsOne(record) ? !_outbox.HasRoomForConviction(report.Device) : !_outbox.HasRoom(report.Device, body.Length))
         {
             if (_refused++ % WarnEvery == 0)
             {
@@ -153,6 +175,24 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
         var entry = new OutboxEntry(++_position, record, body);
         _outbox.Add(entry);
         _added.Add(entry.Position, entry);
+        if (_convictions.Hold(entry))
+        {
+            TellHeld();
+        }
+    }
+
+    /// <summary>Tells the node's view what holds until the ledger has spoken.</summary>
+    private void TellHeld()
+    {
+        _view?.Tell(new HeldStandings(_convictions.Standings(_time.GetUtcNow())));
+        if (_convictions.IsEmpty)
+        {
+            Timers.Cancel(TellHeldAgain.Instance);
+        }
+        else
+        {
+            Timers.StartSingleTimer(TellHeldAgain.Instance, TellHeldAgain.Instance, Ageing);
+        }
     }
 
     private void Release(WorkRecorded recorded)
@@ -163,6 +203,11 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
         }
 
         Timers.Cancel(recorded.Device);
+        if (OwnConvictions.IsOne(done.Entry.Report))
+        {
+            Timers.StartSingleTimer(done.Entry.Position, new StandingDue(done.Entry.Position), StandingPauses * _firstRetry);
+        }
+
         if (!_added.Remove(done.Entry.Position))
         {
             _removed.Add(done.Entry.Position);
@@ -293,6 +338,14 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
     }
 
     private sealed record Retry(DeviceId Device);
+
+    /// <summary>By now the ledger's word about what stood at a position of the outbox is here.</summary>
+    private sealed record StandingDue(long Position);
+
+    private sealed record TellHeldAgain
+    {
+        public static TellHeldAgain Instance { get; } = new();
+    }
 
     private sealed record TryWriting
     {

@@ -1,6 +1,7 @@
 using Akka;
 using Akka.Actor;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
 
 namespace EFedLLM.Actors.Reputation;
 
@@ -20,16 +21,18 @@ public static class WorkReporterStart
     /// <param name="limits">How many may wait.</param>
     /// <param name="time">The clock of the reports.</param>
     /// <param name="self">The node's own id, which earns nothing by what it checks itself; null where it has none.</param>
+    /// <param name="view">The node's view, which goes by the hard failures that this node found until the ledger has them; null where nothing does.</param>
     /// <returns>Takes <see cref="WorkReport"/>, from this process only.</returns>
     /// <exception cref="LedgerUnavailableException">The file cannot be written; the message says why and what to do.</exception>
-    public static async Task<IActorRef> StartWorkReporterAsync(this ActorSystem system, IActorRef ledger, string outbox, OutboxLimits limits, TimeProvider time, DeviceId? self = null)
+    public static async Task<IActorRef> StartWorkReporterAsync(this ActorSystem system, IActorRef ledger, string outbox, OutboxLimits limits, TimeProvider time, DeviceId? self = null, IActorRef? view = null)
     {
         ArgumentNullException.ThrowIfNull(system);
         ArgumentNullException.ThrowIfNull(ledger);
         ArgumentNullException.ThrowIfNull(limits);
         ArgumentNullException.ThrowIfNull(time);
         var file = await Task.Run(() => OutboxFile.Open(outbox, limits)).ConfigureAwait(false);
-        var reporter = system.ActorOf(Props.Create(() => new WorkReporter(ledger, file, limits, time, FirstRetry, LastRetry, self)), "reporter");
+        var trust = TrustSettings.Read(system.Settings.Config);
+        var reporter = system.ActorOf(Props.Create(() => new WorkReporter(ledger, file, limits, time, FirstRetry, LastRetry, self, view, trust)), "reporter");
         system.RegisterOnTermination(() => file.CloseAsync());
 
         // After the gateway has answered its last prompt, before the ledger's shards are handed over.

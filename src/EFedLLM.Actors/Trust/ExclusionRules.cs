@@ -6,7 +6,15 @@ public static class ExclusionRules
     /// <summary>No ban is longer.</summary>
     public static TimeSpan LongestBan { get; } = TimeSpan.FromDays(3650);
 
-    /// <summary>Whether an excluded device is taken for broken rather than lying: most of what speaks against it is soft, or it gives the right answer when it is asked again.</summary>
+    private const int FewestHard = 3;
+
+    // Rare failures happen to be close now and then, but seldom more than one in so many.
+    private const int PausesOfAClose = 4;
+
+    /// <summary>
+    /// Whether an excluded device is taken for broken rather than lying: most of what speaks against it is soft, or it gives the right answer when it is asked again, or
+    /// its hard failures are as rare as bit errors are (<see cref="IsRare"/>).
+    /// </summary>
     /// <param name="standing">Its standing.</param>
     /// <param name="rightOpenings">How many of <see cref="TrustSettings.Openings"/> openings of the disputed unit gave the right answer.</param>
     /// <param name="settings">The settings.</param>
@@ -14,7 +22,33 @@ public static class ExclusionRules
     {
         ArgumentNullException.ThrowIfNull(standing);
         ArgumentNullException.ThrowIfNull(settings);
-        return standing.Soft > standing.Hard || rightOpenings >= settings.RightOpenings;
+        return standing.Soft > standing.Hard || rightOpenings >= settings.RightOpenings || IsRare(standing, settings);
+    }
+
+    /// <summary>
+    /// Whether hard failures, three at least, are as rare as bit errors: of the pauses between them at most one in four, and not the last, is shorter than
+    /// <see cref="TrustSettings.FaultyPasses"/> checks that passed. Whoever is wrong so rarely gains next to nothing by it; and whoever lies at every turn after a long honest
+    /// time shows several pauses that are short.
+    /// </summary>
+    /// <param name="standing">Its standing.</param>
+    /// <param name="settings">The settings.</param>
+    public static bool IsRare(RoleStanding standing, TrustSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(standing);
+        ArgumentNullException.ThrowIfNull(settings);
+        var passed = standing.HardPassed;
+        if (settings.FaultyPasses == 0 || passed.Length < FewestHard || passed[^1] - passed[^2] < settings.FaultyPasses)
+        {
+            return false;
+        }
+
+        var close = 0;
+        for (var failure = 1; failure < passed.Length; failure++)
+        {
+            close += passed[failure] - passed[failure - 1] < settings.FaultyPasses ? 1 : 0;
+        }
+
+        return close <= (passed.Length - 1) / PausesOfAClose;
     }
 
     /// <summary>How long a liar is banned.</summary>
@@ -71,6 +105,7 @@ public static class ExclusionRules
             {
                 Score = standing.Exclusion!.ReturnScore,
                 HardTimes = [],
+                HardPassed = [],
                 ExcludedAt = null,
                 Exclusion = null,
                 UnpaidTokens = standing.Exclusion.UnpaidTokens,

@@ -26,6 +26,9 @@ public sealed record RoleStanding
     /// <summary>When the latest hard failures were, oldest first: as many as can exclude.</summary>
     public ImmutableArray<DateTimeOffset> HardTimes { get; init; } = [];
 
+    /// <summary>How many checks had passed at each of the latest hard failures; fewer than those where they were counted before this was kept.</summary>
+    public ImmutableArray<long> HardPassed { get; init; } = [];
+
     /// <summary>When it was excluded, or null.</summary>
     public DateTimeOffset? ExcludedAt { get; init; }
 
@@ -40,7 +43,8 @@ public sealed record RoleStanding
 
     /// <inheritdoc/>
     public bool Equals(RoleStanding? other) => other is not null && Score.Equals(other.Score) && PassedTokens == other.PassedTokens && Passed == other.Passed
-        && Soft == other.Soft && Hard == other.Hard && HardTimes.AsSpan().SequenceEqual(other.HardTimes.AsSpan()) && ExcludedAt == other.ExcludedAt
+        && Soft == other.Soft && Hard == other.Hard && HardTimes.AsSpan().SequenceEqual(other.HardTimes.AsSpan())
+        && HardPassed.AsSpan().SequenceEqual(other.HardPassed.AsSpan()) && ExcludedAt == other.ExcludedAt
         && Exclusion == other.Exclusion && Bans == other.Bans && UnpaidTokens == other.UnpaidTokens;
 
     /// <inheritdoc/>

@@ -35,6 +35,7 @@ public static class StandingRules
             Soft = standing.Soft + (outcome == CheckOutcome.Soft ? 1 : 0),
             Hard = standing.Hard + (outcome == CheckOutcome.Hard ? 1 : 0),
             HardTimes = outcome == CheckOutcome.Hard ? [.. standing.HardTimes.Append(at).TakeLast(settings.MostHardFailures)] : standing.HardTimes,
+            HardPassed = outcome == CheckOutcome.Hard ? [.. standing.HardPassed.Append(standing.Passed).TakeLast(settings.MostHardFailures)] : standing.HardPassed,
         };
 
         // A check that passes excludes nobody, whatever the bounds have become meanwhile: so any number of them in a row can be counted as one.

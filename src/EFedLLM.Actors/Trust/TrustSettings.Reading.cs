@@ -66,6 +66,7 @@ public sealed partial record TrustSettings
             HardWindow = standing.Duration("hard-window", TimeSpan.FromMinutes(1), TimeSpan.FromDays(3650)),
             Openings = openings,
             RightOpenings = standing.Integer("right-openings", 1, openings),
+            FaultyPasses = standing.Integer("faulty-passes", 0, 1_000_000),
             Ban = standing.Duration("ban", TimeSpan.FromSeconds(1), TimeSpan.FromDays(3650)),
             BanGrowth = standing.Number("ban-growth", 1, 100),
             ReturnScore = standing.Share("return-score"),

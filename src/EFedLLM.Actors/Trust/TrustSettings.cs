@@ -57,6 +57,9 @@ public sealed partial record TrustSettings
     /// <summary>How many of <see cref="Openings"/> have to give the right answer for a broken one.</summary>
     public int RightOpenings { get; init; } = 2;
 
+    /// <summary>So many checks pass between the hard failures of a device that is broken and does not lie; 0 where nothing tells the two apart.</summary>
+    public int FaultyPasses { get; init; } = 50;
+
     /// <summary>How long a liar is banned for the first time.</summary>
     public TimeSpan Ban { get; init; } = TimeSpan.FromDays(30);
 

@@ -33,7 +33,7 @@ public sealed class VerifierTests(ITestOutputHelper output)
         fleet.OthersAreUntouched(Copier);
     }
 
-    /// <summary>A verdict that nobody gives is given by the gateway's own judge; a liar is excluded by it as soon as by any other.</summary>
+    /// <summary>A verdict that nobody gives is given by the gateway's own judge; a liar is excluded by it as soon as by any other. Whoever withholds it has a soft failure for each session in which he did, and no more.</summary>
     [SharedTheory]
     [InlineData(false)]
     [InlineData(true)]
@@ -52,7 +52,14 @@ public sealed class VerifierTests(ITestOutputHelper output)
             Assert.Equal(fleet.Positions, fleet[Server].Server.PassedTokens);
         }
 
-        fleet.OthersAreUntouched(Server);
+        foreach (var withholder in new[] { 5, 6, 7 })
+        {
+            var state = fleet[withholder];
+            Assert.InRange(state.Verifier.Soft, 1, fleet.Sessions);
+            Assert.Equal((0, 0, 0), (state.Verifier.Hard, state.Server.Hard, state.Server.Soft));
+        }
+
+        fleet.OthersAreUntouched(Server, 5, 6, 7);
     }
 
     /// <summary>Three of the four that hold the same compute the same wrong thing, so each finds the others right: whoever serves first of them is excluded within 25 sessions by the one that is honest and by what is planted.</summary>

@@ -244,7 +244,8 @@ internal sealed class AttackedFleet : IDisposable
             _ledger.Add(device, state);
         }
 
-        _told[device] = state.ToStanding(_trust, AuditedSession.Self);
+        var said = state.ToStanding(_trust, AuditedSession.Self);
+        _told[device] = said is { Revision: 0 } ? said with { Revision = 1 } : said;
         var standing = (isBeyond ? _beyond : _told).GetValueOrDefault(device);
         _saboteurs[number]?.Behavior.Heard(standing?.Score ?? 0);
         return standing;

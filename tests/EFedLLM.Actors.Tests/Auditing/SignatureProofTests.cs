@@ -45,6 +45,10 @@ public sealed class SignatureProofTests : IDisposable
         var foreign = await ProofReplay.ReplayAsync(bytes, [], 1, 0, CancellationToken.None, ClusterId.WithoutTls("efedllm"));
         Assert.Equal(ReplayResult.DoesNotHold, foreign.Result);
         Assert.Contains("it is of cluster aaaaaaaa, and not of", foreign.Text, StringComparison.Ordinal);
+        Assert.Equal(ReplayResult.Holds, await AboutAsync(_first.Device, Session));
+        Assert.Equal(fault == SignatureFault.Contradiction ? ReplayResult.Holds : ReplayResult.DoesNotHold, await AboutAsync(_second.Device, Session));
+        Assert.Equal(ReplayResult.DoesNotHold, await AboutAsync(new DeviceId(new string('e', 32)), Session));
+        Assert.Equal(ReplayResult.DoesNotHold, await AboutAsync(_first.Device, SessionId.New()));
 
         for (var bit = 0; bit < bytes.Length * 8; bit += 3)
         {
@@ -59,6 +63,9 @@ public sealed class SignatureProofTests : IDisposable
                 Assert.False(Holds(changed), $"It holds with another bit at {bit}.");
             }
         }
+
+        async Task<ReplayResult> AboutAsync(DeviceId device, SessionId session)
+            => (await ProofReplay.ReplayAsync(bytes, [], 1, 0, CancellationToken.None, subject: new ProofSubject(device, session))).Result;
 
         bool Holds(byte[] changed)
         {

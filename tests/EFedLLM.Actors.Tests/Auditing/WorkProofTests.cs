@@ -182,11 +182,21 @@ public sealed class WorkProofTests : IDisposable
         {
             var store = ProofStore.Open(folder, 8, 1 << 24, error => Assert.Fail(error.Message));
             using var replay = new ProofReplay(store, [folder, SharedModels.Model("stories260K")], 1, long.MaxValue);
-            var missing = await replay.ReplayAsync(Digest.Of([1]), CancellationToken.None);
+            var disputed = WorkProof.Read(bytes).Disputed;
+            var subject = new ProofSubject(disputed.Device, disputed.Session);
+            var missing = await replay.ReplayAsync(Digest.Of([1]), subject, CancellationToken.None);
             Assert.Equal(ReplayResult.CannotTell, missing.Result);
-            var outcome = await replay.ReplayAsync(store.Keep(bytes), CancellationToken.None);
+            var outcome = await replay.ReplayAsync(store.Keep(bytes), subject, CancellationToken.None);
             Assert.Equal(ReplayResult.CannotTell, outcome.Result);
             Assert.Contains($"no files of model {TestSessions.Model.Short}", outcome.Text, StringComparison.Ordinal);
+
+            // What holds against another, or another time, says nothing of this.
+            outcome = await replay.ReplayAsync(Digest.Of(bytes), subject with { Device = new DeviceId(new string('e', 32)) }, CancellationToken.None);
+            Assert.Equal(ReplayResult.DoesNotHold, outcome.Result);
+            Assert.Contains($"it is about device {disputed.Device.Short}, and the verdict is on eeeeeeee", outcome.Text, StringComparison.Ordinal);
+            outcome = await replay.ReplayAsync(Digest.Of(bytes), subject with { Session = SessionId.New() }, CancellationToken.None);
+            Assert.Equal(ReplayResult.DoesNotHold, outcome.Result);
+            Assert.Contains("it is about session", outcome.Text, StringComparison.Ordinal);
             Assert.Equal(ReplayResult.DoesNotHold, (await ProofReplay.ReplayAsync(bytes[..^1], [], 1, long.MaxValue, CancellationToken.None)).Result);
         }
         finally

@@ -77,6 +77,31 @@ public sealed class ClusterGenerationTests(GenerationCluster cluster, ITestOutpu
         await cluster.EmptyAsync();
     }
 
+    [SharedTheory]
+    [InlineData(1, 0, 0f)]
+    [InlineData(2, 0, 0f)]
+    [InlineData(3, 0, 0.3f)]
+    [InlineData(3, 1, 0f)]
+    [InlineData(3, 1, 0.3f)]
+    public async Task What_is_guessed_ahead_changes_no_bit_of_an_answer(int devices, int model, float temperature)
+    {
+        var id = cluster.Models[model].Served.Model;
+        await cluster.PlaceAsync(devices);
+        var client = new GatewayClient(cluster.GatewayNode.System, cluster.StartGateway(GenerationCluster.Limits with { Drafts = 7 }));
+        var copied = string.Concat(Enumerable.Repeat("The cat sat on the mat, and the dog ran to the tree. ", 4));
+        var prompt = TestPrompt(0, Settings with { MaxTokens = 60, Sampling = Settings.Sampling with { Temperature = temperature, Seed = 3 } }) with { Model = id.Value, Input = new PromptInput(Text: copied) };
+        var expected = Local(prompt);
+        var guessed = await Collect(client, prompt);
+        var plain = await Collect(client, prompt with { Id = PromptId.New(), Drafts = 0 });
+        Assert.Equal(expected, Outcome(guessed));
+        Assert.Equal(expected, Outcome(plain));
+        var (with, without) = (((GenerationFinished)guessed[^1]).Timing, ((GenerationFinished)plain[^1]).Timing);
+        output.WriteLine($"{with.AcceptedTokens} of {with.DraftedTokens} guesses were right.");
+        Assert.True(with.DraftedTokens > 0);
+        Assert.Equal(0, without.DraftedTokens);
+        await cluster.EmptyAsync();
+    }
+
     [SharedFact]
     public async Task Every_hop_of_an_answer_is_reported_with_what_it_computed()
     {

@@ -39,7 +39,7 @@ public class GenerationCluster : IAsyncLifetime
     /// <summary>The first model.</summary>
     internal GatewayModel Model => Models[0];
 
-    internal IReadOnlyList<CacheBudget> Budgets { get; } = [new(32 << 20), new(32 << 20), new(32 << 20)];
+    internal IReadOnlyList<CacheBudget> Budgets { get; private protected init; } = [new(32 << 20), new(32 << 20), new(32 << 20)];
 
     internal TestNode GatewayNode => _gatewayNode;
 

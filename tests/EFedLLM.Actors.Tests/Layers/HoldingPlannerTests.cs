@@ -21,6 +21,9 @@ public sealed class HoldingPlannerTests
     [InlineData("a model without a plan stays", "b:0-3 40 Serving", "a:0-3 60", "", "Load a:0-3")]
     [InlineData("a model without a plan goes when room is needed", "b:0-3 50 Serving", "a:0-3 60", "", "Drain b:0-3")]
     [InlineData("what is wanted again is not thrown out", "a:0-3 60 Draining", "a:0-3 60", "", "Resume a:0-3")]
+    [InlineData("what is to take less memory goes before it is loaded again", "a:0-3 60 Serving", "a:0-3 40, b:0-3 50", "a:0-3", "Drain a:0-3")]
+    [InlineData("it is not loaded again while it is going", "a:0-3 60 Draining", "a:0-3 40", "", "")]
+    [InlineData("what takes less memory than it may stays", "a:0-3 40 Serving", "a:0-3 60", "", "")]
     public void A_device_comes_from_what_it_holds_to_what_is_wanted(string rule, string holds, string wants, string needed, string expected)
     {
         Assert.NotNull(rule);

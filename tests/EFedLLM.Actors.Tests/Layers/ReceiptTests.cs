@@ -276,7 +276,7 @@ public sealed class ReceiptTests(CheckedModel model) : IClassFixture<CheckedMode
         for (var position = 0; position < 40; position++)
         {
             var before = GC.GetAllocatedBytesForCurrentThread();
-            book.Add(position, PositionDigest.OfToken(position), PositionDigest.OfToken(7), PositionDigest.OfToken(8), signed);
+            book.Add(position, PositionDigest.OfToken(position), PositionDigest.OfToken(7), PositionDigest.OfToken(8), false, signed);
             checks.Add(position, PositionDigest.OfToken(7), PositionDigest.OfToken(8), 0.5, signed);
             var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
             Assert.Equal(position % 16 == 15, allocated > 0);
@@ -284,7 +284,7 @@ public sealed class ReceiptTests(CheckedModel model) : IClassFixture<CheckedMode
 
         Assert.Equal(4, signed.Count);
         Assert.All(signed.OfType<UnitRecomputed>(), answer => Assert.Equal(8, answer.Microseconds));
-        Assert.Throws<InvalidOperationException>(() => book.Add(41, default, default, default, signed));
+        Assert.Throws<InvalidOperationException>(() => book.Add(41, default, default, default, false, signed));
     }
 
     [Fact]

@@ -4,6 +4,7 @@ using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Layers;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Trust;
+using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Caching;
 using EFedLLM.Transformer.Checkpoints;
 using EFedLLM.Transformer.Sampling;
@@ -62,6 +63,71 @@ public sealed class SessionTableTests : TestKit
         var more = SessionTable.BytesFor(Shape, Middle, positions, isSigned: true) - SessionTable.BytesFor(Shape, Middle, positions);
         Assert.Equal(Math.Max(0, ((long)positions * row) - SessionTable.BytesAhead - (ProtocolLimits.HiddenCredit * (long)Math.Max(row, ProtocolLimits.ActivationBytes))), more);
         Assert.Equal(SessionTable.BytesFor(Shape, First, positions), SessionTable.BytesFor(Shape, First, positions, isSigned: true));
+    }
+
+    [Theory]
+    [InlineData("signed")]
+    [InlineData("check")]
+    [InlineData("encoder")]
+    [InlineData("scored")]
+    [InlineData("too many")]
+    [InlineData("no position left")]
+    public void Pages_are_not_named_where_every_position_has_to_be_computed(string what)
+    {
+        using var key = DeviceKey.Create();
+        var table = new SessionTable(Model, Shape with { ContextLength = 1 << 18 }, Middle, 4, _budget, key);
+        var open = Open(_route, 1, _pipeline, limit: KvCache.PagePositions + 1) with { Prefix = [new PageKey(1, 2)] };
+        var broken = what switch
+        {
+            "signed" => open with { Signed = true },
+            "check" => open with { Audit = new AuditOrder(default, 0) },
+            "encoder" => open with { Output = SequenceOutput.Mean },
+            "scored" => open with { Scored = [1, 2] },
+            "too many" => open with { Prefix = [.. new PageKey[ProtocolLimits.PrefixPages + 1]], TokenLimit = 1 << 18 },
+            _ => open with { TokenLimit = KvCache.PagePositions },
+        };
+        var decision = table.Open(broken, default);
+        Assert.Equal((OpenOutcome.Refused, RefusalReason.Invalid), (decision.Outcome, decision.Reason));
+        Assert.Equal(0, _budget.Reserved);
+
+        Assert.Equal(OpenOutcome.New, table.Open(open, default).Outcome);
+        Assert.Equal(OpenOutcome.Again, table.Open(open, default).Outcome);
+        Assert.Equal(OpenOutcome.Refused, table.Open(open with { Prefix = [new PageKey(1, 3)] }, default).Outcome);
+    }
+
+    [Fact]
+    public void A_session_whose_first_tokens_may_be_known_takes_no_step_before_it_is_told_where_it_goes_on()
+    {
+        var shape = Shape with { ContextLength = 256 };
+        var table = new SessionTable(Model, shape, First, 4, _budget);
+        var open = Open(_route, 0, _pipeline, limit: 200) with { Prefix = [new PageKey(1, 2)] };
+        Assert.Equal(OpenOutcome.New, table.Open(open, default).Outcome);
+        Assert.Equal(FeedOutcome.Ignored, table.Feed(Tokens(open, 0, 1), _pipeline).Outcome);
+
+        // It has nothing: who says so after it did is wrong.
+        Assert.Equal(FeedOutcome.Failed, table.Resume(new ResumeSession(open.Session, 1, [64, 64, 64], 100), _pipeline).Outcome);
+        Assert.Equal(FeedOutcome.Accepted, table.Resume(new ResumeSession(open.Session, 1, [0, 64, 0], 100), _pipeline).Outcome);
+        Assert.Equal(FeedOutcome.Accepted, table.Feed(Tokens(open, 0, 1), _pipeline).Outcome);
+    }
+
+    [Fact]
+    public void Pages_are_those_of_one_gateway_one_range_and_the_same_devices_before()
+    {
+        var open = Open(_route, 1, new NamedRef("pipeline-1", Address(1)));
+        var scope = PrefixScope.Of(open);
+        Assert.Equal(scope, PrefixScope.Of(Open(_route, 1, new NamedRef("pipeline-2", Address(1)))));
+        Assert.Equal(scope, PrefixScope.Of(open with { Route = _route with { Hops = _route.Hops.SetItem(2, _route.Hops[2] with { Device = Device(9) }) } }));
+        OpenSession[] others =
+        [
+            open with { Pipeline = new NamedRef("pipeline-1", Address(2)) },
+            open with { Route = _route with { Hops = _route.Hops.SetItem(0, _route.Hops[0] with { Device = Device(9) }) } },
+            open with { Route = _route with { Hops = _route.Hops.SetItem(0, _route.Hops[0] with { Range = new LayerRange(0, 1) }) } },
+            open with { Route = _route with { Model = new ModelId(new string('b', 64)) } },
+            open with { HopIndex = 0 },
+        ];
+        Assert.Equal(others.Length + 1, others.Select(PrefixScope.Of).Append(scope).Distinct().Count());
+
+        static Address Address(int node) => new("akka.tcp", "test", "127.0.0.1", node);
     }
 
     [Theory]

@@ -23,29 +23,34 @@ public sealed class FaultScheduleTests(ITestOutputHelper output)
 
     private static readonly ImmutableArray<int> Prompt = [1, 403, 407, 261, 378, 432, 10, 77, 300, 12, 45, 9, 260];
 
-    private static readonly NodeLimits Limits = TestLimits.Reference with { PromptChunk = 4 };
+    private static readonly NodeLimits Limits = TestLimits.Reference with { PromptChunk = 4, Drafts = 7 };
 
     [SharedTheory]
     [InlineData(0f, 9, false, false)]
     [InlineData(0.9f, 9, true, false)]
     [InlineData(0f, 0, true, false)]
     [InlineData(0.9f, 30, false, true)]
-    public void Whatever_messages_are_lost_doubled_late_or_out_of_order_and_whoever_dies_or_leaves_the_answer_is_the_same(float temperature, int tokens, bool isScored, bool isAudited)
+    [InlineData(0f, 30, false, false, true)]
+    [InlineData(0.3f, 30, false, true, true)]
+    public void Whatever_messages_are_lost_doubled_late_or_out_of_order_and_whoever_dies_or_leaves_the_answer_is_the_same(
+        float temperature, int tokens, bool isScored, bool isAudited, bool isCopying = false)
     {
         var settings = new GenerationSettings { MaxTokens = tokens, IgnoreEndTokens = true, Sampling = new SamplingSettings { Temperature = temperature, Seed = 11 } };
         using var source = ModelFolder.Open(SharedModels.Model("stories260K"));
         using var team = new ComputeTeam(1);
         var tokenizer = ModelTokenizer.Load(source.Folder);
-        var expected = (Scores: isScored ? Scores(source, team, settings.Sampling) : "", Tokens: tokens > 0 ? Answer(source, team, settings, tokenizer) : "");
+        var prompt = isCopying ? Copying(source, team, tokenizer) : Prompt;
+        var expected = (Scores: isScored ? Scores(source, team, settings.Sampling) : "", Tokens: tokens > 0 ? Answer(source, team, prompt, settings, tokenizer) : "");
         var shards = FaultyCluster.Ranges.ToDictionary(range => range, range => TransformerShard.Load(source, range));
         var model = Facts.Model('a', "tiny", source.Shape.Layers);
         var first = Environment.GetEnvironmentVariable("EFEDLLM_SEED") is { Length: > 0 } seed ? int.Parse(seed, System.Globalization.CultureInfo.InvariantCulture) : 1;
-        var truth = new SignedTruth(source, team, Prompt, tokens, settings.Sampling);
+        var (drafted, accepted) = (0, 0);
+        var truth = new SignedTruth(source, team, prompt, tokens, settings.Sampling);
         var (faults, repaired, away, most, opened, standing, watch) = (new SortedDictionary<string, int>(StringComparer.Ordinal), 0, 0, 0, 0, 0, Stopwatch.StartNew());
         for (var schedule = first; schedule < first + Schedules; schedule++)
         {
             var cluster = new FaultyCluster(
-                schedule, model, shards, team, Limits, source.Shape.VocabularySize, Prompt, settings, new AnswerText(tokenizer, settings, source.Shape.EndTokens), isScored, isAudited);
+                schedule, model, shards, team, Limits, source.Shape.VocabularySize, prompt, settings, new AnswerText(tokenizer, settings, source.Shape.EndTokens), isScored, isAudited);
             try
             {
                 cluster.Run();
@@ -57,6 +62,11 @@ public sealed class FaultScheduleTests(ITestOutputHelper output)
             catch (Exception e)
             {
                 throw new InvalidOperationException($"Schedule {schedule} (run it first with EFEDLLM_SEED={schedule}): {e.Message}{string.Concat(cluster.Notes.TakeLast(12).Select(note => $"{Environment.NewLine}{note}"))}", e);
+            }
+
+            if (cluster.Told.OfType<GenerationFinished>().LastOrDefault() is { Timing: var timing })
+            {
+                (drafted, accepted) = (drafted + timing.DraftedTokens, accepted + timing.AcceptedTokens);
             }
 
             away += cluster.IsTurnedAway ? 1 : 0;
@@ -73,6 +83,8 @@ public sealed class FaultScheduleTests(ITestOutputHelper output)
         output.WriteLine($"{truth.Checked} receipts were right, {truth.Cut} of them about fewer than 16 positions; for {standing} a signature stands that nothing is missing before.");
         Assert.True(standing >= truth.Checked / 2);
         Assert.True(truth.Checked > (tokens > 0 ? Schedules : 0));
+        output.WriteLine($"{drafted} tokens were guessed, {accepted} of them rightly.");
+        Assert.True(!isCopying || (accepted > Schedules && drafted - accepted > Schedules));
         output.WriteLine($"{opened} times somebody was asked to open what it keeps.");
         Assert.Equal(isAudited, opened > Schedules / 10);
         foreach (var (kind, count) in faults)
@@ -93,10 +105,19 @@ public sealed class FaultScheduleTests(ITestOutputHelper output)
         }
     }
 
-    private static string Answer(IModelSource source, ComputeTeam team, GenerationSettings settings, ModelTokenizer tokenizer)
+    /// <summary>What the model says of a short prompt, and the prompt again: much of what it says then is guessed, rightly and wrongly.</summary>
+    private static ImmutableArray<int> Copying(IModelSource source, ComputeTeam team, ModelTokenizer tokenizer)
     {
         using var generator = new LocalGenerator(source, team);
-        return Line(generator.Generate(Prompt.AsMemory(), settings, tokenizer).OfType<GeneratedToken>().Select(token => token.Choice));
+        var start = Prompt[..5];
+        var settings = new GenerationSettings { MaxTokens = 20, IgnoreEndTokens = true, Sampling = new SamplingSettings { Temperature = 0 } };
+        return [.. start, .. generator.Generate(start.AsMemory(), settings, tokenizer).OfType<GeneratedToken>().Select(token => token.Choice.Id), .. start];
+    }
+
+    private static string Answer(IModelSource source, ComputeTeam team, ImmutableArray<int> prompt, GenerationSettings settings, ModelTokenizer tokenizer)
+    {
+        using var generator = new LocalGenerator(source, team);
+        return Line(generator.Generate(prompt.AsMemory(), settings, tokenizer).OfType<GeneratedToken>().Select(token => token.Choice));
     }
 
     private static string Scores(IModelSource source, ComputeTeam team, SamplingSettings sampling)

@@ -22,6 +22,7 @@ public sealed class GenerationStateTests
     private static readonly NodeLimits Limits = TestLimits.Reference with
     {
         PromptChunk = 4,
+        Drafts = 0,
         OpenDeadline = TimeSpan.FromSeconds(10),
         StepDeadline = TimeSpan.FromSeconds(30),
         RowDeadline = TimeSpan.FromMilliseconds(100),

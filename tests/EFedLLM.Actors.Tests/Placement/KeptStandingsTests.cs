@@ -125,6 +125,27 @@ public sealed class KeptStandingsTests(ITestOutputHelper output) : IDisposable
     }
 
     [Fact]
+    public void What_a_node_has_proven_itself_counts_where_it_is_worse_than_what_a_ledger_says()
+    {
+        var (full, banned, stranger) = (Standing(1, TrustTier.Full), Standing(2, TrustTier.Excluded), Standing(3, TrustTier.Full).Device);
+        var held = new Dictionary<DeviceId, HeldStanding>
+        {
+            [full.Device] = new(TrustTier.Excluded, TrustTier.Probation, 20.7),
+            [banned.Device] = new(TrustTier.Quarantined, TrustTier.Quarantined, 6.9),
+            [stranger] = new(TrustTier.Quarantined, TrustTier.Probation, 6.9),
+        };
+        var state = new ClusterViewState(Ledger).WithStandings([new(full.Device.Value, full), new(banned.Device.Value, banned)]).WithHeld(held.ToImmutableDictionary());
+        var view = state.View();
+        Assert.Equal([TrustTier.Excluded, TrustTier.Excluded, TrustTier.Quarantined], new[] { full.Device, banned.Device, stranger }.Select(view.TierOf));
+        Assert.Equal((TrustTier.Quarantined, 20.7), (view.Standings[banned.Device].Verifier, view.Standings[full.Device].Score));
+
+        // Nobody becomes known by what speaks against him.
+        view = state.WithLedgerAway(true).View();
+        Assert.Equal([true, true, false], new[] { full.Device, banned.Device, stranger }.Select(view.MayTakeNew));
+        Assert.Equal(TrustTier.Full, state.WithHeld(ImmutableDictionary<DeviceId, HeldStanding>.Empty).View().TierOf(full.Device));
+    }
+
+    [Fact]
     public async Task Whoever_was_excluded_is_so_for_a_node_that_starts_while_no_ledger_answers()
     {
         await using (var keeper = await TestNode.StartLedgerNodeAsync(null, Path.Combine(_root, "ledger"), null, ClusterNames.Anchor))

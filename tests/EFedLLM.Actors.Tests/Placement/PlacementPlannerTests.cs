@@ -315,11 +315,40 @@ public sealed class PlacementPlannerTests
     }
 
     [Fact]
+    public void Where_memory_lacks_devices_stream_what_they_have_no_room_for_and_only_there()
+    {
+        var model = Model with { CanStream = true };
+        var devices = new[] { Device(1, memory: 6000, speed: 1e9), Device(2, memory: 9000, speed: 1e9), Device(3, memory: 6000, speed: 1e9) };
+        var plan = PlacementPlanner.Plan(model, devices, null);
+        AssertCovers(model, plan);
+        Assert.All(plan.Assignments, assignment => Assert.InRange(assignment.MemoryBytes, 0, devices.Single(device => device.Device == assignment.Device).WeightBytes));
+        Assert.Contains(plan.Assignments, assignment => assignment.MemoryBytes > 0 && assignment.Reason.Contains("streams ", StringComparison.Ordinal));
+        Assert.Same(plan, PlacementPlanner.Plan(model, devices, plan));
+        Assert.NotNull(PlacementPlanner.Plan(Model, devices, null).Problem);
+
+        var enough = PlacementPlanner.Plan(model, [.. devices, Device(4, memory: 9000, speed: 1e9)], plan);
+        AssertCovers(model, enough);
+        Assert.All(enough.Assignments, assignment => Assert.Equal(0, assignment.MemoryBytes));
+
+        var alone = PlacementPlanner.Plan(model, [devices[0]], plan);
+        Assert.Equal((LayerRange.Whole(22), 6000), (alone.Assignments[0].Range, alone.Assignments[0].MemoryBytes));
+        Assert.Contains("streams 18.6 KiB from disk", alone.Assignments[0].Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_device_without_memory_for_two_units_cannot_stream_and_the_problem_says_so()
+    {
+        var plan = PlacementPlanner.Plan(Model with { CanStream = true }, [Device(1, memory: 1999)], null);
+        Assert.Contains("To stream it from disk, a device needs memory for two units: 2 KiB for the largest.", plan.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Absurd_claims_do_no_harm()
     {
         var model = Sized([.. Enumerable.Repeat(long.MaxValue, 40)]);
         var plan = PlacementPlanner.Plan(model, [Device(1, memory: long.MaxValue, speed: double.MaxValue), Device(2, memory: long.MaxValue, speed: double.Epsilon)], null);
         AssertCovers(model, plan);
+        Assert.NotNull(PlacementPlanner.Plan(model with { CanStream = true }, [Device(1, memory: 1)], null).Problem);
     }
 
     internal static DeviceId Id(int number) => new($"{number:x32}");

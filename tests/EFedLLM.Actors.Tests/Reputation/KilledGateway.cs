@@ -44,7 +44,7 @@ internal sealed class KilledGateway(ActorSystem system, string root) : IAsyncDis
         var limits = new OutboxLimits(1000, 1 << 20);
         var file = OutboxFile.Open(Outbox, limits);
         var wire = _wire = system.ActorOf(Props.Create(() => new Wire(this)));
-        _reporter = system.ActorOf(Props.Create(() => new WorkReporter(wire, file, limits, TimeProvider.System, FirstRetry, LastRetry, Id)));
+        _reporter = system.ActorOf(Props.Create(() => new WorkReporter(wire, file, limits, TimeProvider.System, FirstRetry, LastRetry, Id, null, null)));
         _files.Add(file);
         _reporters.Add(_reporter);
         return file.Waiting.Length;

@@ -118,7 +118,7 @@ public sealed class LedgerSerializerTests(WireFixture fixture, ITestOutputHelper
             Assert.Equal(1.4, cleared.ToRecord(LedgerSamples.Trust, new DateTimeOffset(2030, 5, 8, 16, 0, 0, TimeSpan.Zero)).Vested, 9);
         }
 
-        Assert.Equal(folded.ToRecord(LedgerSamples.Trust, LedgerSamples.Now).Server, stored.ToRecord(LedgerSamples.Trust, LedgerSamples.Now).Server);
+        Assert.Equal(folded.ToRecord(LedgerSamples.Trust, LedgerSamples.Now).Server with { HardPassed = [] }, stored.ToRecord(LedgerSamples.Trust, LedgerSamples.Now).Server);
         Assert.Same(stored, stored.Apply(entries[3]));
 
         // Its failure came before there was a history to judge it again from; that of the entries themselves can be taken back.
@@ -134,6 +134,8 @@ public sealed class LedgerSerializerTests(WireFixture fixture, ITestOutputHelper
         var struck = new VerdictStruck(new VerdictId("0123456789"), "a reason", LedgerSamples.Now);
         Assert.Equal(struck, _serializer.FromBinary(_serializer.ToBinary(struck), "vs"));
         Assert.Equal(new FinderPaid(7), _serializer.FromBinary(_serializer.ToBinary(new FinderPaid(7)), "fp"));
+        var row = JournalChain.Empty(LedgerSamples.Device).Append(struck).Row;
+        Assert.Equal(row, _serializer.FromBinary(_serializer.ToBinary(row), "le"));
     }
 
     [Fact]
@@ -145,6 +147,7 @@ public sealed class LedgerSerializerTests(WireFixture fixture, ITestOutputHelper
         Assert.Equal("rt", _serializer.Manifest(new DeviceReturned(TrustRole.Server, LedgerSamples.Now)));
         Assert.Equal("vs", _serializer.Manifest(new VerdictStruck(default, "", LedgerSamples.Now)));
         Assert.Equal("fp", _serializer.Manifest(new FinderPaid(1)));
+        Assert.Equal("le", _serializer.Manifest(JournalChain.Empty(LedgerSamples.Device).Append(new FinderPaid(1)).Row));
     }
 
     [Fact]
@@ -158,6 +161,7 @@ public sealed class LedgerSerializerTests(WireFixture fixture, ITestOutputHelper
             ("wc", _serializer.ToBinary(LedgerSamples.Count(LedgerSamples.Check(1, 1, CheckOutcome.Hard), LedgerSamples.Now))),
             ("rs", _serializer.ToBinary(LedgerSamples.Fold(Enumerable.Range(1, 9).Select(i => LedgerSamples.Count(LedgerSamples.Check(i, i, CheckOutcome.Hard), LedgerSamples.Now))))),
             ("wc", _serializer.ToBinary(LedgerSamples.Count(LedgerSamples.Report(1, 1), LedgerSamples.Now))),
+            ("le", _serializer.ToBinary(JournalChain.Empty(LedgerSamples.Device).Append(LedgerSamples.Count(LedgerSamples.Report(1, 1), LedgerSamples.Now)).Row)),
             ("rs", _serializer.ToBinary(LedgerSamples.Fold(Enumerable.Range(1, 9).Select(i => LedgerSamples.Count(LedgerSamples.Report(i, i), LedgerSamples.Now))))),
         };
         foreach (var (manifest, bytes) in samples)
@@ -211,6 +215,7 @@ public sealed class LedgerSerializerTests(WireFixture fixture, ITestOutputHelper
         Refused("wc", Form.WorkCounted.Parser, form => Check(form).Terms.Exclusion = new Form.ExclusionTerms { BanGrowth = 0 }, "ban_growth");
         Refused("wc", Form.WorkCounted.Parser, form => Check(form).Terms.Exclusion = new Form.ExclusionTerms { Ban = -1, BanGrowth = 2 }, "ban");
         Refused("wc", Form.WorkCounted.Parser, form => Check(form).Terms.Exclusion = new Form.ExclusionTerms { ReturnScore = 1.5, BanGrowth = 2 }, "return_score");
+        Refused("wc", Form.WorkCounted.Parser, form => Check(form).Terms.Exclusion = new Form.ExclusionTerms { FaultyPasses = -1, BanGrowth = 2 }, "faulty_passes");
         Refused("wc", Form.WorkCounted.Parser, form => form.Account.TokenReward = double.NaN, "token_reward");
         Refused("wc", Form.WorkCounted.Parser, form => form.Account.EscrowTokens = -1, "escrow_tokens");
         Refused("wc", Form.WorkCounted.Parser, form => form.Account.FinderShare = 2, "finder_share");

@@ -235,6 +235,43 @@ public sealed class WorkReporterTests : IAsyncLifetime
         await leaving.WaitAsync(TestNode.Patience);
     }
 
+    /// <summary>A gateway without a ledger that finds a liar out, dies, and starts again: it has not forgotten, until the ledger has everything.</summary>
+    [Fact]
+    public async Task What_was_proven_of_a_device_holds_over_restarts_until_the_ledger_has_it()
+    {
+        var held = Channel.CreateUnbounded<object>();
+        var view = _system.ActorOf(Props.Create(() => new View(held.Writer)));
+        var reporter = Start(TimeSpan.FromMilliseconds(10), view: view);
+        var failure = LedgerSamples.Check(1, 1, CheckOutcome.Hard).Check! with { Verifier = default };
+        for (var tokens = 1; tokens <= 3; tokens++)
+        {
+            reporter.Tell(Work(LedgerSamples.Device, tokens) with { Outcome = WorkOutcome.Checked, Check = failure });
+        }
+
+        await held.Reader.FirstAsync<HeldStandings>(now => now.Devices.TryGetValue(LedgerSamples.Device, out var one) && one.Server == TrustTier.Excluded);
+        reporter.Tell(new WorkReports([Work(Other, 1)]));
+        await EndAsync(reporter);
+        while (held.Reader.TryRead(out _))
+        {
+        }
+
+        reporter = Start(TimeSpan.FromMilliseconds(10), view: view);
+        var first = await held.Reader.FirstAsync<HeldStandings>(_ => true);
+        Assert.Equal([KeyValuePair.Create(LedgerSamples.Device, new HeldStanding(TrustTier.Excluded, TrustTier.Probation, 3 * 6.908))], first.Devices);
+
+        var (answered, _) = (new HashSet<ReportId>(), 0);
+        while (answered.Count < 3)
+        {
+            var (report, sender) = await NextAsync();
+            if (report.Device == LedgerSamples.Device && answered.Add(report.Id))
+            {
+                sender.Tell(new WorkRecorded(report.Id, report.Device));
+            }
+        }
+
+        await held.Reader.FirstAsync<HeldStandings>(now => now.Devices.IsEmpty);
+    }
+
     private static WorkReport Work(DeviceId device, int tokens)
         => new(device, new SessionId(Guid.Empty), new ModelId(new string('a', 64)), new LayerRange(0, 2), WorkOutcome.Served, tokens);
 
@@ -242,12 +279,12 @@ public sealed class WorkReporterTests : IAsyncLifetime
 
     private static OutboxLimits Limits { get; } = new(1000, 1 << 20);
 
-    private IActorRef Start(TimeSpan retry, OutboxLimits? limits = null)
+    private IActorRef Start(TimeSpan retry, OutboxLimits? limits = null, IActorRef? view = null)
     {
         var ledger = _system.ActorOf(Props.Create(() => new Ledger(_ledger.Writer)));
         var (file, bounds) = (OutboxFile.Open(Database, limits ?? Limits), limits ?? Limits);
         _file = file;
-        return _system.ActorOf(Props.Create(() => new WorkReporter(ledger, file, bounds, TimeProvider.System, retry, retry * 4, Gateway)));
+        return _system.ActorOf(Props.Create(() => new WorkReporter(ledger, file, bounds, TimeProvider.System, retry, retry * 4, Gateway, view, null)));
     }
 
     private async Task EndAsync(IActorRef reporter)
@@ -261,6 +298,11 @@ public sealed class WorkReporterTests : IAsyncLifetime
     {
         using var patience = new CancellationTokenSource(TestNode.Patience);
         return await _ledger.Reader.ReadAsync(patience.Token);
+    }
+
+    private sealed class View : ReceiveActor
+    {
+        public View(ChannelWriter<object> held) => Receive<HeldStandings>(standings => held.TryWrite(standings));
     }
 
     private sealed class Ledger : ReceiveActor

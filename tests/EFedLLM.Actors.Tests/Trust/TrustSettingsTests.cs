@@ -30,7 +30,7 @@ public sealed class TrustSettingsTests : IDisposable
                 planted-share = 0.1
               }
               standing {
-                pass-step = -0.02, soft-step = 4, hard-step = 7, exclude-at = 20, hard-failures = 6, hard-window = 30 d, openings = 5, right-openings = 3
+                pass-step = -0.02, soft-step = 4, hard-step = 7, exclude-at = 20, hard-failures = 6, hard-window = 30 d, openings = 5, right-openings = 3, faulty-passes = 70
                 ban = 10 d, ban-growth = 3, return-score = 0.25
               }
               incentive {
@@ -87,6 +87,7 @@ public sealed class TrustSettingsTests : IDisposable
     [InlineData("efedllm.trust.standing.hard-failures = 1", "efedllm.trust.standing.hard-failures", "2 to 64")]
     [InlineData("efedllm.trust.standing.hard-failures = 65", "efedllm.trust.standing.hard-failures", "2 to 64")]
     [InlineData("efedllm.trust.standing.hard-window = soon", "efedllm.trust.standing.hard-window", "soon")]
+    [InlineData("efedllm.trust.standing.faulty-passes = -1", "efedllm.trust.standing.faulty-passes", "0 to 1000000")]
     [InlineData("efedllm.trust.standing.right-openings = 4", "efedllm.trust.standing.right-openings", "1 to 3")]
     [InlineData("efedllm.trust.standing.ban = 0", "efedllm.trust.standing.ban", "")]
     [InlineData("efedllm.trust.standing.ban-growth = 0.5", "efedllm.trust.standing.ban-growth", "1 to 100")]

@@ -89,9 +89,9 @@ internal static class AuditCodecs
             : throw new MalformedMessageException($"signature has {form.Signature.Length} bytes; it must have {DeviceKey.SignatureBytes}.");
     }
 
-    private static Form.SealReceipts Write(SealReceipts message, ActorPaths _) => new() { Session = Values.Write(message.Session), Epoch = message.Epoch };
+    private static Form.SealReceipts Write(SealReceipts message, ActorPaths _) => new() { Session = Values.Write(message.Session), Epoch = message.Epoch, Length = message.Length };
 
-    private static SealReceipts Read(Form.SealReceipts form, ActorPaths _) => new(Values.Session(form.Session), Values.Epoch(form.Epoch));
+    private static SealReceipts Read(Form.SealReceipts form, ActorPaths _) => new(Values.Session(form.Session), Values.Epoch(form.Epoch), Values.Position(form.Length, "length"));
 
     private static Form.ReceiptsSealed Write(ReceiptsSealed message, ActorPaths _)
         => new() { Session = Values.Write(message.Session), Epoch = message.Epoch, HopIndex = message.HopIndex, Length = message.Length };

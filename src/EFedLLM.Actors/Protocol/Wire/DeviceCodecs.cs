@@ -52,6 +52,7 @@ internal static class DeviceCodecs
                 Range = Values.Write(loaded.Range),
                 Shard = paths.Write(loaded.Shard),
                 WeightBytes = loaded.WeightBytes,
+                StreamedBytes = loaded.StreamedBytes,
             });
         }
 
@@ -81,7 +82,8 @@ internal static class DeviceCodecs
                 Values.Model(loaded.Model),
                 Values.Range(loaded.Range),
                 paths.Read(loaded.Shard, "shard"),
-                Require.AtLeast(loaded.WeightBytes, 0, "weight_bytes")))],
+                Require.AtLeast(loaded.WeightBytes, 0, "weight_bytes"),
+                Require.AtLeast(loaded.StreamedBytes, 0, "streamed_bytes")))],
             form.Leaving,
             Require.AtLeast(form.Revision, 0, "revision"),
             form.Blobs is { } blobs ? BlobCodecs.Read(blobs) : null)
@@ -154,6 +156,7 @@ internal static class DeviceCodecs
             HiddenSize = message.HiddenSize,
             ContextLength = message.ContextLength,
             BitsPerWeight = message.BitsPerWeight,
+            CanStream = message.CanStream,
             Files = message.Files is { } files ? new Form.FilesOffer { Giver = Values.Write(files.Giver), Port = files.Port } : null,
         };
         Values.Write(form.UnitBytes, message.UnitBytes);
@@ -174,7 +177,8 @@ internal static class DeviceCodecs
             PerUnit(form.UnitCacheBytes, units, "unit_cache_bytes"),
             Require.Within(form.ContextLength, 1, ProtocolLimits.SessionTokens, "context_length"),
             Require.NotNegative(form.BitsPerWeight, "bits_per_weight"),
-            form.Files is { } files ? new FilesOffer(Values.Device(files.Giver, "giver"), Require.Within(files.Port, 1, ushort.MaxValue, "port")) : null);
+            form.Files is { } files ? new FilesOffer(Values.Device(files.Giver, "giver"), Require.Within(files.Port, 1, ushort.MaxValue, "port")) : null,
+            form.CanStream);
     }
 
     private static ImmutableArray<long> PerUnit(RepeatedField<long> field, int units, string name)
@@ -197,6 +201,7 @@ internal static class DeviceCodecs
                 Device = Values.Write(assignment.Device),
                 Range = Values.Write(assignment.Range),
                 Reason = Values.Clip(assignment.Reason),
+                MemoryBytes = assignment.MemoryBytes,
             });
         }
 
@@ -217,7 +222,10 @@ internal static class DeviceCodecs
             }
 
             assignments.Add(new Assignment(
-                device, Values.Range(assignment.Range), Require.Text(assignment.Reason, ProtocolLimits.TextCharacters, "reason")));
+                device,
+                Values.Range(assignment.Range),
+                Require.Text(assignment.Reason, ProtocolLimits.TextCharacters, "reason"),
+                Require.AtLeast(assignment.MemoryBytes, 0, "memory_bytes")));
         }
 
         return new PlacementPlan(

@@ -46,11 +46,17 @@ internal static class GatewayCodecs
             ScorePrompt = message.ScorePrompt,
             Verified = message.Verified,
             Signed = message.Signed,
+            Tenant = message.Tenant,
         };
         Values.Write(form.Stop, message.Settings.Stop);
         if (message.Model is not null)
         {
             form.Model = message.Model;
+        }
+
+        if (message.Drafts is { } drafts)
+        {
+            form.Drafts = drafts;
         }
 
         switch (message.Input)
@@ -95,7 +101,9 @@ internal static class GatewayCodecs
             Require.Defined<SequenceOutput>(form.Output, "output"),
             form.ScorePrompt,
             form.Verified,
-            form.Signed);
+            form.Signed,
+            Require.Text(form.Tenant, ProtocolLimits.TenantCharacters, "tenant"),
+            form.HasDrafts ? Require.Within(form.Drafts, 0, ProtocolLimits.Drafts, "drafts") : null);
     }
 
     private static PromptInput ReadInput(Form.Prompt form)
@@ -207,6 +215,9 @@ internal static class GatewayCodecs
             QueueMilliseconds = message.Timing.QueueMilliseconds,
             PrefillMilliseconds = message.Timing.PrefillMilliseconds,
             DecodeMilliseconds = message.Timing.DecodeMilliseconds,
+            CachedTokens = message.Timing.CachedTokens,
+            DraftedTokens = message.Timing.DraftedTokens,
+            AcceptedTokens = message.Timing.AcceptedTokens,
         };
         Values.Write(timing.HopComputeMilliseconds, message.Timing.HopComputeMilliseconds);
         return new Form.GenerationFinished
@@ -245,7 +256,10 @@ internal static class GatewayCodecs
                 Require.NotNegative(timing.QueueMilliseconds, "queue_milliseconds"),
                 Require.NotNegative(timing.PrefillMilliseconds, "prefill_milliseconds"),
                 Require.NotNegative(timing.DecodeMilliseconds, "decode_milliseconds"),
-                [.. timing.HopComputeMilliseconds.Select(time => Require.NotNegative(time, "hop_compute_milliseconds"))]),
+                [.. timing.HopComputeMilliseconds.Select(time => Require.NotNegative(time, "hop_compute_milliseconds"))],
+                Require.Within(timing.CachedTokens, 0, timing.PromptTokens, "cached_tokens"),
+                Require.Within(timing.DraftedTokens, 0, int.MaxValue, "drafted_tokens"),
+                Require.Within(timing.AcceptedTokens, 0, timing.DraftedTokens, "accepted_tokens")),
             form.Receipts.IsEmpty ? default : Values.Digest(form.Receipts, "receipts"));
     }
 

@@ -59,8 +59,9 @@ internal static class HiddenFraming
     /// <summary>The values of so many rows.</summary>
     /// <param name="payload">Their bytes.</param>
     /// <param name="rows">Number of rows, at least 1.</param>
+    /// <param name="isOne">Whether they cannot travel but as one message.</param>
     /// <exception cref="MalformedMessageException">They are not so many rows, or more than one message may carry.</exception>
-    public static T[] Rows<T>(ReadOnlySpan<byte> payload, int rows)
+    public static T[] Rows<T>(ReadOnlySpan<byte> payload, int rows, bool isOne = false)
         where T : unmanaged
     {
         if (payload.Length == 0 || payload.Length % (rows * Unsafe.SizeOf<T>()) != 0)
@@ -68,7 +69,7 @@ internal static class HiddenFraming
             throw new MalformedMessageException($"{payload.Length} bytes of activations are not {rows} rows of values of {Unsafe.SizeOf<T>()} bytes.");
         }
 
-        if (payload.Length > (rows == 1 ? ProtocolLimits.RowBytes : ProtocolLimits.ActivationBytes))
+        if (payload.Length > (rows == 1 || isOne ? ProtocolLimits.RowBytes : ProtocolLimits.ActivationBytes))
         {
             throw new MalformedMessageException($"{payload.Length} bytes of activations in {rows} rows are more than one message may carry.");
         }
@@ -87,6 +88,7 @@ internal static class HiddenFraming
             Position = message.Position,
             Rows = message.Rows,
             Sample = message.Sample,
+            Drafted = message.Drafted,
         };
         Values.Write(header.HopMicroseconds, message.HopMicroseconds);
         return Join(header, message.Hidden.Span);
@@ -95,15 +97,15 @@ internal static class HiddenFraming
     private static FeedHidden Decode(byte[] bytes)
     {
         var header = Split(bytes, Parser, out var payload);
-        var rows = Require.Within(header.Rows, 1, MostRows, "rows");
+        var rows = header.Drafted ? Require.Within(header.Rows, 2, ProtocolLimits.Drafts + 1, "rows") : Require.Within(header.Rows, 1, MostRows, "rows");
         var position = Values.Position(header.Position);
         var message = (
             Session: Values.Session(header.Session),
             Epoch: Values.Epoch(header.Epoch),
             Hops: Values.HopMicroseconds(header.HopMicroseconds));
-        var hidden = Rows<float>(payload, rows);
+        var hidden = Rows<float>(payload, rows, header.Drafted);
         Require.Within(rows, 1, ProtocolLimits.SessionTokens - position, "rows");
-        return new FeedHidden(message.Session, message.Epoch, position, rows, header.Sample, hidden, message.Hops);
+        return new FeedHidden(message.Session, message.Epoch, position, rows, header.Sample, hidden, message.Hops, header.Drafted);
     }
 
     /// <summary>Copies <paramref name="values"/> to <paramref name="bytes"/>.</summary>

@@ -22,6 +22,7 @@ internal static class LedgerCodecs
         WireCodec.Of<WorkRecorded, Form.WorkRecorded>("wr", Small, Form.WorkRecorded.Parser, Write, Read),
         WireCodec.Of<GetDeviceRecord, Form.GetDeviceRecord>("gr", Small, Form.GetDeviceRecord.Parser, Write, Read),
         WireCodec.Of<DeviceRecord, Form.DeviceRecord>("dr", (RecentEntries + 4) * EntryBytes, Form.DeviceRecord.Parser, Write, Read),
+        WireCodec.Of<AccountRefused, Form.AccountRefused>("ax", EntryBytes, Form.AccountRefused.Parser, Write, Read),
         WireCodec.Of<ListLedgerDevices, Form.ListLedgerDevices>("ll", Small, Form.ListLedgerDevices.Parser, (_, _) => new Form.ListLedgerDevices(), (_, _) => new ListLedgerDevices()),
         WireCodec.Of<LedgerDevices, Form.LedgerDevices>("ld", ProtocolLimits.Devices * 32, Form.LedgerDevices.Parser, Write, Read),
         WireCodec.Of<StrikeVerdict, Form.StrikeVerdict>("st", EntryBytes, Form.StrikeVerdict.Parser, Write, Read),
@@ -69,6 +70,11 @@ internal static class LedgerCodecs
         Values.Device(form.Device, "device"),
         Values.Verdict(form.Verdict),
         Require.Text(form.Reason, ProtocolLimits.ReasonCharacters, "reason"));
+
+    private static Form.AccountRefused Write(AccountRefused message, ActorPaths _) => new() { Device = Values.Write(message.Device), Problem = message.Problem };
+
+    private static AccountRefused Read(Form.AccountRefused form, ActorPaths _)
+        => new(Values.Device(form.Device, "device"), Require.Text(form.Problem, ProtocolLimits.ReasonCharacters, "problem"));
 
     private static Form.StrikeAnswer Write(StrikeAnswer message, ActorPaths _) => new()
     {

@@ -10,8 +10,10 @@ internal static class SessionCodecs
 {
     private const int Small = 4 * 1024;
     private const int WithText = 16 * 1024;
+    private const int WithChoices = 16 * 1024;
     private const int WithValues = ProtocolLimits.RowBytes + Small;
-    private const int WithRoute = (ProtocolLimits.Hops * 4 * 1024) + (ProtocolLimits.SessionTokens * 5);
+    private const int WithRoute = (ProtocolLimits.Hops * 4 * 1024) + (ProtocolLimits.SessionTokens * 5) + WithPages;
+    private const int WithPages = (ProtocolLimits.PrefixPages * PageKey.Bytes) + Small;
     private const int WithScores = (2 * ProtocolLimits.ActivationBytes) + Small;
 
     /// <summary>How each travels.</summary>
@@ -21,13 +23,13 @@ internal static class SessionCodecs
         WireCodec.Of<OpenSession, Form.OpenSession>("os", WithRoute, Form.OpenSession.Parser, Write, Read),
         WireCodec.Of<FeedTokens, Form.FeedTokens>("ft", Small, Form.FeedTokens.Parser, Write, Read),
         WireCodec.Of<HiddenReceived, Form.HiddenReceived>("hr", Small, Form.HiddenReceived.Parser, Write, Read),
-        WireCodec.Of<CloseSession, Form.CloseSession>("cs", Small, Form.CloseSession.Parser, Write, Read),
+        WireCodec.Of<CloseSession, Form.CloseSession>("cs", WithPages, Form.CloseSession.Parser, Write, Read),
         WireCodec.Of<SessionOpened, Form.SessionOpened>("so", Small, Form.SessionOpened.Parser, Write, Read),
         WireCodec.Of<ResumeSession, Form.ResumeSession>("rs", Small, Form.ResumeSession.Parser, Write, Read),
         WireCodec.Of<SessionMoving, Form.SessionMoving>("sv", Small, Form.SessionMoving.Parser, Write, Read),
         WireCodec.Of<SessionRefused, Form.SessionRefused>("sr", WithText, Form.SessionRefused.Parser, Write, Read),
         WireCodec.Of<RowsComputed, Form.RowsComputed>("rc", WithScores, Form.RowsComputed.Parser, Write, Read),
-        WireCodec.Of<TokenSampled, Form.TokenSampled>("ts", Small, Form.TokenSampled.Parser, Write, Read),
+        WireCodec.Of<TokenSampled, Form.TokenSampled>("ts", WithChoices, Form.TokenSampled.Parser, Write, Read),
         WireCodec.Of<SequenceEncoded, Form.SequenceEncoded>("se", WithValues, Form.SequenceEncoded.Parser, Write, Read),
         WireCodec.Of<StepRejected, Form.StepRejected>("sj", Small, Form.StepRejected.Parser, Write, Read),
         WireCodec.Of<StepFailed, Form.StepFailed>("sf", WithText, Form.StepFailed.Parser, Write, Read),
@@ -49,6 +51,7 @@ internal static class SessionCodecs
             Audit = message.Audit is { } audit ? AuditCodecs.Write(audit) : null,
             Cluster = message.Signed ? Values.Write(message.Cluster) : ByteString.Empty,
             Commitment = message.Signed ? Values.Write(message.Commitment) : ByteString.Empty,
+            Prefix = Values.Write(message.Prefix),
         };
         Values.Write(form.Scored, message.Scored.IsDefault ? [] : message.Scored);
         foreach (var hop in message.Route.Hops.AsSpan())
@@ -72,7 +75,8 @@ internal static class SessionCodecs
         form.Signed,
         form.Audit is { } audit ? AuditCodecs.Read(audit) : null,
         form.Signed ? Values.Cluster(form.Cluster) : default,
-        form.Signed ? Values.Digest(form.Commitment, "commitment") : default);
+        form.Signed ? Values.Digest(form.Commitment, "commitment") : default,
+        Values.PageKeys(form.Prefix, "prefix"));
 
     private static ImmutableArray<Hop> Hops(Form.OpenSession form, ActorPaths paths)
     {
@@ -96,7 +100,7 @@ internal static class SessionCodecs
 
     private static Form.FeedTokens Write(FeedTokens message, ActorPaths _)
     {
-        var form = new Form.FeedTokens { Session = Values.Write(message.Session), Epoch = message.Epoch, Position = message.Position, Sample = message.Sample };
+        var form = new Form.FeedTokens { Session = Values.Write(message.Session), Epoch = message.Epoch, Position = message.Position, Sample = message.Sample, Drafted = message.Drafted };
         Values.Write(form.Tokens, message.Tokens);
         return form;
     }
@@ -106,7 +110,7 @@ internal static class SessionCodecs
         var position = Values.Position(form.Position);
         var tokens = Values.Tokens(form.Tokens, ProtocolLimits.TokensPerFeed, "tokens");
         Require.Within(tokens.Length, 1, ProtocolLimits.SessionTokens - position, "number of tokens");
-        return new FeedTokens(Values.Session(form.Session), Values.Epoch(form.Epoch), position, tokens, form.Sample);
+        return new FeedTokens(Values.Session(form.Session), Values.Epoch(form.Epoch), position, tokens, form.Sample, form.Drafted);
     }
 
     private static Form.HiddenReceived Write(HiddenReceived message, ActorPaths _)
@@ -114,9 +118,9 @@ internal static class SessionCodecs
 
     private static HiddenReceived Read(Form.HiddenReceived form, ActorPaths _) => new(Values.Session(form.Session), Values.Epoch(form.Epoch), Values.Position(form.Position));
 
-    private static Form.CloseSession Write(CloseSession message, ActorPaths _) => new() { Session = Values.Write(message.Session), Epoch = message.Epoch };
+    private static Form.CloseSession Write(CloseSession message, ActorPaths _) => new() { Session = Values.Write(message.Session), Epoch = message.Epoch, Pages = Values.Write(message.Pages) };
 
-    private static CloseSession Read(Form.CloseSession form, ActorPaths _) => new(Values.Session(form.Session), Values.Epoch(form.Epoch));
+    private static CloseSession Read(Form.CloseSession form, ActorPaths _) => new(Values.Session(form.Session), Values.Epoch(form.Epoch), Values.PageKeys(form.Pages, "pages"));
 
     private static Form.ResumeSession Write(ResumeSession message, ActorPaths _)
     {
@@ -203,12 +207,14 @@ internal static class SessionCodecs
             Position = message.Position,
             Choice = Values.Write(message.Choice),
         };
+        Values.Write(form.Further, message.Further);
         Values.Write(form.HopMicroseconds, message.HopMicroseconds);
         return form;
     }
 
     private static TokenSampled Read(Form.TokenSampled form, ActorPaths _) => new(
-        Values.Session(form.Session), Values.Epoch(form.Epoch), Values.Position(form.Position), Values.Choice(form.Choice), Values.HopMicroseconds(form.HopMicroseconds));
+        Values.Session(form.Session), Values.Epoch(form.Epoch), Values.Position(form.Position), Values.Choice(form.Choice), Values.HopMicroseconds(form.HopMicroseconds),
+        Values.Choices(form.Further, ProtocolLimits.Drafts, "further"));
 
     private static Form.SequenceEncoded Write(SequenceEncoded message, ActorPaths _)
     {

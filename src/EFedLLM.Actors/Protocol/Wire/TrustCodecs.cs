@@ -59,6 +59,7 @@ internal static class TrustCodecs
             Hard = standing.Hard,
         };
         form.HardTimes.AddRange(standing.HardTimes.Select(time => time.UtcTicks));
+        form.HardPassed.AddRange(standing.HardPassed);
         if (standing.ExcludedAt is { } excluded)
         {
             form.ExcludedAt = excluded.UtcTicks;
@@ -77,6 +78,7 @@ internal static class TrustCodecs
         }
 
         Require.Count(form.HardTimes.Count, ProtocolLimits.HardTimes, "hard_times");
+        Require.Count(form.HardPassed.Count, ProtocolLimits.HardTimes, "hard_passed");
         return new RoleStanding
         {
             Score = Require.NotNegative(form.Score, "score"),
@@ -85,6 +87,7 @@ internal static class TrustCodecs
             Soft = Require.AtLeast(form.Soft, 0, "soft"),
             Hard = Require.AtLeast(form.Hard, 0, "hard"),
             HardTimes = [.. form.HardTimes.Select(time => Values.Moment(time, "hard_times"))],
+            HardPassed = [.. form.HardPassed.Select(passed => Require.AtLeast(passed, 0, "hard_passed"))],
             ExcludedAt = form.HasExcludedAt ? Values.Moment(form.ExcludedAt, "excluded_at") : null,
             Exclusion = Read(form.Exclusion),
             Bans = Require.Within(form.Bans, 0, int.MaxValue, "bans"),

@@ -49,6 +49,23 @@ internal static class Values
         return ByteString.CopyFrom(bytes);
     }
 
+    /// <summary>The form of names of pages, 16 bytes each.</summary>
+    public static ByteString Write(ImmutableArray<PageKey> keys)
+    {
+        if (keys.IsDefaultOrEmpty)
+        {
+            return ByteString.Empty;
+        }
+
+        var bytes = new byte[keys.Length * PageKey.Bytes];
+        foreach (var (page, key) in keys.Index())
+        {
+            key.Write(bytes.AsSpan(page * PageKey.Bytes));
+        }
+
+        return UnsafeByteOperations.UnsafeWrap(bytes);
+    }
+
     /// <summary>A cluster's form, 32 bytes.</summary>
     public static ByteString Write(ClusterId cluster) => Write(cluster.Value);
 
@@ -164,6 +181,24 @@ internal static class Values
     public static Trust.Digest Digest(ByteString form, string field) => form.Length == Trust.Digest.Bytes
         ? Trust.Digest.Read(form.Span)
         : throw new MalformedMessageException($"{field} has {form.Length} bytes; a digest has {Trust.Digest.Bytes}.");
+
+    /// <summary>Names of pages.</summary>
+    public static ImmutableArray<PageKey> PageKeys(ByteString form, string field)
+    {
+        Require.Count(form.Length / PageKey.Bytes, ProtocolLimits.PrefixPages, field);
+        if (form.Length % PageKey.Bytes != 0)
+        {
+            throw new MalformedMessageException($"{field} has {form.Length} bytes; the name of a page has {PageKey.Bytes}.");
+        }
+
+        var keys = new PageKey[form.Length / PageKey.Bytes];
+        for (var page = 0; page < keys.Length; page++)
+        {
+            keys[page] = PageKey.Read(form.Span[(page * PageKey.Bytes)..]);
+        }
+
+        return ImmutableCollectionsMarshal.AsImmutableArray(keys);
+    }
 
     /// <summary>A cluster.</summary>
     public static ClusterId Cluster(ByteString form) => new(Digest(form, "cluster"));

@@ -131,6 +131,13 @@ public sealed class MalformedMessageTests(WireFixture fixture, ITestOutputHelper
         Refused<OpenSession, Form.OpenSession>(form => form.Sampling.TopLogprobs = 21, "top_logprobs");
         Refused<OpenSession, Form.OpenSession>(form => form.Audit = new Form.AuditOrder { Key = ByteString.CopyFrom(new byte[31]) }, "key");
         Refused<OpenSession, Form.OpenSession>(form => form.Audit = new Form.AuditOrder { Key = ByteString.CopyFrom(new byte[32]), DrawFrom = -1 }, "draw_from");
+        Refused<OpenSession, Form.OpenSession>(form => form.Prefix = ByteString.CopyFrom(new byte[PageKey.Bytes + 1]), "prefix");
+        Refused<OpenSession, Form.OpenSession>(form => form.Prefix = ByteString.CopyFrom(new byte[PageKey.Bytes * (ProtocolLimits.PrefixPages + 1)]), "prefix");
+        Refused<CloseSession, Form.CloseSession>(form => form.Pages = ByteString.CopyFrom(new byte[PageKey.Bytes - 1]), "pages");
+        Refused<CloseSession, Form.CloseSession>(form => form.Pages = ByteString.CopyFrom(new byte[PageKey.Bytes * (ProtocolLimits.PrefixPages + 1)]), "pages");
+        Refused<Prompt, Form.Prompt>(form => form.Tenant = new string('a', ProtocolLimits.TenantCharacters + 1), "tenant");
+        Refused<GenerationFinished, Form.GenerationFinished>(form => form.Timing.CachedTokens = form.Timing.PromptTokens + 1, "cached_tokens");
+        Refused<GenerationFinished, Form.GenerationFinished>(form => form.Timing.CachedTokens = -1, "cached_tokens");
         foreach (var (first, end) in ((int, int)[])[(-1, 3), (3, 3), (4, 3), (5, ProtocolLimits.SessionTokens + 1), (int.MaxValue, int.MinValue)])
         {
             Refused<OpenSession, Form.OpenSession>(form => form.Audit = Order(new Form.Range { First = first, End = end }), "refed");
@@ -163,6 +170,9 @@ public sealed class MalformedMessageTests(WireFixture fixture, ITestOutputHelper
         Refused<RowsComputed, Form.RowsComputed>(form => form.Rows = 0, "rows");
         Refused<RowsComputed, Form.RowsComputed>(form => form.HopMicroseconds.AddRange(new int[ProtocolLimits.Hops + 1]), "hop_microseconds");
         Refused<TokenSampled, Form.TokenSampled>(form => form.Choice = null, "choice");
+        Refused<TokenSampled, Form.TokenSampled>(form => form.Further.AddRange(Enumerable.Repeat(form.Choice, ProtocolLimits.Drafts + 1)), "further");
+        Refused<TokenSampled, Form.TokenSampled>(form => form.Further.Add(new Form.TokenChoice { Id = -1 }), "token");
+        Refused<SealReceipts, Form.SealReceipts>(form => form.Length = -1, "length");
         Refused<TokenSampled, Form.TokenSampled>(form => form.Choice.Logprob = float.NegativeInfinity, "logprob");
         Refused<TokenSampled, Form.TokenSampled>(form => form.Choice.Id = -1, "token");
         Refused<SessionRefused, Form.SessionRefused>(form => form.Reason = 5, "reason");
@@ -170,6 +180,10 @@ public sealed class MalformedMessageTests(WireFixture fixture, ITestOutputHelper
         Refused<StepFailed, Form.StepFailed>(form => form.Refused = -1, "refused");
         Refused<StepFailed, Form.StepFailed>(form => form.Refused = ProtocolLimits.SessionTokens + 1, "refused");
         Refused<Prompt, Form.Prompt>(form => form.ClearInput(), "input");
+        Refused<Prompt, Form.Prompt>(form => form.Drafts = ProtocolLimits.Drafts + 1, "drafts");
+        Refused<Prompt, Form.Prompt>(form => form.Drafts = -1, "drafts");
+        Refused<GenerationFinished, Form.GenerationFinished>(form => form.Timing.DraftedTokens = -1, "drafted_tokens");
+        Refused<GenerationFinished, Form.GenerationFinished>(form => form.Timing.AcceptedTokens = form.Timing.DraftedTokens + 1, "accepted_tokens");
         Refused<Prompt, Form.Prompt>(form => form.Stop.AddRange(Enumerable.Repeat("x", ProtocolLimits.StopTexts + 1)), "stop");
         Refused<Prompt, Form.Prompt>(form => form.Text = new string('x', ProtocolLimits.PromptCharacters + 1), "text");
         Refused<Prompt, Form.Prompt>(form => form.Sampling.TopP = float.PositiveInfinity, "top_p");
@@ -191,6 +205,9 @@ public sealed class MalformedMessageTests(WireFixture fixture, ITestOutputHelper
             form => form.Blobs = new Form.BlobOffer { Fetching = { new Form.FetchingRange { DoneBytes = 2, TotalBytes = 1 } } }, "done_bytes");
         Refused<DeviceAnnouncement, Form.DeviceAnnouncement>(form => form.PublicKey = ByteString.CopyFrom(new byte[31]), "public_key");
         Refused<DeviceAnnouncement, Form.DeviceAnnouncement>(form => form.PublicKey = ByteString.CopyFrom(new byte[32]), "public_key");
+        Refused<DeviceAnnouncement, Form.DeviceAnnouncement>(
+            form => form.Loaded.Add(new Form.LoadedRange { Model = new(), Range = new() { End = 1 }, Shard = form.Host, StreamedBytes = -1 }), "streamed_bytes");
+        Refused<PlacementPlan, Form.PlacementPlan>(form => form.Assignments.Add(new Form.Assignment { Device = new(), Range = new() { End = 1 }, MemoryBytes = -1 }), "memory_bytes");
         Refused<ServedModel, Form.ServedModel>(form => form.UnitReadBytes.Add(1), "unit_read_bytes");
         Refused<ServedModel, Form.ServedModel>(form => form.HiddenSize = 0, "hidden_size");
         Refused<ServedModel, Form.ServedModel>(form => form.BitsPerWeight = -1, "bits_per_weight");
@@ -218,6 +235,8 @@ public sealed class MalformedMessageTests(WireFixture fixture, ITestOutputHelper
         Refused<RecordWork, Form.RecordWork>(form => form.Amount = -1, "amount");
         Refused<StrikeVerdict, Form.StrikeVerdict>(form => form.Verdict = 1UL << 40, "verdict");
         Refused<StrikeVerdict, Form.StrikeVerdict>(form => form.Reason = new string('x', ProtocolLimits.ReasonCharacters + 1), "reason");
+        Refused<AccountRefused, Form.AccountRefused>(form => form.Device = null, "device");
+        Refused<AccountRefused, Form.AccountRefused>(form => form.Problem = new string('x', ProtocolLimits.ReasonCharacters + 1), "problem");
         Refused<StrikeAnswer, Form.StrikeAnswer>(form => form.Result = 0, "result");
         Refused<StrikeAnswer, Form.StrikeAnswer>(form => form.Server = 9, "server");
         Refused<DeviceRecord, Form.DeviceRecord>(form => form.Vested = -1, "vested");

@@ -50,6 +50,8 @@ internal sealed class MessageSamples
 
     private static readonly Gen<Digest> Digests = Gen.Byte.Array[Digest.Bytes].Select(bytes => Digest.Read(bytes));
 
+    private static readonly Gen<ImmutableArray<PageKey>> PageKeys = Gen.Select(Gen.ULong, Gen.ULong).Array[0, 5].Select(keys => keys.Select(key => new PageKey(key.Item1, key.Item2)).ToImmutableArray());
+
     private readonly Dictionary<Type, Gen<IProtocolMessage>> _generators = [];
 
     /// <summary>With references to <paramref name="actors"/>.</summary>
@@ -93,17 +95,17 @@ internal sealed class MessageSamples
             }).ToImmutableArray();
         });
         Add(Gen.Select(Gen.Select(Sessions, Epochs), Models, hops, Gen.Int[0, 7], Gen.Int[1, ProtocolLimits.SessionTokens], Samplings, refs,
-                Gen.Select(Outputs, Gen.Int[0, 200_000].Array[0, 50], Gen.Bool, Gen.Select(Digests, Positions, Gen.Int[1, 100].Array[0, 4]).Select((key, from, steps) => new AuditOrder(key, from, Spans(from, steps))).Null(), Gen.Select(Digests, Digests)))
+                Gen.Select(Outputs, Gen.Int[0, 200_000].Array[0, 50], Gen.Bool, Gen.Select(Digests, Positions, Gen.Int[1, 100].Array[0, 4]).Select((key, from, steps) => new AuditOrder(key, from, Spans(from, steps))).Null(), Gen.Select(Digests, Digests, PageKeys)))
             .Select((which, model, route, index, limit, sampling, pipeline, wanted) => new OpenSession(
                 which.Item1, which.Item2, new Route(model, route), index % route.Length, limit, sampling, pipeline, wanted.Item1, [.. wanted.Item2], wanted.Item3, wanted.Item4,
-                wanted.Item3 ? new ClusterId(wanted.Item5.Item1) : default, wanted.Item3 ? wanted.Item5.Item2 : default)));
-        Add(Gen.Select(Sessions, Epochs, Positions, Gen.Int[0, int.MaxValue].Array[1, 64], Gen.Bool)
-            .Select((session, epoch, position, tokens, sample) => new FeedTokens(session, epoch, position, [.. tokens], sample)));
-        Add(Gen.Select(Sessions, Epochs, Positions, Gen.Int[1, 6], Gen.Int[1, 40], Gen.Bool, Micros)
-            .SelectMany((session, epoch, position, rows, hidden, sample, micros) => Gen.Float.Array[rows * hidden]
-                .Select(values => new FeedHidden(session, epoch, position, rows, sample, values, micros))));
+                wanted.Item3 ? new ClusterId(wanted.Item5.Item1) : default, wanted.Item3 ? wanted.Item5.Item2 : default, wanted.Item5.Item3)));
+        Add(Gen.Select(Sessions, Epochs, Positions, Gen.Int[0, int.MaxValue].Array[1, 64], Gen.Bool, Gen.Bool)
+            .Select((session, epoch, position, tokens, sample, drafted) => new FeedTokens(session, epoch, position, [.. tokens], sample, drafted)));
+        Add(Gen.Select(Sessions, Epochs, Positions, Gen.Int[1, 6], Gen.Int[1, 40], Gen.Select(Gen.Bool, Gen.Bool), Micros)
+            .SelectMany((session, epoch, position, rows, hidden, flags, micros) => Gen.Float.Array[rows * hidden]
+                .Select(values => new FeedHidden(session, epoch, position, rows, flags.Item1, values, micros, flags.Item2 && rows > 1))));
         Add(Gen.Select(Sessions, Epochs, Positions).Select((session, epoch, position) => new HiddenReceived(session, epoch, position)));
-        Add(Gen.Select(Sessions, Epochs).Select((session, epoch) => new CloseSession(session, epoch)));
+        Add(Gen.Select(Sessions, Epochs, PageKeys).Select((session, epoch, pages) => new CloseSession(session, epoch, pages)));
         Add(Gen.Select(Sessions, Epochs, HopIndices, Positions, Positions)
             .Select((session, epoch, index, one, other) => new SessionOpened(session, epoch, index, Math.Max(one, other), Math.Min(one, other))));
         Add(Gen.Select(Sessions, Epochs, Gen.Int[1, ProtocolLimits.SessionTokens], Positions.Array[1, 8])
@@ -113,8 +115,8 @@ internal sealed class MessageSamples
             .Select((session, epoch, index, reason, text) => new SessionRefused(session, epoch, index, reason, text)));
         Add(Gen.Select(Sessions, Epochs, Positions, Gen.Int[1, 512], Micros, Choices.Array[0, 4])
             .Select((session, epoch, position, rows, micros, scores) => new RowsComputed(session, epoch, position, Math.Max(rows, scores.Length), micros, [.. scores])));
-        Add(Gen.Select(Sessions, Epochs, Positions, Choices, Micros)
-            .Select((session, epoch, position, choice, micros) => new TokenSampled(session, epoch, position, choice, micros)));
+        Add(Gen.Select(Sessions, Epochs, Positions, Choices, Micros, Choices.Array[0, ProtocolLimits.Drafts])
+            .Select((session, epoch, position, choice, micros, further) => new TokenSampled(session, epoch, position, choice, micros, [.. further])));
         Add(Gen.Select(Sessions, Epochs, Gen.Int[1, 512], Logprobs.Array[1, 40], Micros)
             .Select((session, epoch, rows, values, micros) => new SequenceEncoded(session, epoch, rows, values, micros)));
         Add(Gen.Select(Sessions, Epochs, HopIndices, Positions, Positions)
@@ -140,7 +142,7 @@ internal sealed class MessageSamples
         Add(Gen.Select(Gen.Select(Sessions, Epochs, HopIndices), Gen.Select(Positions, Gen.Int[1, UnitCut.Rows]), Gen.Select(Digests, Digests, Digests), Gen.Byte.Array[DeviceKey.SignatureBytes])
             .Select((where, which, roots, signature) => new UnitSigned(
                 where.Item1, where.Item2, where.Item3, which.Item1, which.Item2, roots.Item1, roots.Item2, roots.Item3, [.. signature])));
-        Add(Gen.Select(Sessions, Epochs).Select((session, epoch) => new SealReceipts(session, epoch)));
+        Add(Gen.Select(Sessions, Epochs, Positions).Select((session, epoch, length) => new SealReceipts(session, epoch, length)));
         Add(Gen.Select(Sessions, Epochs, HopIndices, Positions).Select((session, epoch, index, length) => new ReceiptsSealed(session, epoch, index, length)));
         Add(Gen.Select(Sessions, Epochs, Positions, Gen.Int[1, 512], Gen.Bool).Select((session, epoch, position, rows, taken) => new FetchKept(session, epoch, position, rows, taken)));
         Add(Gen.Select(Gen.Select(Sessions, Epochs, HopIndices), Positions, Gen.Int[0, 6], Gen.Int[1, 40], Gen.Bool, Gen.Byte.Array[DeviceKey.SignatureBytes])
@@ -163,9 +165,9 @@ internal sealed class MessageSamples
             Texts.Select(text => new PromptInput(Text: text)),
             Gen.Select(Texts, Texts).Select((role, content) => new ChatMessage(role, content)).Array[0, 5].Select(chat => new PromptInput(Messages: [.. chat])),
             Gen.Int[0, 200_000].Array[0, 50].Select(tokens => new PromptInput(Tokens: [.. tokens])));
-        Add(Gen.Select(PromptIds, inputs, Samplings, Gen.Int[1, 10_000], Texts.Array[0, 4], Gen.Select(Gen.Bool, Gen.Bool, Gen.Bool), Texts.Null(), Outputs)
+        Add(Gen.Select(PromptIds, inputs, Samplings, Gen.Int[1, 10_000], Texts.Array[0, 4], Gen.Select(Gen.Bool, Gen.Bool, Gen.Bool, Gen.Int[-1, ProtocolLimits.Drafts]), Texts.Null(), Outputs)
             .Select((id, input, sampling, most, stop, flags, model, output) => new Prompt(
-                id, input, new GenerationSettings { Sampling = sampling, MaxTokens = most, Stop = [.. stop], IgnoreEndTokens = flags.Item1 }, model, output, flags.Item2, Signed: flags.Item3)));
+                id, input, new GenerationSettings { Sampling = sampling, MaxTokens = most, Stop = [.. stop], IgnoreEndTokens = flags.Item1 }, model, output, flags.Item2, Signed: flags.Item3, Tenant: flags.Item1 ? new string('f', ProtocolLimits.TenantCharacters) : "", Drafts: flags.Item4 < 0 ? null : flags.Item4)));
         Add(Gen.Select(PromptIds, Gen.Int[0, 1000], Choices.Array[0, 5]).Select((id, index, choices) => new PromptScored(id, index, [.. choices])));
         Add(Gen.Select(PromptIds, Logprobs.Array[1, 40]).Select((id, values) => new TextEncoded(id, values)));
         Add(PromptIds.Select(id => new CancelGeneration(id)));
@@ -182,8 +184,9 @@ internal sealed class MessageSamples
                 PromptIds,
                 Any(Enum.GetValues<FinishReason>()),
                 Texts,
-                Gen.Select(Positions, Positions, Amounts, Amounts, Amounts, Amounts.Array[0, 5])
-                    .Select((prompt, generated, queue, prefill, decode, hops) => new GenerationTiming(prompt, generated, queue, prefill, decode, [.. hops])),
+                Gen.Select(Positions, Positions, Amounts, Amounts, Amounts, Amounts.Array[0, 5], Gen.Select(Positions, Positions))
+                    .Select((prompt, generated, queue, prefill, decode, hops, drafts) => new GenerationTiming(
+                        prompt, generated, queue, prefill, decode, [.. hops], prompt / 2, Math.Max(drafts.Item1, drafts.Item2), Math.Min(drafts.Item1, drafts.Item2))),
                 Digests)
             .Select((id, reason, text, timing, receipts) => new GenerationFinished(id, reason, text, timing, receipts)));
         Add(Gen.Select(
@@ -204,7 +207,7 @@ internal sealed class MessageSamples
             new Address("akka.tcp", "efedllm", "127.0.0.1", 4053),
             new Address("akka.ssl.tcp", "efed-llm_2", "node-1.example.org", 65535),
             new Address("akka.tcp", "efedllm", "::1", 1));
-        var loaded = Gen.Select(Models, Ranges, refs, Counts).Select((model, range, shard, bytes) => new LoadedRange(model, range, shard, bytes));
+        var loaded = Gen.Select(Models, Ranges, refs, Counts, Counts).Select((model, range, shard, bytes, streamed) => new LoadedRange(model, range, shard, bytes, streamed));
         var keys = Gen.OneOf(Gen.Const(Array.Empty<byte>()), Gen.Byte.Array[DeviceKey.PublicKeyBytes]);
         Add(Gen.Select(
                 Gen.Select(Gen.Select(Devices, keys), Texts, addresses, refs),
@@ -227,10 +230,10 @@ internal sealed class MessageSamples
                 Gen.Select(Counts, Counts, Counts).Array[2, 40],
                 Gen.Int[1, ProtocolLimits.SessionTokens],
                 Gen.Double[0, 32],
-                Gen.Select(Devices, Gen.Int[1, ushort.MaxValue]).Select((giver, port) => new FilesOffer(giver, port)).Null())
-            .Select((model, name, hidden, units, context, bits, files) => new ServedModel(
-                model, name, hidden, [.. units.Select(unit => unit.Item1)], [.. units.Select(unit => unit.Item2)], [.. units.Select(unit => unit.Item3)], context, bits, files)));
-        Add(Gen.Select(Models, Counts, Gen.Select(Devices, Ranges, Texts).Select((device, range, text) => new Assignment(device, range, text)).Array[0, 6], Texts.Null())
+                Gen.Select(Gen.Select(Devices, Gen.Int[1, ushort.MaxValue]).Select((giver, port) => new FilesOffer(giver, port)).Null(), Gen.Bool))
+            .Select((model, name, hidden, units, context, bits, last) => new ServedModel(
+                model, name, hidden, [.. units.Select(unit => unit.Item1)], [.. units.Select(unit => unit.Item2)], [.. units.Select(unit => unit.Item3)], context, bits, last.Item1, last.Item2)));
+        Add(Gen.Select(Models, Counts, Gen.Select(Devices, Ranges, Texts, Counts).Select((device, range, text, memory) => new Assignment(device, range, text, memory)).Array[0, 6], Texts.Null())
             .Select((model, version, assignments, problem) => new PlacementPlan(model, version, [.. assignments.DistinctBy(assignment => assignment.Device)], problem)));
     }
 
@@ -277,6 +280,7 @@ internal sealed class MessageSamples
                 Soft = bad.Item1,
                 Hard = bad.Item2,
                 HardTimes = [.. times],
+                HardPassed = [.. times.Select(time => time.Ticks / 7)],
                 ExcludedAt = excluded,
                 Exclusion = exclusion,
                 Bans = after.Item1,
@@ -311,6 +315,7 @@ internal sealed class MessageSamples
                 device, server, verifier, score, revision, new Address("akka.tcp", "efedllm", "127.0.0.1", port)) { Exclusion = exclusion, Preference = preference.Item1, NextReturn = preference.Item2 }));
         Add(Gen.Select(Devices, verdicts, Texts).Select((device, verdict, reason) => new StrikeVerdict(device, verdict, reason)));
         Add(Gen.Select(Devices, verdicts, Any(Enum.GetValues<StrikeResult>()), tiers, tiers).Select((device, verdict, result, server, verifier) => new StrikeAnswer(device, verdict, result, server, verifier)));
+        Add(Gen.Select(Devices, Texts).Select((device, problem) => new AccountRefused(device, problem)));
         Add(Gen.Const(new ListLedgerDevices()));
         Add(Devices.Array[0, 20].Select(devices => new LedgerDevices([.. devices])));
     }

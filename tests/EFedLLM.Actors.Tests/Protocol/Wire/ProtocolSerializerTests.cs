@@ -45,6 +45,7 @@ public sealed class ProtocolSerializerTests(WireFixture fixture, ITestOutputHelp
         Assert.Equal(
             new Dictionary<string, string>
             {
+                ["AccountRefused"] = "ax",
                 ["CacheOpened"] = "co",
                 ["CancelGeneration"] = "cg",
                 ["CloseSession"] = "cs",
