@@ -13,90 +13,125 @@ namespace EFedLLM.Benchmarks;
 /// </summary>
 internal static unsafe class FreeOrderDot
 {
-    private const int PairBytes = 2 * BlockLayout.Rows;
-    private const int Columns = 4;
-    private const long NearBytes = 64 << 10;
-    private const long AheadBytes = 512;
-    private const int CacheLine = 64;
-
-    /// <summary>Whether this processor can: it is written for registers of 512 bits.</summary>
-    public static bool IsSupported => Vector512.IsHardwareAccelerated && Avx512BW.IsSupported;
-
-    /// <summary>Adds the products of all rows of a matrix, a multiple of 64, with one row of activations.</summary>
+    /// <summary>Adds the products of all rows of a matrix, a multiple of 64, with one row of activations, in the widest registers.</summary>
     /// <param name="matrix">The matrix: 8 bits, an even number of groups.</param>
     /// <param name="rows">Its rows.</param>
     /// <param name="activations">The activations, quantised in groups like the matrix's.</param>
     /// <param name="results">[rows], overwritten.</param>
+    /// <exception cref="PlatformNotSupportedException">The processor has no wide registers.</exception>
     public static void Apply(in WeightBlocks matrix, int rows, in ActivationRows activations, float* results)
     {
-        for (var row = 0; row < rows; row += Columns * BlockLayout.Rows)
+        switch (GroupDot.Best)
+        {
+            case KernelWidth.Bits512:
+                FreeOrderDot<DotLanes512, Vector512<short>, Vector512<int>, Vector512<float>>.Apply(matrix, rows, activations, results);
+                break;
+            case KernelWidth.Bits256:
+                FreeOrderDot<DotLanes256, Vector256<short>, Vector256<int>, Vector256<float>>.Apply(matrix, rows, activations, results);
+                break;
+            case KernelWidth.Bits128:
+                FreeOrderDot<DotLanes128, Vector128<short>, Vector128<int>, Vector128<float>>.Apply(matrix, rows, activations, results);
+                break;
+            default:
+                throw new PlatformNotSupportedException("There is nothing to compare with: this processor has no wide registers.");
+        }
+    }
+}
+
+/// <summary><see cref="FreeOrderDot"/> in registers of one width.</summary>
+internal static unsafe class FreeOrderDot<TLanes, TPairs, TSums, TResults>
+    where TLanes : struct, IDotLanes<TPairs, TSums, TResults>
+    where TPairs : struct
+    where TSums : struct
+    where TResults : struct
+{
+    private const int PairBytes = 2 * BlockLayout.Rows;
+    private const int Columns = 4;
+    private const long AheadBytes = 512;
+
+    /// <inheritdoc cref="FreeOrderDot.Apply"/>
+    public static void Apply(in WeightBlocks matrix, int rows, in ActivationRows activations, float* results)
+    {
+        for (var row = 0; row < rows; row += Columns * TLanes.Count)
         {
             AddColumns(matrix, row, activations, results + row);
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddColumns(in WeightBlocks matrix, int row, in ActivationRows activations, float* results)
     {
         var weights = matrix.WeightsOf(row);
         var weightScales = matrix.ScalesOf(row);
         var block = matrix.BlockBytes;
-        var scaleBlock = (long)BlockLayout.Rows * matrix.Groups;
-        var tile = Columns * block;
-        var ahead = tile <= NearBytes ? tile : AheadBytes;
+        var tile = Columns * TLanes.Count * block / BlockLayout.Rows;
+        var ahead = tile <= Blocking.Here.NearBytes ? tile : AheadBytes;
         var values = (int*)activations.ValuesOf(0);
         var scales = activations.ScalesOf(0);
-        Vector512<float> even0 = default, even1 = default, even2 = default, even3 = default;
-        Vector512<float> odd0 = default, odd1 = default, odd2 = default, odd3 = default;
+        TResults even0 = default, even1 = default, even2 = default, even3 = default;
+        TResults odd0 = default, odd1 = default, odd2 = default, odd3 = default;
         for (var group = 0; group < matrix.Groups; group += 2)
         {
             Group(ref weights, ref values, matrix.Group, block, ahead, out var sum0, out var sum1, out var sum2, out var sum3);
-            even0 = Accumulate(even0, sum0, weightScales, scales[group]);
-            even1 = Accumulate(even1, sum1, weightScales + scaleBlock, scales[group]);
-            even2 = Accumulate(even2, sum2, weightScales + (2 * scaleBlock), scales[group]);
-            even3 = Accumulate(even3, sum3, weightScales + (3 * scaleBlock), scales[group]);
+            even0 = TLanes.Accumulate(even0, sum0, TLanes.LoadScales(weightScales), TLanes.BroadcastScale(scales + group));
+            even1 = TLanes.Accumulate(even1, sum1, TLanes.LoadScales(weightScales + ScaleColumn(1, matrix.Groups)), TLanes.BroadcastScale(scales + group));
+            even2 = TLanes.Accumulate(even2, sum2, TLanes.LoadScales(weightScales + ScaleColumn(2, matrix.Groups)), TLanes.BroadcastScale(scales + group));
+            even3 = TLanes.Accumulate(even3, sum3, TLanes.LoadScales(weightScales + ScaleColumn(3, matrix.Groups)), TLanes.BroadcastScale(scales + group));
             weightScales += BlockLayout.Rows;
             Group(ref weights, ref values, matrix.Group, block, ahead, out sum0, out sum1, out sum2, out sum3);
-            odd0 = Accumulate(odd0, sum0, weightScales, scales[group + 1]);
-            odd1 = Accumulate(odd1, sum1, weightScales + scaleBlock, scales[group + 1]);
-            odd2 = Accumulate(odd2, sum2, weightScales + (2 * scaleBlock), scales[group + 1]);
-            odd3 = Accumulate(odd3, sum3, weightScales + (3 * scaleBlock), scales[group + 1]);
+            odd0 = TLanes.Accumulate(odd0, sum0, TLanes.LoadScales(weightScales), TLanes.BroadcastScale(scales + group + 1));
+            odd1 = TLanes.Accumulate(odd1, sum1, TLanes.LoadScales(weightScales + ScaleColumn(1, matrix.Groups)), TLanes.BroadcastScale(scales + group + 1));
+            odd2 = TLanes.Accumulate(odd2, sum2, TLanes.LoadScales(weightScales + ScaleColumn(2, matrix.Groups)), TLanes.BroadcastScale(scales + group + 1));
+            odd3 = TLanes.Accumulate(odd3, sum3, TLanes.LoadScales(weightScales + ScaleColumn(3, matrix.Groups)), TLanes.BroadcastScale(scales + group + 1));
             weightScales += BlockLayout.Rows;
         }
 
-        (even0 + odd0).Store(results);
-        (even1 + odd1).Store(results + 16);
-        (even2 + odd2).Store(results + 32);
-        (even3 + odd3).Store(results + 48);
+        var odd = stackalloc float[Columns * TLanes.Count];
+        Store(even0, even1, even2, even3, results);
+        Store(odd0, odd1, odd2, odd3, odd);
+        for (var i = 0; i < Columns * TLanes.Count; i++)
+        {
+            results[i] += odd[i];
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Group(
-        ref sbyte* weights, ref int* values, int group, long block, long ahead, out Vector512<int> sum0, out Vector512<int> sum1, out Vector512<int> sum2, out Vector512<int> sum3)
+    private static void Group(ref sbyte* weights, ref int* values, int group, long block, long ahead, out TSums sum0, out TSums sum1, out TSums sum2, out TSums sum3)
     {
         (sum0, sum1, sum2, sum3) = (default, default, default, default);
         for (var end = values + (group / 2); values < end; values += 2, weights += 2 * PairBytes)
         {
-            var (first, second) = (Vector512.Create(values[0]).AsInt16(), Vector512.Create(values[1]).AsInt16());
-            sum0 += Products(weights, first) + Products(weights + PairBytes, second);
-            sum1 += Products(weights + block, first) + Products(weights + block + PairBytes, second);
-            sum2 += Products(weights + (2 * block), first) + Products(weights + (2 * block) + PairBytes, second);
-            sum3 += Products(weights + (3 * block), first) + Products(weights + (3 * block) + PairBytes, second);
-            for (var line = 0; line < 2 * PairBytes; line += CacheLine)
+            TPairs first = TLanes.Broadcast(values), second = TLanes.Broadcast(values + 1);
+            sum0 = Products(sum0, weights, first, second);
+            sum1 = Products(sum1, weights + Column(1, block), first, second);
+            sum2 = Products(sum2, weights + Column(2, block), first, second);
+            sum3 = Products(sum3, weights + Column(3, block), first, second);
+            for (var column = 0; column < Columns; column += Math.Max(1, BlockLayout.Rows / TLanes.Count))
             {
-                Sse.Prefetch1(weights + ahead + line);
-                Sse.Prefetch1(weights + ahead + line + block);
-                Sse.Prefetch1(weights + ahead + line + (2 * block));
-                Sse.Prefetch1(weights + ahead + line + (3 * block));
+                if (Sse.IsSupported)
+                {
+                    Sse.Prefetch1(weights + ahead + Column(column, block));
+                }
             }
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<int> Products(sbyte* weights, Vector512<short> activations)
-        => Avx512BW.MultiplyAddAdjacent(Avx512BW.ConvertToVector512Int16(Vector256.Load(weights)), activations);
+    private static TSums Products(TSums sum, sbyte* weights, TPairs first, TPairs second) =>
+        TLanes.AddProducts(TLanes.AddProducts(sum, TLanes.LoadWeights(weights), first), TLanes.LoadWeights(weights + PairBytes), second);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Accumulate(Vector512<float> result, Vector512<int> sum, ushort* weightScales, float scale)
-        => Vector512.FusedMultiplyAdd(
-            Vector512.ConvertToSingle(sum), (Avx512F.ConvertToVector512Int32(Vector256.Load(weightScales)) << 16).AsSingle() * Vector512.Create(scale), result);
+    private static long Column(int column, long block) => column * TLanes.Count / BlockLayout.Rows * block + column * TLanes.Count % BlockLayout.Rows * 2;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static long ScaleColumn(int column, int groups) =>
+        (long)(column * TLanes.Count / BlockLayout.Rows) * BlockLayout.Rows * groups + column * TLanes.Count % BlockLayout.Rows;
+
+    private static void Store(TResults column0, TResults column1, TResults column2, TResults column3, float* destination)
+    {
+        TLanes.Store(column0, destination);
+        TLanes.Store(column1, destination + TLanes.Count);
+        TLanes.Store(column2, destination + 2 * TLanes.Count);
+        TLanes.Store(column3, destination + 3 * TLanes.Count);
+    }
 }

@@ -73,7 +73,7 @@ public class ReceiptBenchmarks
         _signed.Clear();
         for (var row = 0; row < UnitCut.Rows; row++)
         {
-            _book.Add(_position++, PositionDigest.OfRow(_in), PositionDigest.OfRow(_out), Kept(), _signed);
+            _book.Add(_position++, PositionDigest.OfRow(_in), PositionDigest.OfRow(_out), Kept(), false, _signed);
         }
 
         return _signed.Count;

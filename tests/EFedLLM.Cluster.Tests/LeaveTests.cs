@@ -67,6 +67,9 @@ public class LeaveTests
         await last.ErrorLineAsync(line => line.StartsWith("nobody else can take over efed-mini; waiting up to 60 s", StringComparison.Ordinal));
         Assert.Equal("The capital of France is Paris.", (await cluster.AskAsync()).Text);
         last.Interrupt();
-        Assert.Equal(130, (await last.EndAsync()).Code);
+        var (code, _, said) = await last.EndAsync();
+        Assert.Equal(130, code);
+        Assert.EndsWith("stopped at once", said.TrimEnd(), StringComparison.Ordinal);
+        Assert.DoesNotContain("left the cluster", said, StringComparison.Ordinal);
     }
 }

@@ -46,6 +46,7 @@ namespace EFedLLM.Node.Api;
 [JsonSerializable(typeof(ProofFacts))]
 [JsonSerializable(typeof(WorkFacts))]
 [JsonSerializable(typeof(IReadOnlyList<EFedLLM.Node.Bench.TrustSample>))]
+[JsonSerializable(typeof(IReadOnlyList<EFedLLM.Node.Bench.DraftSample>))]
 [JsonSerializable(typeof(EFedLLM.Node.Bench.VersusReport))]
 [JsonSerializable(typeof(EFedLLM.Node.Bench.ExplainFacts))]
 internal sealed partial class ApiJson : JsonSerializerContext;

@@ -66,7 +66,8 @@ internal sealed record FetchFacts(string Model, int First, int End, string Units
 /// <param name="Bits">Bits of a weight of the matrices, scales and factors included; null where it is not known.</param>
 /// <param name="LowestRank">Smallest rank of the low-rank parts; 0 is none.</param>
 /// <param name="HighestRank">Largest rank of the low-rank parts.</param>
-internal sealed record ShardFacts(string Model, int First, int End, string Units, long WeightBytes, double? Bits, int LowestRank, int HighestRank);
+/// <param name="StreamedBytes">Bytes of the weights that it reads from disk for every step; 0 where all are in memory.</param>
+internal sealed record ShardFacts(string Model, int First, int End, string Units, long WeightBytes, double? Bits, int LowestRank, int HighestRank, long StreamedBytes = 0);
 
 /// <summary>One model served.</summary>
 /// <param name="Id">Its id.</param>

@@ -51,12 +51,12 @@ internal static class ClusterFactsBuilder
         // A range is a device's claim: a manifest is asked only where the claim is possible.
         if (!manifests.TryGetValue(loaded.Model, out var manifest) || !loaded.Range.IsValid(manifest.Shape.Layers))
         {
-            return new ShardFacts(served?.Name ?? loaded.Model.Value, loaded.Range.First, loaded.Range.End, units, loaded.WeightBytes, null, 0, 0);
+            return new ShardFacts(served?.Name ?? loaded.Model.Value, loaded.Range.First, loaded.Range.End, units, loaded.WeightBytes, null, 0, 0, loaded.StreamedBytes);
         }
 
         var (lowest, highest) = ManifestFacts.Ranks(manifest, loaded.Range);
         return new ShardFacts(
-            served?.Name ?? manifest.Name, loaded.Range.First, loaded.Range.End, units, loaded.WeightBytes, ManifestFacts.Bits(manifest, loaded.Range), lowest, highest);
+            served?.Name ?? manifest.Name, loaded.Range.First, loaded.Range.End, units, loaded.WeightBytes, ManifestFacts.Bits(manifest, loaded.Range), lowest, highest, loaded.StreamedBytes);
     }
 
     private static ModelFacts Model(ServedModel model, ClusterView view)

@@ -52,7 +52,8 @@ internal static class EventTranslator
     }
 
     private static AnswerTiming Timing(GenerationTiming timing) => new(
-        timing.PromptTokens, timing.GeneratedTokens, timing.QueueMilliseconds, timing.PrefillMilliseconds, timing.DecodeMilliseconds, timing.HopComputeMilliseconds);
+        timing.PromptTokens, timing.GeneratedTokens, timing.QueueMilliseconds, timing.PrefillMilliseconds, timing.DecodeMilliseconds, timing.HopComputeMilliseconds,
+        timing.CachedTokens, timing.DraftedTokens, timing.AcceptedTokens);
 
     private static string Error(GenerationError error)
     {

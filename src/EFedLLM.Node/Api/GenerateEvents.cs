@@ -37,7 +37,7 @@ internal sealed record ScoredToken(int Id, float Logprob, IReadOnlyList<TopLogpr
 /// <param name="Logprob">Natural logarithm of its probability at temperature 1.</param>
 /// <param name="Top">The most likely tokens, best first; as many as were asked for.</param>
 /// <param name="Text">The text that became certain with it; may be empty.</param>
-/// <param name="TransportMilliseconds">Time of its step in which no hop computed; 0 for the first token.</param>
+/// <param name="TransportMilliseconds">Time of its step in which no hop computed; 0 for the first token, and for those that came with another one's step.</param>
 internal sealed record TokenEvent(int Index, int Id, float Logprob, IReadOnlyList<TopLogprob> Top, string Text, double TransportMilliseconds = 0) : GenerateEvent;
 
 /// <summary>The generation ended as it should.</summary>
@@ -79,13 +79,19 @@ internal readonly record struct TopLogprob(int Id, float Logprob);
 /// <param name="PrefillMilliseconds">From the first step to the first token.</param>
 /// <param name="DecodeMilliseconds">From the first to the last token.</param>
 /// <param name="HopComputeMilliseconds">Compute time of each hop, all steps together.</param>
+/// <param name="CachedTokens">Tokens of the prompt that nobody computed, because what comes of the same first tokens had been kept.</param>
+/// <param name="DraftedTokens">Tokens that were guessed ahead.</param>
+/// <param name="AcceptedTokens">Those of them that were right.</param>
 internal sealed record AnswerTiming(
     int PromptTokens,
     int GeneratedTokens,
     double QueueMilliseconds,
     double PrefillMilliseconds,
     double DecodeMilliseconds,
-    IReadOnlyList<double> HopComputeMilliseconds)
+    IReadOnlyList<double> HopComputeMilliseconds,
+    int CachedTokens = 0,
+    int DraftedTokens = 0,
+    int AcceptedTokens = 0)
 {
     /// <summary>Tokens after the first, per second of decoding; 0 where there are none.</summary>
     [JsonIgnore]

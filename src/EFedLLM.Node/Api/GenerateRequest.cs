@@ -54,6 +54,9 @@ internal sealed record GenerateRequest
     /// <summary>Whether what the hops signed is told too, where they sign.</summary>
     public bool Receipts { get; init; }
 
+    /// <summary>Most tokens that are guessed ahead in one step, 0 to 15, at most as many as the gateway allows; null leaves it to the gateway. The answer is the same.</summary>
+    public int? Drafts { get; init; }
+
     /// <summary>Goes on after an end token.</summary>
     public bool IgnoreEos { get; init; }
 }

@@ -2,7 +2,8 @@ namespace EFedLLM.Node.Api;
 
 /// <summary>Answer of <c>GET /efedllm/v1/ledger</c>.</summary>
 /// <param name="Devices">The devices the ledger knows, without their latest entries.</param>
-internal sealed record LedgerFacts(IReadOnlyList<LedgerDevice> Devices);
+/// <param name="Problems">Why it says nothing of others, and what to do; null or empty where there are none.</param>
+internal sealed record LedgerFacts(IReadOnlyList<LedgerDevice> Devices, IReadOnlyList<string>? Problems = null);
 
 /// <summary>Answer of <c>GET /efedllm/v1/ledger/{device}</c>: what the ledger knows of one device.</summary>
 /// <param name="Device">The device's id.</param>

@@ -6,4 +6,5 @@ namespace EFedLLM.Node.Api;
 /// <param name="ServingMicroseconds">Compute time that their hops took, as they say.</param>
 /// <param name="CheckingMicroseconds">Compute time that was taken to check them.</param>
 /// <param name="ReceivedBytes">Bytes of its sessions' messages that arrived at it, without the transport's own.</param>
-internal sealed record WorkFacts(long Served, long Recomputed, long ServingMicroseconds, long CheckingMicroseconds, long ReceivedBytes);
+/// <param name="AllocatedBytes">Bytes that the process has taken from its managed heap.</param>
+internal sealed record WorkFacts(long Served, long Recomputed, long ServingMicroseconds, long CheckingMicroseconds, long ReceivedBytes, long AllocatedBytes);

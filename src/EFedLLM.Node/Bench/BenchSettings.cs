@@ -1,3 +1,5 @@
+using EFedLLM.Node.Local;
+
 namespace EFedLLM.Node.Bench;
 
 /// <summary>How long and how often is measured.</summary>
@@ -12,8 +14,17 @@ internal sealed record BenchSettings
     /// <summary>Prompt tokens computed in one step.</summary>
     public int Chunk { get; init; } = 512;
 
+    /// <summary>Sessions that generate at once in this process, measured in turn with one where there are several.</summary>
+    public int Sessions { get; init; } = 1;
+
     /// <summary>Repetitions that count; one more goes before them.</summary>
     public int Repetitions { get; init; } = 5;
+
+    /// <summary>Memory for weights and caches of each process, or null for as much as they need.</summary>
+    public long? MemoryBytes { get; init; }
+
+    /// <summary>The part of it that is for weights.</summary>
+    public long WeightBytes => DeviceMemory.ForWeights(MemoryBytes);
 
     /// <summary>Steps in which the prompt is read.</summary>
     public int PromptSteps => (PromptTokens + Chunk - 1) / Chunk;

@@ -20,6 +20,7 @@ internal static class Explanation
         var (manifest, shape, blocking) = (model.Manifest, model.Shape, Blocking.Here);
         MatrixForm[] forms = [.. manifest.MatricesOf(1), .. manifest.MatricesOf(shape.Units - 1)];
         var step = Math.Min(settings.PromptTokens, settings.Chunk);
+        var bits = BitsOf(forms[0]).First();
         var prompt = Traffic.OfStep(manifest, step, blocking);
         return new ExplainFacts
         {
@@ -31,8 +32,8 @@ internal static class Explanation
             DotBits = KernelFacts.DotBits,
             FloatBits = KernelFacts.FloatBits,
             Instructions = [.. forms.SelectMany(BitsOf).Distinct().OrderDescending().Select(bits => new InstructionFacts(bits, KernelFacts.Instructions(bits)))],
-            DecodeTile = Tile(1),
-            PrefillTile = Tile(step),
+            DecodeTile = Tile(1, bits),
+            PrefillTile = Tile(step, bits),
             NearBytes = blocking.NearBytes,
             Model = manifest.Name,
             BitsPerWeight = manifest.ReadBitsPerWeight,
@@ -46,9 +47,9 @@ internal static class Explanation
 
     private static IEnumerable<int> BitsOf(MatrixForm form) => new[] { form.Base?.Bits, form.Rank > 0 ? form.Factors?.Bits : null }.OfType<int>();
 
-    private static TileFacts Tile(int tokens)
+    private static TileFacts Tile(int tokens, int bits)
     {
-        var (rows, together) = KernelFacts.Tile(tokens);
+        var (rows, together) = KernelFacts.Tile(tokens, bits);
         return new TileFacts(rows, together);
     }
 

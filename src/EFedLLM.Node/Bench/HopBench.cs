@@ -33,7 +33,7 @@ internal static class HopBench
     public static async Task<BenchSample> RunAsync(string folder, BenchSettings settings, CancellationToken cancellation)
     {
         using var model = FactoredModel.Open(BenchModel.Write(Shape, Path.Combine(folder, "model"), 8, "random-hops", null, cancellation));
-        var samples = await ClusterBench.RunAsync(model, Devices, Path.Combine(folder, "nodes"), settings with { PromptTokens = 8, DecodeTokens = 1024 }, cancellation);
+        var samples = await ClusterBench.RunAsync(model, Devices, Path.Combine(folder, "nodes"), settings with { PromptTokens = 8, DecodeTokens = 1024 }, counting: true, cancellation);
         return samples.Single(sample => sample.Phase == "decode") with { Phase = Phase };
     }
 }

@@ -20,14 +20,16 @@ internal sealed class ProcessSession : IDisposable
     private readonly int[] _token = [0];
     private readonly Sampler _sampler = new();
     private readonly ShardStep[] _steps;
+    private readonly SessionBatch? _together;
 
     /// <summary>Loads the model, which must outlive the session.</summary>
     /// <param name="model">The model.</param>
     /// <param name="threads">Compute threads.</param>
-    /// <param name="settings">How many tokens, and in which steps.</param>
+    /// <param name="settings">How many tokens, in which steps, and within how much memory.</param>
+    /// <exception cref="NotSupportedException">So little memory is too little; the message says how much it takes.</exception>
     public ProcessSession(FactoredModel model, int threads, BenchSettings settings)
     {
-        _shard = TransformerShard.Load(model, LayerRange.Whole(model.Shape.Layers));
+        _shard = TransformerShard.Load(model, LayerRange.Whole(model.Shape.Layers), settings.WeightBytes);
         _team = new ComputeTeam(threads);
         _cache = _shard.CreateCache(settings.PromptTokens + settings.DecodeTokens);
         _settings = settings;
@@ -35,7 +37,11 @@ internal sealed class ProcessSession : IDisposable
         _hidden = new float[Math.Min(settings.Chunk, settings.PromptTokens) * model.Shape.HiddenSize];
         _logits = new float[model.Shape.VocabularySize];
         _steps = [new ShardStep { Cache = _cache }];
+        _together = settings.Sessions > 1 ? new SessionBatch(_shard, _team, settings) : null;
     }
+
+    /// <summary>Bytes that a step reads from disk.</summary>
+    public long StreamedBytes => _shard.StreamedBytes;
 
     /// <summary>Reads the prompt into an empty cache, up to the first token's logits.</summary>
     public TimeSpan Prefill()
@@ -64,6 +70,11 @@ internal sealed class ProcessSession : IDisposable
 
         return Stopwatch.GetElapsedTime(start);
     }
+
+    /// <summary>The same in several sessions at once, of their own.</summary>
+    /// <exception cref="InvalidOperationException">The settings want but one.</exception>
+    public TimeSpan DecodeTogether(CancellationToken cancellation) =>
+        (_together ?? throw new InvalidOperationException("The settings want one session alone.")).Decode(cancellation);
 
     /// <summary>Computes tokens one by one from an empty cache, each with its logits, of which none is drawn: what llama-bench takes the time of.</summary>
     public TimeSpan DecodeUndrawn(CancellationToken cancellation)
@@ -107,6 +118,7 @@ internal sealed class ProcessSession : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _together?.Dispose();
         _cache.Dispose();
         _team.Dispose();
         _shard.Dispose();

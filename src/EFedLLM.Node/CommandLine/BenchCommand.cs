@@ -72,19 +72,33 @@ internal sealed class BenchCommand : Command
         Description = "Say instead what bounds the speed here: caches, measured bandwidth, registers, instructions, blocking, and bytes per token against the lower bound.",
     };
 
+    private readonly Option<string?> _memory = new("--memory")
+    {
+        Description = "Memory of each process for weights and caches, for example 256MB: what a device that reads layers from disk for every token costs. Default: enough for all.",
+        HelpName = "size",
+    };
+
+    private readonly Option<bool> _speculate = new("--speculate")
+    {
+        Description = "Measure instead what guessing tokens ahead gains: answers with and without in turn, on a prompt that repeats a passage and on an ordinary one. Default: 2 devices.",
+    };
+
+    private readonly Option<int?> _hopDelay = new Option<int?>("--hop-delay") { Description = "For --speculate: milliseconds added to each hop, as over a slow network. Default: 0.", HelpName = "ms" }.Between(0, 10_000);
+
     private readonly Option<int?> _prompt = new Option<int?>("--prompt-tokens") { Description = "Tokens of the prompt. Default: 128.", HelpName = "n" }.Between(1, 1 << 16);
     private readonly Option<int?> _decode = new Option<int?>("--decode-tokens") { Description = "Tokens generated. Default: 64.", HelpName = "n" }.Between(1, 1 << 16);
+    private readonly Option<int?> _sessions = new Option<int?>("--sessions") { Description = "Measure also so many sessions that generate at once in this process: all their tokens. Default: 1.", HelpName = "n" }.Between(1, 256);
     private readonly Option<int?> _repetitions = new Option<int?>("--repetitions", "-r") { Description = "Repetitions that count; one more goes before them. Default: 5.", HelpName = "n" }.Between(1, 1000);
     private readonly Option<string> _format = new("--format") { Description = "How the result is printed.", HelpName = "table|json|csv|md", DefaultValueFactory = _ => "table" };
     private readonly Option<bool> _json = new("--json") { Description = "The same as --format json." };
 
     public BenchCommand()
-        : base("bench", "Measure tokens per second, bytes per token and the time of a hop, in this process and over devices on this machine; or what trust costs there, how another program compares, or what bounds the speed.")
+        : base("bench", "Measure tokens per second, bytes per token and the time of a hop, in this process and over devices on this machine; or what trust costs there, what guessing ahead gains, how another program compares, or what bounds the speed.")
     {
         _shape.AcceptOnlyFromAmong([.. KnownShapes.Names]);
         _bits.AcceptOnlyFromAmong("8", "6", "5", "4");
         _format.AcceptOnlyFromAmong("table", "json", "csv", "md");
-        foreach (var option in new Option[] { _model, _shape, _bits, _devices, _threads, _trust, _versus, _versusModel, _versusLimit, _explain, _prompt, _decode, _repetitions, _format, _json })
+        foreach (var option in new Option[] { _model, _shape, _bits, _devices, _threads, _trust, _versus, _versusModel, _versusLimit, _explain, _speculate, _hopDelay, _memory, _prompt, _decode, _sessions, _repetitions, _format, _json })
         {
             Add(option);
         }
@@ -100,7 +114,9 @@ internal sealed class BenchCommand : Command
         {
             PromptTokens = parse.GetValue(_prompt) ?? settings.PromptTokens,
             DecodeTokens = parse.GetValue(_decode) ?? settings.DecodeTokens,
+            Sessions = parse.GetValue(_sessions) ?? settings.Sessions,
             Repetitions = parse.GetValue(_repetitions) ?? settings.Repetitions,
+            MemoryBytes = parse.GetValue(_memory) is { } memory ? ByteSize.Parse(memory, _memory.Name) : null,
         };
         var threads = Counts(parse, _threads, [1, 2], 1024);
         var devices = Counts(parse, _devices, [1, 2, 4], 64);
@@ -147,6 +163,18 @@ internal sealed class BenchCommand : Command
                 return ExitCodes.Ok;
             }
 
+            if (parse.GetValue(_speculate))
+            {
+                var drafts = await MeasureDraftsAsync(model, Counts(parse, _devices, [2], 64), TimeSpan.FromMilliseconds(parse.GetValue(_hopDelay) ?? 0), scratch.FullName, settings, cancellation);
+                Print(
+                    parse,
+                    () => Screen.Json(drafts, ApiJson.Default.IReadOnlyListDraftSample),
+                    () => DraftTables.Csv(drafts),
+                    () => DraftTables.Markdown(drafts),
+                    () => DraftTables.Table(model, drafts));
+                return ExitCodes.Ok;
+            }
+
             var samples = await MeasureAsync(model, threads, devices, scratch.FullName, settings, cancellation);
             Print(parse, () => Screen.Json(samples, ApiJson.Default.IReadOnlyListBenchSample), () => BenchTables.Csv(samples), () => BenchTables.Markdown(samples), () => BenchTables.Table(model, samples));
         }
@@ -170,15 +198,30 @@ internal sealed class BenchCommand : Command
             throw new UserErrorException("--bits is for --shape: a model's weights have the bits it was compressed to.", ExitCodes.Usage);
         }
 
-        if (parse.GetValue(_trust) && parse.GetResult(_threads) is { Implicit: false })
+        if (new Option[] { _trust, _speculate }.FirstOrDefault(option => parse.GetResult(option) is { Implicit: false }) is { } cluster && parse.GetResult(_threads) is { Implicit: false })
         {
-            throw new UserErrorException("--threads is for measurements in this process; --trust measures devices, each with one thread.", ExitCodes.Usage);
+            throw new UserErrorException($"--threads is for measurements in this process; {cluster.Name} measures devices.", ExitCodes.Usage);
         }
 
-        Option[] kinds = [_trust, _versus, _explain];
+        if (!parse.GetValue(_speculate) && parse.GetResult(_hopDelay) is { Implicit: false })
+        {
+            throw new UserErrorException("--hop-delay is for --speculate.", ExitCodes.Usage);
+        }
+
+        Option[] kinds = [_trust, _versus, _explain, _speculate];
         if (kinds.Where(kind => parse.GetResult(kind) is { Implicit: false }).Select(kind => kind.Name).ToList() is [var first, var second, ..])
         {
             throw new UserErrorException($"{first} and {second} exclude each other: each is a measurement of its own.", ExitCodes.Usage);
+        }
+
+        if (parse.GetResult(_sessions) is { Implicit: false } && kinds.FirstOrDefault(kind => parse.GetResult(kind) is { Implicit: false }) is { } measured)
+        {
+            throw new UserErrorException($"--sessions is for measurements of tokens per second in this process: {measured.Name} has no place for it.", ExitCodes.Usage);
+        }
+
+        if (parse.GetValue(_memory) is not null && kinds.FirstOrDefault(kind => parse.GetResult(kind) is { Implicit: false }) is { } other)
+        {
+            throw new UserErrorException($"--memory has no place beside {other.Name}.", ExitCodes.Usage);
         }
 
         if (parse.GetValue(_versus) is null && new Option[] { _versusModel, _versusLimit }.FirstOrDefault(option => parse.GetResult(option) is { Implicit: false }) is { } lost)
@@ -222,12 +265,13 @@ internal sealed class BenchCommand : Command
         {
             samples.AddRange(await Screen.WaitingAsync(
                 $"measuring {Say.Count(count, "device")}",
-                () => ClusterBench.RunAsync(model, count, Path.Combine(scratch, $"devices-{count}"), settings, cancellation)));
+                () => ClusterBench.RunAsync(model, count, Path.Combine(scratch, $"devices-{count}"), settings, counting: false, cancellation)));
         }
 
         if (devices.Any(count => count > 1))
         {
-            samples.Add(await Screen.WaitingAsync("measuring hops alone", () => HopBench.RunAsync(Path.Combine(scratch, "hops"), settings, cancellation)));
+            samples.Add(await Screen.WaitingAsync("measuring hops alone", () => HopBench.RunAsync(Path.Combine(scratch, "hops"), settings with { MemoryBytes = null }, cancellation)));
+            samples.Add(await Screen.WaitingAsync("measuring how soon a device serves", () => JoinBench.RunAsync(model, Path.Combine(scratch, "join"), settings, cancellation)));
         }
 
         return samples;
@@ -257,6 +301,20 @@ internal sealed class BenchCommand : Command
             samples.AddRange(await Screen.WaitingAsync(
                 $"measuring trust over {Say.Count(count, "device")}",
                 () => TrustBench.RunAsync(model, count, CheckedShares, scratch, settings, cancellation)));
+        }
+
+        return samples;
+    }
+
+    private static async Task<List<DraftSample>> MeasureDraftsAsync(
+        FactoredModel model, IReadOnlyList<int> devices, TimeSpan hopDelay, string scratch, BenchSettings settings, CancellationToken cancellation)
+    {
+        var samples = new List<DraftSample>();
+        foreach (var count in devices)
+        {
+            samples.AddRange(await Screen.WaitingAsync(
+                $"measuring guesses over {Say.Count(count, "device")}",
+                () => DraftBench.RunAsync(model, count, hopDelay, Path.Combine(scratch, $"drafts-{count}"), settings, cancellation)));
         }
 
         return samples;

@@ -52,6 +52,13 @@ internal static class CommonOptions
         HelpName = "n",
     }.Between(1, 1024);
 
+    /// <summary><c>--memory</c> of a model in this process.</summary>
+    public static Option<string?> LocalMemory() => new("--memory")
+    {
+        Description = "Memory for weights and caches, for example 256MB; layers that do not fit are read from disk for every token. Default: as much as they need.",
+        HelpName = "size",
+    };
+
     /// <summary><c>--data</c>.</summary>
     public static Option<string?> Data() => new("--data")
     {

@@ -6,9 +6,6 @@ namespace EFedLLM.Node.CommandLine;
 /// <summary>The program's command tree.</summary>
 internal static class EfedllmCommand
 {
-    // A device that leaves takes the time it was given (efedllm.device.drain-time): the person ends it with a second Ctrl-C, not the library.
-    private static readonly TimeSpan Termination = TimeSpan.FromMilliseconds(int.MaxValue);
-
     /// <summary>Builds the tree.</summary>
     public static RootCommand Create() => new(
         "A peer-to-peer cluster that runs a language model over several devices.")
@@ -43,11 +40,7 @@ internal static class EfedllmCommand
         }
 
         using var signals = new TerminationSignals();
-        return await parse.InvokeAsync(new InvocationConfiguration
-        {
-            EnableDefaultExceptionHandler = false,
-            ProcessTerminationTimeout = Termination,
-        });
+        return await parse.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, signals.Token);
     }
 
     private static int Refuse(ParseResult parse)

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using EFedLLM.Actors.Protocol;
 using EFedLLM.Node.Api;
 
 namespace EFedLLM.Node.CommandLine;
@@ -18,13 +19,14 @@ internal sealed class GenerationOptions
     private readonly Option<ulong> _seed = new("--seed") { Description = "Seeds the draws: the same seed gives the same answer.", HelpName = "n", DefaultValueFactory = _ => 0 };
     private readonly Option<string[]> _stop = new("--stop") { Description = "A text at which the answer ends; may be given several times.", HelpName = "text" };
     private readonly Option<bool> _verified = new("--verified") { Description = "Tell only what other devices or the gateway have recomputed; an answer that cannot be checked fails." };
+    private readonly Option<int?> _drafts = new Option<int?>("--drafts") { Description = "Most tokens that are guessed ahead in one step, from what is there already; 0 is none. The answer is the same. Default: what the gateway allows.", HelpName = "n" }.Between(0, ProtocolLimits.Drafts);
     private readonly Option<bool> _ignoreEos = new("--ignore-eos") { Description = "Go on after an end token, until --max-tokens." };
 
     /// <summary>Creates the options and adds them to a command.</summary>
     /// <param name="command">The command.</param>
     public GenerationOptions(Command command)
     {
-        foreach (Option option in new Option[] { _maxTokens, _temperature, _topP, _topK, _seed, _stop, _ignoreEos, _verified })
+        foreach (Option option in new Option[] { _maxTokens, _temperature, _topP, _topK, _seed, _stop, _ignoreEos, _verified, _drafts })
         {
             command.Add(option);
         }
@@ -54,6 +56,7 @@ internal sealed class GenerationOptions
             Stop = stop.Length > 0 ? stop : null,
             IgnoreEos = parse.GetValue(_ignoreEos),
             Verified = parse.GetValue(_verified),
+            Drafts = parse.GetValue(_drafts),
         };
     }
 

@@ -27,6 +27,11 @@ internal static class LedgerCommand
             }
 
             LedgerTables.Devices(facts.Devices);
+            foreach (var problem in facts.Problems ?? [])
+            {
+                Screen.Note(problem);
+            }
+
             return ExitCodes.Ok;
         });
         return command;

@@ -3,15 +3,23 @@ using EFedLLM.Node.Output;
 
 namespace EFedLLM.Node.CommandLine;
 
-/// <summary>The second Ctrl-C, or the second request to end: whoever sends it does not want to wait for what the first one began.</summary>
+/// <summary>
+/// Ctrl-C, or a request to end. The first asks the command to end in order; whoever sends a second one does not want to wait for what the
+/// first one began. The command-line library listens to neither: it would wait in its handler until the command has ended, and the second
+/// signal is heard only when the handler of the first has returned.
+/// </summary>
 internal sealed class TerminationSignals : IDisposable
 {
     private readonly PosixSignalRegistration[] _registrations;
+    private readonly CancellationTokenSource _first = new();
     private int _count;
 
-    /// <summary>Listens from now on. It must be there before whatever handles the first signal, which is asked only after it.</summary>
+    /// <summary>Listens from now on.</summary>
     public TerminationSignals() =>
         _registrations = [.. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM }.Select(signal => PosixSignalRegistration.Create(signal, Handle))];
+
+    /// <summary>Cancelled by the first signal.</summary>
+    public CancellationToken Token => _first.Token;
 
     /// <inheritdoc/>
     public void Dispose()
@@ -20,15 +28,27 @@ internal sealed class TerminationSignals : IDisposable
         {
             registration.Dispose();
         }
+
+        _first.Dispose();
     }
 
-    private void Handle(PosixSignalContext context)
+    /// <summary>What a signal does. It returns at once, whatever the command does about it.</summary>
+    internal void Handle(PosixSignalContext context)
     {
         context.Cancel = true;
         if (Interlocked.Increment(ref _count) > 1)
         {
             Screen.Note("stopped at once");
             Environment.Exit(ExitCodes.Interrupted);
+        }
+
+        try
+        {
+            _ = _first.CancelAsync();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The command has ended meanwhile.
         }
     }
 }

@@ -7,7 +7,7 @@ using EFedLLM.Node.Http;
 
 namespace EFedLLM.Node.Hosting;
 
-/// <summary>Hears appeals at a gateway: looks the verdict up in the ledger, has its proof replayed, and asks the ledger to take it back where that does not hold.</summary>
+/// <summary>Hears appeals at a gateway: looks the verdict up in the ledger, has its proof replayed, which has to be about just this device and session, and asks the ledger to take the verdict back where the proof does not hold.</summary>
 /// <param name="ledger">The ledger.</param>
 /// <param name="replay">Replays proofs; null where nothing does.</param>
 internal sealed class AppealDesk(IActorRef ledger, IProofReplay? replay) : IAppealApi
@@ -26,7 +26,7 @@ internal sealed class AppealDesk(IActorRef ledger, IProofReplay? replay) : IAppe
         }
 
         var hasProof = entry?.Check is { } check && check.Proof != default;
-        var outcome = hasProof && replay is not null ? await replay.ReplayAsync(entry!.Check!.Proof, cancellation) : null;
+        var outcome = hasProof && replay is not null ? await replay.ReplayAsync(entry!.Check!.Proof, new ProofSubject(record.Device, entry.Session), cancellation) : null;
         var (isStruck, text) = AppealRules.Decide(hasProof, outcome, request.Force, request.Reason);
         if (isStruck is not true)
         {
@@ -75,15 +75,5 @@ internal sealed class AppealDesk(IActorRef ledger, IProofReplay? replay) : IAppe
         };
     }
 
-    private async Task<T> AskAsync<T>(object question, CancellationToken cancellation)
-    {
-        try
-        {
-            return await ledger.Ask<T>(question, Patience, cancellation);
-        }
-        catch (AskTimeoutException error)
-        {
-            throw new TimeoutException(error.Message, error);
-        }
-    }
+    private Task<T> AskAsync<T>(object question, CancellationToken cancellation) => ledger.AskLedgerAsync<T>(question, Patience, cancellation);
 }

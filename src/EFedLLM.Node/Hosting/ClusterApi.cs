@@ -1,6 +1,7 @@
 using Akka.Actor;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Node.Api;
+using EFedLLM.Node.Http;
 using EFedLLM.Transformer.Checkpoints;
 
 namespace EFedLLM.Node.Hosting;
@@ -37,8 +38,10 @@ internal sealed class ClusterApi(ViewFeed view, IReadOnlyDictionary<ModelId, Mod
     public async Task<LedgerFacts> ReadLedgerAsync(CancellationToken cancellation)
     {
         var devices = await DevicesAsync(cancellation);
-        var records = await Task.WhenAll(devices.Select(device => RecordAsync(device, cancellation)));
-        return new LedgerFacts([.. records.Select(record => LedgerFactsBuilder.Build(record) with { Recent = [] })]);
+        var answers = await Task.WhenAll(devices.Select(device => RecordOrProblemAsync(device, cancellation)));
+        return new LedgerFacts(
+            [.. answers.Select(answer => answer.Record).OfType<DeviceRecord>().Select(record => LedgerFactsBuilder.Build(record) with { Recent = [] })],
+            [.. answers.Select(answer => answer.Problem).OfType<string>()]);
     }
 
     /// <inheritdoc/>
@@ -63,18 +66,30 @@ internal sealed class ClusterApi(ViewFeed view, IReadOnlyDictionary<ModelId, Mod
     }
 
     private async Task<IReadOnlyList<DeviceId>> DevicesAsync(CancellationToken cancellation) =>
-        (await AskAsync<LedgerDevices>(ledger, new ListLedgerDevices(), Patience, cancellation)).Devices;
+        (await ledger.AskLedgerAsync<LedgerDevices>(new ListLedgerDevices(), Patience, cancellation)).Devices;
 
     private Task<DeviceRecord> RecordAsync(DeviceId device, CancellationToken cancellation)
-        => AskAsync<DeviceRecord>(ledger, new GetDeviceRecord(device), Patience, cancellation);
+        => ledger.AskLedgerAsync<DeviceRecord>(new GetDeviceRecord(device), Patience, cancellation);
+
+    private async Task<(DeviceRecord? Record, string? Problem)> RecordOrProblemAsync(DeviceId device, CancellationToken cancellation)
+    {
+        try
+        {
+            return (await RecordAsync(device, cancellation), null);
+        }
+        catch (ApiException refused) when (refused.Code == LedgerQuestions.Refused)
+        {
+            return (null, refused.Message);
+        }
+    }
 
     private async Task<DeviceRecord?> TryRecordAsync(DeviceId device, CancellationToken cancellation)
     {
         try
         {
-            return await AskAsync<DeviceRecord>(ledger, new GetDeviceRecord(device), ShortPatience, cancellation);
+            return await ledger.AskLedgerAsync<DeviceRecord>(new GetDeviceRecord(device), ShortPatience, cancellation);
         }
-        catch (TimeoutException)
+        catch (Exception error) when (error is TimeoutException or ApiException { Code: LedgerQuestions.Refused })
         {
             return null;
         }

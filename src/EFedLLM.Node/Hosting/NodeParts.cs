@@ -116,7 +116,7 @@ internal sealed class NodeParts : IAsyncDisposable
         var membership = await StartMembershipAsync(system, options, feed, log);
         // A device has nothing to report but false files, and those are rare; its work is reported by gateways.
         var ledger = options.Has(NodeRoles.Ledger) || options.Has(NodeRoles.Gateway) ? await system.StartLedgerAsync(cancellation) : ActorRefs.Nobody;
-        _reporter = new Lazy<Task<IActorRef>>(() => StartReporterAsync(system, options, limits, ledger));
+        _reporter = new Lazy<Task<IActorRef>>(() => StartReporterAsync(system, options, limits, ledger, view));
         if (options.Has(NodeRoles.Ledger))
         {
             // Its database opens with the first question, and then the first report need not wait for it.
@@ -188,13 +188,14 @@ internal sealed class NodeParts : IAsyncDisposable
         }
     }
 
-    private async Task<IActorRef> StartReporterAsync(ActorSystem system, NodeOptions options, NodeLimits limits, IActorRef ledger)
+    private async Task<IActorRef> StartReporterAsync(ActorSystem system, NodeOptions options, NodeLimits limits, IActorRef ledger, IActorRef view)
         => await system.StartWorkReporterAsync(
             ledger.IsNobody() ? await system.StartLedgerAsync(CancellationToken.None) : ledger,
             Path.Combine(options.DataFolder, NodeFiles.Outbox),
             new OutboxLimits(limits.OutboxReports, limits.OutboxBytes),
             TimeProvider.System,
-            _key?.Device);
+            _key?.Device,
+            view);
 
     private async Task<DeviceBlobs> StartFilesAsync(ActorSystem system, NodeOptions options, ILoggerProvider log)
     {

@@ -2,6 +2,7 @@ using System.Globalization;
 using Akka.Actor;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Trust;
+using EFedLLM.Node.Http;
 using EFedLLM.Node.Output;
 
 namespace EFedLLM.Node.Hosting;
@@ -31,12 +32,21 @@ internal static class OwnVerdicts
                 var before = seen;
                 var view = await feed.WaitAsync(view => view.Standings.GetValueOrDefault(self) is { } now && now != before, cancellation);
                 seen = view.Standings[self];
-                if (IsWorse(before, seen))
+                if (!IsWorse(before, seen))
+                {
+                    continue;
+                }
+
+                try
                 {
                     foreach (var line in Lines(await AskAsync(ledger, self, cancellation), told))
                     {
                         tell(line);
                     }
+                }
+                catch (ApiException refused) when (refused.Code == LedgerQuestions.Refused)
+                {
+                    tell(refused.Message);
                 }
             }
         }
@@ -105,9 +115,9 @@ internal static class OwnVerdicts
         {
             try
             {
-                return await (await ledger()).Ask<DeviceRecord>(new GetDeviceRecord(self), Patience, cancellation);
+                return await (await ledger()).AskLedgerAsync<DeviceRecord>(new GetDeviceRecord(self), Patience, cancellation);
             }
-            catch (AskTimeoutException)
+            catch (TimeoutException)
             {
                 // It is away for the moment.
             }

@@ -52,7 +52,12 @@ internal sealed class WorkTotals : IDisposable
 
     /// <summary>The totals of now.</summary>
     public WorkFacts Read() => new(
-        Interlocked.Read(ref _served), Interlocked.Read(ref _recomputed), Interlocked.Read(ref _serving), Interlocked.Read(ref _checking), Interlocked.Read(ref _received));
+        Interlocked.Read(ref _served),
+        Interlocked.Read(ref _recomputed),
+        Interlocked.Read(ref _serving),
+        Interlocked.Read(ref _checking),
+        Interlocked.Read(ref _received),
+        GC.GetTotalAllocatedBytes());
 
     /// <summary>Ends.</summary>
     public void Dispose() => _listener.Dispose();

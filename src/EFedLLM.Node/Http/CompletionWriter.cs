@@ -205,12 +205,12 @@ internal sealed class CompletionWriter(IGatewayBackend backend, CompletionReques
     private static AnswerFacts? Facts(GenerationFinished finished) => finished.Receipts == default ? null : new AnswerFacts(finished.Receipts.ToString());
 
     private static Usage UsageOf(GenerationTiming timing) =>
-        new(timing.PromptTokens, timing.GeneratedTokens, timing.PromptTokens + timing.GeneratedTokens);
+        new(timing.PromptTokens, timing.GeneratedTokens, timing.PromptTokens + timing.GeneratedTokens) { PromptTokensDetails = new PromptTokensDetails(timing.CachedTokens) };
 
     private static string Reason(FinishReason reason) => reason == FinishReason.Length ? "length" : "stop";
 
     private static string Timing(GenerationTiming timing) => string.Create(CultureInfo.InvariantCulture,
-        $"queue={timing.QueueMilliseconds:f1}ms, prefill={timing.PrefillMilliseconds:f1}ms, decode={timing.DecodeMilliseconds:f1}ms");
+        $"queue={timing.QueueMilliseconds:f1}ms, prefill={timing.PrefillMilliseconds:f1}ms, decode={timing.DecodeMilliseconds:f1}ms, drafted={timing.DraftedTokens}, accepted={timing.AcceptedTokens}");
 
     private static async Task<IEvent> NextAsync(IAsyncEnumerator<IEvent> events)
     {

@@ -39,7 +39,7 @@ internal static class NativeEndpoints
         var cancellation = http.RequestAborted;
         var request = await JsonSerializer.DeserializeAsync(http.Request.Body, ApiJson.Default.GenerateRequest, cancellation)
             ?? throw new ApiException(StatusCodes.Status400BadRequest, "The body must be a JSON object.");
-        var prompt = NativeRequest.ToPrompt(request, settings);
+        var prompt = NativeRequest.ToPrompt(request, settings) with { Tenant = Tenant.Of(http.Request.Headers) };
         await using var events = backend.GenerateAsync(prompt, cancellation).GetAsyncEnumerator(cancellation);
         int? layers = null;
         while (await events.MoveNextAsync())

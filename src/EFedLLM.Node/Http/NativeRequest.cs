@@ -23,6 +23,7 @@ internal static class NativeRequest
         Require(request.TopP is > 0 and <= 1, "topP", "above 0 and at most 1");
         Require(request.TopK >= 0, "topK", "0 or more");
         Require(request.TopLogprobs is >= 0 and <= ProtocolLimits.TopLogprobs, "topLogprobs", $"from 0 to {ProtocolLimits.TopLogprobs}");
+        Require(request.Drafts is null or (>= 0 and <= ProtocolLimits.Drafts), "drafts", $"from 0 to {ProtocolLimits.Drafts}");
         var least = request.ScorePrompt ? 0 : 1;
         Require(request.MaxTokens is null || (request.MaxTokens >= least && request.MaxTokens <= settings.MaxTokens), "maxTokens", $"from {least} to {settings.MaxTokens}");
         var stop = request.Stop ?? [];
@@ -44,7 +45,7 @@ internal static class NativeRequest
             Stop = [.. stop],
             IgnoreEndTokens = request.IgnoreEos,
         };
-        return new Prompt(PromptId.New(), Input(request), generation, request.Model, ScorePrompt: request.ScorePrompt, Verified: request.Verified, Signed: request.Receipts);
+        return new Prompt(PromptId.New(), Input(request), generation, request.Model, ScorePrompt: request.ScorePrompt, Verified: request.Verified, Signed: request.Receipts, Drafts: request.Drafts);
     }
 
     private static PromptInput Input(GenerateRequest request)

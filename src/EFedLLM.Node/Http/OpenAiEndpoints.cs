@@ -33,7 +33,7 @@ internal static class OpenAiEndpoints
             using var body = await JsonDocument.ParseAsync(http.Request.Body, BodyOptions, http.RequestAborted);
             var randomSeed = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong)));
             var request = CompletionRequest.Read(body.RootElement, isChat, settings.DefaultMaxTokens, settings.MaxTokens, randomSeed);
-            request = request with { Prompt = request.Prompt with { Verified = CompletionRequest.IsVerified(http.Request.Headers) } };
+            request = request with { Prompt = request.Prompt with { Verified = CompletionRequest.IsVerified(http.Request.Headers), Tenant = Tenant.Of(http.Request.Headers) } };
             await new CompletionWriter(backend, request, clock).WriteAsync(http, http.RequestAborted);
         }
     }

@@ -15,7 +15,15 @@ internal sealed record ModelEntry(string Id, string Object, long Created, string
 /// <param name="Receipts">The Merkle root over the hashes of all receipts that the hops signed, 64 hexadecimal digits.</param>
 internal sealed record AnswerFacts(string Receipts);
 
-internal sealed record Usage(int PromptTokens, int CompletionTokens, int TotalTokens);
+internal sealed record Usage(int PromptTokens, int CompletionTokens, int TotalTokens)
+{
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public PromptTokensDetails? PromptTokensDetails { get; init; }
+}
+
+/// <summary>More of the prompt's tokens.</summary>
+/// <param name="CachedTokens">Those that nobody computed, because what comes of the same first tokens had been kept.</param>
+internal sealed record PromptTokensDetails(int CachedTokens);
 
 internal sealed record ChatCompletion(string Id, string Object, long Created, string Model, string SystemFingerprint, IReadOnlyList<ChatChoice> Choices, Usage Usage)
 {

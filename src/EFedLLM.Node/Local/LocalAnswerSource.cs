@@ -26,7 +26,7 @@ internal sealed class LocalAnswerSource : IAnswerSource
         (_settings, _model) = (settings, model);
         _tokenizer = ModelTokenizer.Load(model.Folder);
         _team = new ComputeTeam(settings.Threads);
-        _generator = new LocalGenerator(model, _team, settings.Chunk);
+        _generator = new LocalGenerator(model, _team, settings.Chunk, memory: DeviceMemory.ForWeights(settings.MemoryBytes));
     }
 
     /// <summary>Loads the model of the settings.</summary>
@@ -91,6 +91,11 @@ internal sealed class LocalAnswerSource : IAnswerSource
         if (request.Verified)
         {
             throw new UserErrorException("In one process there is nobody to verify: leave --verified out.", ExitCodes.Usage);
+        }
+
+        if (request.Drafts > 0)
+        {
+            throw new UserErrorException("In one process nothing is guessed ahead: leave --drafts out.", ExitCodes.Usage);
         }
 
         if (request.ScorePrompt)

@@ -12,6 +12,9 @@ internal sealed record LocalSettings
     /// <summary>The chat template's name; null is the model folder's own.</summary>
     public string? ChatTemplate { get; init; }
 
+    /// <summary>Memory for weights and caches, divided between them as a device divides it; null is as much as they need.</summary>
+    public long? MemoryBytes { get; init; }
+
     /// <summary>Compute threads.</summary>
     public int Threads { get; init; } = 1;
 

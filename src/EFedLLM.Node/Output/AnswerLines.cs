@@ -17,12 +17,17 @@ internal static class AnswerLines
     {
         var parts = new List<string>
         {
-            $"{Say.Count(timing.PromptTokens, "token")} read in {Say.Milliseconds(timing.PrefillMilliseconds)}",
+            $"{Say.Count(timing.PromptTokens, "token")} read in {Say.Milliseconds(timing.PrefillMilliseconds)}{(timing.CachedTokens > 0 ? $" ({timing.CachedTokens} known from before)" : "")}",
             $"{Say.Count(timing.GeneratedTokens, "token")} generated in {Say.Milliseconds(timing.PrefillMilliseconds + timing.DecodeMilliseconds)}",
         };
         if (timing.TokensPerSecond > 0)
         {
             parts.Add(Say.Rate(timing.TokensPerSecond));
+        }
+
+        if (timing.DraftedTokens > 0)
+        {
+            parts.Add($"{timing.AcceptedTokens} of {Say.Count(timing.DraftedTokens, "guessed token")} right");
         }
 
         return string.Join(", ", parts);

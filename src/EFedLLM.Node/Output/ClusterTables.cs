@@ -120,6 +120,9 @@ internal static class ClusterTables
     public static string Percent(FetchFacts fetch) =>
         fetch.TotalBytes == 0 ? "0 %" : string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(100.0 * fetch.DoneBytes / fetch.TotalBytes):0} %");
 
+    /// <summary>What a range reads from disk for every step, as a table says it behind the range; nothing where all of it is in memory.</summary>
+    public static string Streams(ShardFacts shard) => shard.StreamedBytes == 0 ? "" : $", streams {Say.Bytes(shard.StreamedBytes)} of {Say.Bytes(shard.WeightBytes)}";
+
     private static string Rank(ShardFacts? shard) => shard switch
     {
         null => "",
@@ -129,7 +132,7 @@ internal static class ClusterTables
     };
 
     private static string Holds(ShardFacts? shard, DeviceFacts device, ClusterFacts facts) =>
-        shard is null ? device.Standing == "excluded" ? "nothing any more" : "nothing yet" : facts.Models.Count > 1 ? $"{shard.Model}: {shard.Units}" : shard.Units;
+        shard is null ? device.Standing == "excluded" ? "nothing any more" : "nothing yet" : (facts.Models.Count > 1 ? $"{shard.Model}: {shard.Units}" : shard.Units) + Streams(shard);
 
     private static void Heading(string text)
     {

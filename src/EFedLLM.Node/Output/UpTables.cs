@@ -42,7 +42,7 @@ internal static class UpTables
                 node.Name,
                 node.Address,
                 node.Pid.ToString(CultureInfo.InvariantCulture),
-                device is null ? Roles(report, node) : string.Join("; ", device.Shards.Select(shard => shard.Units)),
+                device is null ? Roles(report, node) : string.Join("; ", device.Shards.Select(shard => shard.Units + ClusterTables.Streams(shard))),
                 device is null ? "" : Say.Bytes(device.Shards.Sum(shard => shard.WeightBytes)),
                 device is null ? "" : Say.Bytes(device.MemoryBytes),
                 device is { Shards: [var first, ..] } ? ClusterTables.Bits(first.Bits) : "");

@@ -31,6 +31,16 @@ internal sealed class ChildNode : IAsyncDisposable
     /// <summary>Its process id.</summary>
     public int Pid => _process.Id;
 
+    /// <summary>Its resident memory at this moment, in bytes.</summary>
+    public long ResidentBytes
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.WorkingSet64;
+        }
+    }
+
     /// <summary>Its address once it is ready; fails with a <see cref="UserErrorException"/> where it never will be.</summary>
     public Task<NodeReady> Ready => _ready.Task;
 

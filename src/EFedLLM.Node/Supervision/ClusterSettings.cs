@@ -59,6 +59,12 @@ internal sealed record ClusterSettings
     /// <summary>Whether the gateway checks what devices compute.</summary>
     public bool Trust { get; init; }
 
+    /// <summary>Whether the devices are gateways as well, which can be asked what they counted.</summary>
+    public bool DeviceGateways { get; init; }
+
+    /// <summary>Nodes that are gateways and nothing else, beside the first one.</summary>
+    public IReadOnlyList<FurtherGateway> Gateways { get; init; } = [];
+
     /// <summary>What devices do wrong on purpose, by their number from 1.</summary>
     public IReadOnlyDictionary<int, string> Saboteurs { get; init; } = new Dictionary<int, string>();
 

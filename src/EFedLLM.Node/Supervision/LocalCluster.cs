@@ -31,6 +31,9 @@ internal sealed class LocalCluster : IAsyncDisposable
     /// <summary>Base address of the gateway's HTTP interface.</summary>
     public Uri Gateway { get; private set; } = null!;
 
+    /// <summary>Base addresses of the other HTTP interfaces: of the further gateways and then of the devices, where these have any.</summary>
+    public IReadOnlyList<Uri> FurtherGateways { get; private set; } = [];
+
     /// <summary>Address that further devices join.</summary>
     public string Seed { get; private set; } = "";
 
@@ -62,7 +65,8 @@ internal sealed class LocalCluster : IAsyncDisposable
             var first = await Task.WhenAny(all, cluster.FirstFailureAsync()).WaitAsync(cancellation);
             await first;
             var ready = await all;
-            cluster.Gateway = new Uri(ready[0].Http ?? throw new UserErrorException("The first node has no HTTP interface."));
+            cluster.Gateway = AddressOf(ready[0]);
+            cluster.FurtherGateways = [.. ready.Skip(1).Where(node => node.Http is not null).Select(AddressOf)];
             return cluster;
         }
         catch
@@ -225,6 +229,24 @@ internal sealed class LocalCluster : IAsyncDisposable
             Verbose = settings.Verbose,
         };
         yield return anchor;
+        foreach (var gateway in settings.Gateways)
+        {
+            yield return anchor with
+            {
+                Name = gateway.Name,
+                Roles = [NodeRoles.Gateway],
+                DataFolder = Path.Combine(settings.DataFolder, gateway.Name),
+                Port = 0,
+                Seeds = [seed],
+                HttpPort = 0,
+                CertificateFolder = CertificateOf(settings, gateway.Name),
+                AuthorityFolder = null,
+                LedgerDatabase = null,
+                Trust = gateway.Trust,
+                ConfigurationFile = gateway.ConfigurationFile ?? settings.ConfigurationFile,
+            };
+        }
+
         var threads = ThreadsOf(settings);
         for (var number = 1; number <= settings.Devices; number++)
         {
@@ -232,14 +254,14 @@ internal sealed class LocalCluster : IAsyncDisposable
             yield return anchor with
             {
                 Name = name,
-                Roles = [NodeRoles.Device],
+                Roles = settings.DeviceGateways ? [NodeRoles.Device, NodeRoles.Gateway] : [NodeRoles.Device],
                 DataFolder = Path.Combine(settings.DataFolder, name),
                 Port = 0,
                 Seeds = [seed],
-                HttpPort = null,
+                HttpPort = settings.DeviceGateways ? 0 : null,
                 ChatTemplate = null,
                 // The others fetch what they are to hold, as they would on machines of their own.
-                ModelFolders = number == 1 || !FactoredModel.IsFactored(settings.ModelFolder) ? anchor.ModelFolders : [],
+                ModelFolders = number == 1 || settings.DeviceGateways || !FactoredModel.IsFactored(settings.ModelFolder) ? anchor.ModelFolders : [],
                 CertificateFolder = CertificateOf(settings, name),
                 AuthorityFolder = null,
                 LedgerDatabase = null,
@@ -264,6 +286,8 @@ internal sealed class LocalCluster : IAsyncDisposable
         });
         return configuration.GetInt("efedllm.device.threads") is var configured and > 0 ? configured : Math.Max(1, Environment.ProcessorCount / settings.Devices);
     }
+
+    private static Uri AddressOf(NodeReady node) => new(node.Http ?? throw new UserErrorException("A gateway has no HTTP interface."));
 
     private static string? CertificateOf(ClusterSettings settings, string name) =>
         settings.CertificateFolder ?? (settings.AuthorityFolder is null ? null : Path.Combine(settings.DataFolder, name, "certificate"));

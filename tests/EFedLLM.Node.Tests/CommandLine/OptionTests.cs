@@ -52,6 +52,8 @@ public class OptionTests
     [InlineData("bench", "--vs-limit", "1m")]
     [InlineData("bench", "--explain", "--format", "csv")]
     [InlineData("bench", "--explain", "--devices", "2")]
+    [InlineData("bench", "--explain", "--sessions", "8")]
+    [InlineData("bench", "--sessions", "0")]
     [InlineData("up", "--devices", "0")]
     [InlineData("up", "--saboteur", "sign-flip")]
     [InlineData("up", "--saboteur", "0=sign-flip")]

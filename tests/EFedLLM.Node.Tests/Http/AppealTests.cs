@@ -42,7 +42,7 @@ public sealed class AppealTests : IAsyncLifetime
         var answer = await AppealAsync(server, "dddd", new AppealRequest("00aabbccd", force, force ? "a reason" : null));
         Assert.Equal((Device.Value, Proven.Value, outcome, Proof.ToString()), (answer.Device, answer.Verdict, answer.Outcome, answer.Proof));
         Assert.Contains(text, answer.Text, StringComparison.Ordinal);
-        Assert.Equal([Proof], replay.Asked);
+        Assert.Equal([(Proof, new ProofSubject(Device, new SessionId(Guid.Empty)))], replay.Asked);
         Assert.Equal(outcome == "struck" ? "quarantined" : "excluded", answer.Standing);
         Assert.Equal(outcome == "struck", _strikes.Reader.TryRead(out var strike));
         Assert.True(strike is null || (strike.Device == Device && strike.Verdict == Proven && strike.Reason == answer.Text));
@@ -89,6 +89,16 @@ public sealed class AppealTests : IAsyncLifetime
         await using var server = await StartAsync(null);
         var error = await Assert.ThrowsAsync<UserErrorException>(() => AppealAsync(server, "dddd", new AppealRequest("0000000000", true, "old")));
         Assert.Contains("only the latest", error.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>A device whose journal somebody wrote into: whoever asks or appeals is told what to do.</summary>
+    [Fact]
+    public async Task Of_an_account_that_the_ledger_does_not_serve_the_reason_is_told()
+    {
+        await using var server = await StartAsync(null);
+        var error = await Assert.ThrowsAsync<UserErrorException>(() => AppealAsync(server, "cccc", new AppealRequest("00")));
+        Assert.Contains("entry 2 is missing", error.Message, StringComparison.Ordinal);
+        Assert.Contains("from a copy", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -159,11 +169,11 @@ public sealed class AppealTests : IAsyncLifetime
 
     private sealed class FakeReplay(ReplayOutcome outcome) : IProofReplay
     {
-        public List<Digest> Asked { get; } = [];
+        public List<(Digest Proof, ProofSubject Subject)> Asked { get; } = [];
 
-        public Task<ReplayOutcome> ReplayAsync(Digest proof, CancellationToken cancellation)
+        public Task<ReplayOutcome> ReplayAsync(Digest proof, ProofSubject subject, CancellationToken cancellation)
         {
-            Asked.Add(proof);
+            Asked.Add((proof, subject));
             return Task.FromResult(outcome);
         }
     }
@@ -173,6 +183,7 @@ public sealed class AppealTests : IAsyncLifetime
         public Ledger(ChannelWriter<StrikeVerdict> strikes)
         {
             Receive<ListLedgerDevices>(_ => Sender.Tell(new LedgerDevices([new DeviceId(new string('c', 32)), Device])));
+            Receive<GetDeviceRecord>(question => question.Device != Device, question => Sender.Tell(new AccountRefused(question.Device, "entry 2 is missing")));
             Receive<GetDeviceRecord>(_ => Sender.Tell(new DeviceRecord(
                 Device, null, null, 0, 0, 0, 0, 0, 0, 0, [Entry(Proven, Proof, null), Entry(Unproven, default, null), Entry(Struck, Proof, "by mistake")])
             {

@@ -36,7 +36,9 @@ public class NativeEndpointsTests
     {
         await using var server = await TestServer.StartAsync();
         await using var client = new GatewayHttpClient(server.Address);
-        Assert.Equal(new WorkFacts(0, 0, 0, 0, 0), await client.ReadWorkAsync(CancellationToken.None));
+        var work = await client.ReadWorkAsync(CancellationToken.None);
+        Assert.Equal(new WorkFacts(0, 0, 0, 0, 0, work.AllocatedBytes), work);
+        Assert.InRange(work.AllocatedBytes, 1, long.MaxValue);
     }
 
     [Fact]

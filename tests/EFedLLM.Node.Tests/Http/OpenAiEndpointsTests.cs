@@ -21,7 +21,9 @@ public class OpenAiEndpointsTests
         Assert.Equal("The answer.", body.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString());
         Assert.Equal("stop", body.GetProperty("choices")[0].GetProperty("finish_reason").GetString());
         Assert.Equal(7, body.GetProperty("usage").GetProperty("total_tokens").GetInt32());
+        Assert.Equal(2, body.GetProperty("usage").GetProperty("prompt_tokens_details").GetProperty("cached_tokens").GetInt32());
         var prompt = Assert.Single(backend.Prompts);
+        Assert.Equal("", prompt.Tenant);
         Assert.Equal("Hi", Assert.Single(prompt.Input.Messages!.Value).Content);
         Assert.Equal((5, 7ul, 0f), (prompt.Settings.MaxTokens, prompt.Settings.Sampling.Seed, prompt.Settings.Sampling.Temperature));
     }

@@ -107,7 +107,7 @@ internal sealed class ScriptedBackend : IGatewayBackend
             yield return new HopSigned(prompt.Id, 0, new byte[32], 16, [device], [new SignedReceipt(receipt, [.. new byte[64]])]);
         }
 
-        yield return new GenerationFinished(prompt.Id, FinishReason.Stop, "", new GenerationTiming(3, count, 0.1, 2, 3, [4.5]), Receipts);
+        yield return new GenerationFinished(prompt.Id, FinishReason.Stop, "", new GenerationTiming(3, count, 0.1, 2, 3, [4.5], 2), Receipts);
 
         ImmutableArray<TokenLogprob> Top(int token)
             => [.. Enumerable.Range(0, prompt.Settings.Sampling.TopLogprobs).Select(rank => new TokenLogprob(token + rank, -0.5f - rank))];
