@@ -5,6 +5,7 @@ using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Checkpoints;
+using EFedLLM.Transformer.Kernels;
 
 namespace EFedLLM.Actors.Layers;
 
@@ -52,6 +53,9 @@ public sealed record DeviceSettings
 
     /// <summary>Opens a folder of <see cref="ModelFolders"/>.</summary>
     internal Func<string, IModelSource> OpenModel { get; init; } = ModelFolder.Open;
+
+    /// <summary>Shows, on the compute thread, that the device computes rightly. One that does not never serves.</summary>
+    internal Func<ComputeTeam, bool> IsSound { get; init; } = GoldenVectors.AreRight;
 
     /// <summary>The memory for KV caches, or null for the share of <see cref="Limits"/>.</summary>
     internal CacheBudget? Cache { get; init; }

@@ -7,16 +7,23 @@ using EFedLLM.Transformer.Kernels;
 namespace EFedLLM.Actors.Layers;
 
 /// <summary>
-/// What a device that was taken for broken has to compute before it may come back: a thousand positions through layers that a seed makes up,
-/// with the kernels that serve sessions, so with packed weights of every width, attention, softmax and norms. Whoever knows the seed gets the
-/// same bits on sound hardware, whatever its vectors and threads; who does not know it in time cannot have kept the answer.
+/// What a sound device computes: a thousand positions through layers that a seed makes up, with the kernels that serve sessions, so with
+/// packed weights of every width, attention, softmax and norms. Whoever knows the seed gets the same bits on sound hardware, whatever its
+/// vectors and threads. Every device computes those of one known seed when it starts, so that broken hardware, or a version of this program or
+/// of .NET that computes otherwise, is found before it serves; one that was taken for broken computes those of a seed that nobody knew before,
+/// so that it cannot have kept the answer.
 /// </summary>
-internal static class GoldenVectors
+public static class GoldenVectors
 {
     /// <summary>Number of positions.</summary>
     public const int Count = 1000;
 
     private const int Context = 125;
+    /// <summary>The seed that everybody knows.</summary>
+    internal const ulong KnownSeed = 7;
+
+    /// <summary>The root of the known seed, found once and the same on every sound machine since. It changes with what models compute, and then on purpose.</summary>
+    internal static readonly Digest KnownRoot = Digest.Read(Convert.FromHexString("7bd41ee5a465c5ecf2c130a81ecd1195bcd7c7703cc493c8dd5023e110607408"));
 
     // Of each width one prompt as a batch, and one token by token: these run different kernels.
     private static readonly int[] Widths = [8, 6, 5, 4];
@@ -36,11 +43,16 @@ internal static class GoldenVectors
         Rope = new RopeSettings(10000),
     };
 
+    /// <summary>Whether this machine computes those of the known seed rightly.</summary>
+    /// <param name="team">The threads that compute.</param>
+    /// <exception cref="IOException">The layers cannot be written to the folder of temporary files.</exception>
+    public static bool AreRight(ComputeTeam team) => Compute(KnownSeed, team) == KnownRoot;
+
     /// <summary>The root over what comes out at each position.</summary>
     /// <param name="seed">Makes up weights and inputs.</param>
     /// <param name="team">The threads that compute.</param>
     /// <exception cref="IOException">The layers cannot be written to the folder of temporary files.</exception>
-    public static Digest Compute(ulong seed, ComputeTeam team)
+    internal static Digest Compute(ulong seed, ComputeTeam team)
     {
         var rows = new List<Digest>(Count);
         foreach (var bits in Widths)

@@ -120,10 +120,13 @@ internal sealed partial class LayerHost : ReceiveActor, IWithTimers
         }
 
         Context.ActorOf(Props.Create(() => new LinkProbe(settings.DeviceId, settings.View, self, settings.Time, LinkProbe.Interval)), LinkProbe.ActorName);
+        // On the thread that says it is ready: while the folders are opened.
+        string? problem = null;
+        worker.TryEnqueue(new ComputeJob(team => problem = Problem(settings.IsSound, team)));
         _loader.TryEnqueue(new ComputeJob(_ =>
         {
             var library = ModelLibrary.Open(settings, log);
-            worker.TryEnqueue(new ComputeJob(team => self.Tell(new DeviceReady(library, speed > 0 ? speed : Measure(team, log)), ActorRefs.NoSender)));
+            worker.TryEnqueue(new ComputeJob(team => self.Tell(new DeviceReady(library, problem is null && speed <= 0 ? Measure(team, log) : speed, problem), ActorRefs.NoSender)));
         }));
     }
 
@@ -134,6 +137,21 @@ internal sealed partial class LayerHost : ReceiveActor, IWithTimers
         _fetches?.Dispose();
         var (loader, library) = (_loader, _library);
         _worker.End(() => loader.End(() => library?.Dispose()));
+    }
+
+    /// <summary>Why the device must not serve; null where nothing speaks against it.</summary>
+    private static string? Problem(Func<Transformer.Kernels.ComputeTeam, bool> isSound, Transformer.Kernels.ComputeTeam team)
+    {
+        try
+        {
+            return isSound(team)
+                ? null
+                : "This machine computes wrongly: its golden vectors are not those of sound machines, so that every check would find it lying. Its memory or processor may be broken or too hot, or its version of .NET does not do the arithmetic that this program needs. \"efedllm doctor\" tries again.";
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return $"This device cannot show that it computes rightly, as it cannot write temporary files: {e.Message}";
+        }
     }
 
     private static double Measure(Transformer.Kernels.ComputeTeam team, ILoggingAdapter log)
@@ -169,6 +187,13 @@ internal sealed partial class LayerHost : ReceiveActor, IWithTimers
     private void Ready(DeviceReady message)
     {
         _library = message.Library;
+        if (message.Problem is { } problem)
+        {
+            _log.Error("{0}", problem);
+            CoordinatedShutdown.Get(Context.System).Run(new CannotRunReason(problem));
+            return;
+        }
+
         _bytesPerSecond = message.BytesPerSecond;
         _log.Info("Device {0} has {1} models and reads {2:F1} GB/s of weights.", _settings.DeviceId.Short, _library.Count, _bytesPerSecond / 1e9);
         _settings.View.Tell(new SubscribeView(Self));

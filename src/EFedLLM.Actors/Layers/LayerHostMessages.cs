@@ -9,7 +9,8 @@ namespace EFedLLM.Actors.Layers;
 /// <summary>To the host: the folders are opened and the speed is measured.</summary>
 /// <param name="Library">The models.</param>
 /// <param name="BytesPerSecond">The speed; 0 when it cannot be measured.</param>
-internal sealed record DeviceReady(ModelLibrary Library, double BytesPerSecond) : INoSerializationVerificationNeeded;
+/// <param name="Problem">Why the device must not serve, and what to do; null where nothing speaks against it.</param>
+internal sealed record DeviceReady(ModelLibrary Library, double BytesPerSecond, string? Problem) : INoSerializationVerificationNeeded;
 
 /// <summary>To the host: a range is loaded.</summary>
 /// <param name="Model">The model.</param>

@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.Cluster;
 using Akka.Event;
 using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Membership;
 
 namespace EFedLLM.Actors.Reputation;
 
@@ -103,7 +104,7 @@ internal sealed class LedgerGuard : ReceiveActor
                 _admitted.TrySetResult();
                 break;
             case LedgerStep.Leave when !_admitted.TrySetException(new LedgerUnavailableException(verdict.Problem!)) && _admitted.Task.IsCompletedSuccessfully:
-                CoordinatedShutdown.Get(Context.System).Run(new LedgerConflictReason(verdict.Problem!));
+                CoordinatedShutdown.Get(Context.System).Run(new CannotRunReason(verdict.Problem!));
                 break;
         }
     }

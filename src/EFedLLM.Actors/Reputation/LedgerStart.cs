@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.Cluster;
 using Akka.Cluster.Sharding;
 using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Membership;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Trust;
 
@@ -47,7 +48,7 @@ public static class LedgerStart
         catch (LedgerUnavailableException refusal)
         {
             // In order: as a member without entities it would be waited for by those that have some.
-            await Task.WhenAny(CoordinatedShutdown.Get(system).Run(new LedgerConflictReason(refusal.Message)), Task.Delay(LeaveLimit, cancellation)).ConfigureAwait(false);
+            await Task.WhenAny(CoordinatedShutdown.Get(system).Run(new CannotRunReason(refusal.Message)), Task.Delay(LeaveLimit, cancellation)).ConfigureAwait(false);
             throw;
         }
 

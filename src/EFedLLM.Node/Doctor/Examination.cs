@@ -1,6 +1,8 @@
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using EFedLLM.Actors.Identity;
+using EFedLLM.Actors.Layers;
+using EFedLLM.Transformer.Kernels;
 
 namespace EFedLLM.Node.Doctor;
 
@@ -21,6 +23,7 @@ internal static class Examination
         {
             MachineChecks.Runtime(machine),
             MachineChecks.Processor(machine, plan.Threads),
+            await BoundedAsync("arithmetic", _ => Task.Run(() => MachineChecks.Arithmetic(IsRight(plan.Threads))), cancellation),
             MachineChecks.Memory(machine, plan.MemoryBytes),
             MachineChecks.HugePages(machine),
             MachineChecks.OpenFiles(machine),
@@ -70,6 +73,12 @@ internal static class Examination
         {
             return Finding.Doubtful(check, $"could not be looked at within {(limit ?? CheckLimit).TotalSeconds:0.#} s", "Something on this machine or in the network hangs: look there first.");
         }
+    }
+
+    private static bool IsRight(int threads)
+    {
+        using var team = new ComputeTeam(threads);
+        return GoldenVectors.AreRight(team);
     }
 
     /// <summary>This machine's addresses under which others may reach it.</summary>

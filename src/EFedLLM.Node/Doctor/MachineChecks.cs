@@ -35,6 +35,12 @@ internal static class MachineChecks
             : Finding.Good("processor", found);
     }
 
+    /// <summary>What the processor computes, against what sound ones do.</summary>
+    /// <param name="isRight">Whether it is the same.</param>
+    public static Finding Arithmetic(bool isRight) => isRight
+        ? Finding.Good("arithmetic", "golden vectors computed rightly")
+        : Finding.Bad("arithmetic", "golden vectors computed wrongly", "A device here would be found lying. Look for broken or overclocked memory and for heat, and install another version of .NET.");
+
     /// <summary>Memory, against what the device would give.</summary>
     /// <param name="facts">The machine.</param>
     /// <param name="given">Bytes for weights and caches.</param>

@@ -135,9 +135,9 @@ internal sealed class NodeHost : IAsyncDisposable
     /// <summary>Comes back after the cluster removed this node: as another member, with the same key and the same data.</summary>
     private async Task RejoinAsync(CancellationToken cancellation)
     {
-        if (CoordinatedShutdown.Get(_system!).ShutdownReason is LedgerConflictReason conflict)
+        if (CoordinatedShutdown.Get(_system!).ShutdownReason is CannotRunReason reason)
         {
-            throw new UserErrorException(conflict.Message);
+            throw new UserErrorException(reason.Message);
         }
 
         var log = _log.CreateLogger(nameof(NodeHost));

@@ -1,5 +1,6 @@
 using Akka.Actor;
 using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Membership;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Reputation;
 using EFedLLM.Actors.Tests.Configuration;
@@ -120,7 +121,7 @@ public sealed class LedgerRulesTests : IDisposable
         var stays = Assert.Single(nodes, node => node.Address != removed.Member.Address);
         var left = nodes.Single(node => node != stays);
         await left.System.WhenTerminated.WaitAsync(TestNode.Patience);
-        Assert.Contains(stays.Seed, Assert.IsType<LedgerConflictReason>(CoordinatedShutdown.Get(left.System).ShutdownReason).Message, StringComparison.Ordinal);
+        Assert.Contains(stays.Seed, Assert.IsType<CannotRunReason>(CoordinatedShutdown.Get(left.System).ShutdownReason).Message, StringComparison.Ordinal);
         var ledger = await starts[stays == first ? 0 : 1];
         await ledger.Ask<WorkRecorded>(LedgerSamples.Report(1, 1), TestNode.Patience);
 

@@ -259,12 +259,14 @@ public sealed class WorkReporterTests : IAsyncLifetime
         var first = await held.Reader.FirstAsync<HeldStandings>(_ => true);
         Assert.Equal([KeyValuePair.Create(LedgerSamples.Device, new HeldStanding(TrustTier.Excluded, TrustTier.Probation, 3 * 6.908))], first.Devices);
 
-        var (answered, _) = (new HashSet<ReportId>(), 0);
+        var answered = new HashSet<ReportId>();
         while (answered.Count < 3)
         {
+            // Also what was answered before: that may have been the first reporter's, which did not live to hear it.
             var (report, sender) = await NextAsync();
-            if (report.Device == LedgerSamples.Device && answered.Add(report.Id))
+            if (report.Device == LedgerSamples.Device)
             {
+                answered.Add(report.Id);
                 sender.Tell(new WorkRecorded(report.Id, report.Device));
             }
         }

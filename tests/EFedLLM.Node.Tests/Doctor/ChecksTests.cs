@@ -36,6 +36,11 @@ public class ChecksTests
         Is(expected, MachineChecks.Processor(Machine with { VectorBits = bits }, threads), advice);
 
     [Theory]
+    [InlineData(true, "Good", "")]
+    [InlineData(false, "Bad", "broken")]
+    public void A_machine_must_compute_rightly(bool isRight, string expected, string advice) => Is(expected, MachineChecks.Arithmetic(isRight), advice);
+
+    [Theory]
     [InlineData(8000, 2000, "Good", "")]
     [InlineData(2400, 2000, "Doubtful", "a little less")]
     [InlineData(2000, 2000, "Bad", "--memory 1685MB")]
