@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Trust;
@@ -196,7 +195,7 @@ internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action do
 
     private void Compute(ComputeTeam team)
     {
-        var start = Stopwatch.GetTimestamp();
+        var start = ThreadTime.Microseconds();
         for (var good = Good(); good > 0; good = Good())
         {
             try
@@ -263,7 +262,7 @@ internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action do
             return;
         }
 
-        var start = Stopwatch.GetTimestamp();
+        var start = ThreadTime.Microseconds();
         try
         {
             slot.Step.Cache.Truncate(slot.Position);
@@ -353,7 +352,7 @@ internal sealed class ShardBatch(TransformerShard shard, int mostRows, Action do
         }
     }
 
-    private static int Microseconds(long start) => (int)Math.Min(int.MaxValue, Stopwatch.GetElapsedTime(start).TotalMicroseconds);
+    private static int Microseconds(long start) => (int)Math.Min(int.MaxValue, ThreadTime.Microseconds() - start);
 
     private static void Grow(ref float[] buffer, int length)
     {

@@ -14,10 +14,10 @@ public static class WorkMeters
     /// <summary>Positions times units that verifiers and judges were fed: what is computed to check.</summary>
     public const string Recomputed = "efedllm.work.recomputed";
 
-    /// <summary>Microseconds of compute that hops took to serve, as they say.</summary>
+    /// <summary>Microseconds of a processor that hops took to serve, as they say.</summary>
     public const string ServingTime = "efedllm.work.serving.time";
 
-    /// <summary>Microseconds of compute that verifiers and judges took to check, as they say.</summary>
+    /// <summary>Microseconds of a processor that verifiers and judges took to check, as they say.</summary>
     public const string CheckingTime = "efedllm.work.checking.time";
 
     /// <summary>Bytes of sessions' messages that arrived here, without the transport's own.</summary>

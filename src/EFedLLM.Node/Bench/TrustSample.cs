@@ -13,7 +13,7 @@ namespace EFedLLM.Node.Bench;
 /// <param name="Deviation">Half of the spread of that between the quartiles of the pairs.</param>
 /// <param name="BytesPerTokenAndHop">What the gateway receives more, per computed position and hop, without the transport's own; null where checks add theirs.</param>
 /// <param name="RecomputedShare">Positions times units that are computed to check, as a share of those that are computed to serve.</param>
-/// <param name="ComputeShare">Compute time that checks take, as a share of the time that serving takes: below the other share, because a unit is checked as one batch.</param>
+/// <param name="ComputeShare">Processor time that checks take, as a share of what serving takes: below the other share, because a unit is checked as one batch.</param>
 internal sealed record TrustSample(
     string What,
     double CheckedShare,

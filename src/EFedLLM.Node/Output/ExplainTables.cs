@@ -12,7 +12,7 @@ internal static class ExplainTables
     public static void Print(ExplainFacts facts)
     {
         Console.Out.WriteLine($"{facts.Processor}, {Say.Count(facts.Processors, "processor")}");
-        Line("caches", $"{Caches(facts.CacheBytes)}{(facts.CachesAreRead ? "" : " (assumed: the system does not say)")}");
+        Line("caches", $"{Caches(facts.CacheBytes)}{(facts.CachesAreRead ? "" : " (assumed: neither the system nor the processor says)")}");
         Line("reads", $"{string.Join(", ", facts.Bandwidths.Select(bandwidth => $"{Number(bandwidth.BytesPerSecond / 1e9, "0.0")} GB/s with {Say.Count(bandwidth.Threads, "thread")}"))} (measured now)");
         Line("registers", $"{(facts.DotBits == 0 ? "none" : $"{facts.DotBits} bits")} for integers, {facts.FloatBits} bits for floats");
         foreach (var instruction in facts.Instructions)

@@ -47,6 +47,47 @@ public sealed class CacheSizesTests : IDisposable
     [Fact]
     public void Where_the_system_says_nothing_sizes_are_assumed() => Assert.Equal(CacheSizes.Assumed, CacheSizes.Read(Path.Combine(_folder, "none")));
 
+    [Fact]
+    public void What_the_processor_tells_itself_is_ways_times_partitions_times_line_times_sets()
+    {
+        // 48 KiB of data in 12 ways, 32 KiB of instructions, 1 MiB in 16, 32 MiB in 16: lines of 64 bytes.
+        Assert.Equal(
+            new CacheSizes(48 << 10, 1 << 20, 32 << 20, true),
+            CacheSizes.Told(i => i switch
+            {
+                0 => ((1 << 5) | 1, (11 << 22) | 63, 63),
+                1 => ((1 << 5) | 2, (7 << 22) | 63, 63),
+                2 => ((2 << 5) | 3, (15 << 22) | 63, 1023),
+                3 => ((3 << 5) | 3, (15 << 22) | 63, 32767),
+                _ => default,
+            }));
+    }
+
+    [Theory]
+    [InlineData(0x300c0140, 0x04006140, 0x0fe09140, 48, 1024, 508 << 10)]
+    [InlineData(0x20080140, 0x02006140, 0x00400140, 32, 512, 8 << 10)]
+    [InlineData(0x20080140, 0x02006140, 0, 32, 512, 0)]
+    [InlineData(0x20080140, 0x02006140, -1, 32, 512, 0)]
+    public void What_an_older_function_tells_is_taken_too(int first, int second, int third, long level1, long level2, long level3) =>
+        Assert.Equal(new CacheSizes(level1 << 10, level2 << 10, level3 << 10, true), CacheSizes.Told(first, second, third));
+
+    [Theory]
+    [InlineData(0, 0x02006140)]
+    [InlineData(0x20080140, 0)]
+    [InlineData(0x20080140, 0x0001ffff)]
+    public void Where_an_older_function_leaves_out_a_level_nothing_is_told(int first, int second) => Assert.Null(CacheSizes.Told(first, second, 0));
+
+    [Theory]
+    [InlineData(0, 0)]
+    [InlineData(-1, -1)]
+    [InlineData(63, 0)]
+    [InlineData(63, -1)]
+    public void What_a_processor_cannot_have_is_not_believed(int ebx, int ecx)
+    {
+        Assert.Null(CacheSizes.Told(i => i < 2 ? (((i + 1) << 5) | 3, ebx, ecx) : default));
+        Assert.Null(CacheSizes.Told(_ => (-1, ebx, ecx)));
+    }
+
     [Theory]
     [InlineData(256, 612, 192)]
     [InlineData(512, 612, 256)]
