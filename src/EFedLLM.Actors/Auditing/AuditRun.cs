@@ -11,7 +11,8 @@ namespace EFedLLM.Actors.Auditing;
 /// <param name="verifier">Who recomputes: in the place of the hop that is checked.</param>
 /// <param name="isJudge">Whether it is the gateway's own, which is believed.</param>
 /// <param name="key">The key of its answers.</param>
-internal sealed class AuditRun(SessionId session, Hop verifier, bool isJudge, Digest key)
+/// <param name="publicKey">The public key of whoever recomputes, under which its answers are signed; empty for the gateway's own.</param>
+internal sealed class AuditRun(SessionId session, Hop verifier, bool isJudge, Digest key, ReadOnlyMemory<byte> publicKey)
 {
     /// <summary>Its id.</summary>
     public SessionId Session => session;
@@ -24,6 +25,9 @@ internal sealed class AuditRun(SessionId session, Hop verifier, bool isJudge, Di
 
     /// <summary>The key of its answers.</summary>
     public Digest Key => key;
+
+    /// <summary>The public key of whoever recomputes.</summary>
+    public ReadOnlyMemory<byte> PublicKey => publicKey;
 
     /// <summary>Whether it has taken the session.</summary>
     public bool IsOpen { get; set; }
@@ -43,7 +47,7 @@ internal sealed class AuditRun(SessionId session, Hop verifier, bool isJudge, Di
     /// <summary>Whether anything of what it has was opened: what it finds then hangs on what the hop says of itself.</summary>
     public bool HasOpened { get; set; }
 
-    /// <summary>Digests of the rows of the unit that it was given, or of what was opened of it.</summary>
+    /// <summary>Digests of the tokens or rows of the unit that it was given, or of what was opened of it.</summary>
     public List<Digest> Inputs { get; } = [];
 
     /// <summary>Whether the hop itself is asked for what it got, because the one before does not have it any more.</summary>

@@ -117,11 +117,13 @@ internal sealed partial class SessionAudit
     {
         if (hop.PublicKey.IsEmpty)
         {
-            hop.PublicKey = _view.Devices.FirstOrDefault(device => device.Device == hop.Hop.Device)?.PublicKey ?? default;
+            hop.PublicKey = KeyOf(hop.Hop.Device);
         }
 
         return hop.PublicKey;
     }
+
+    private ReadOnlyMemory<byte> KeyOf(DeviceId device) => _view.Devices.FirstOrDefault(known => known.Device == device)?.PublicKey ?? default;
 
     /// <summary>What proves a verdict.</summary>
     /// <param name="Proof">The hash of the proof; all zero where there is none.</param>

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Akka.Actor;
 using EFedLLM.Actors.Pipeline;
 using EFedLLM.Actors.Protocol;
@@ -70,7 +71,7 @@ internal sealed partial class SessionAudit
     {
         var able = (
             from device in _view.Devices
-            where !hop.Spent.Contains(device.Device) && _view.IsReachable(device.Node)
+            where !hop.Spent.Contains(device.Device) && !device.PublicKey.IsEmpty && _view.IsReachable(device.Node)
             from loaded in device.Loaded
             where loaded.Model == _plan.Model.Model && loaded.Range == hop.Hop.Range
             select new Hop(device.Device, loaded.Range, loaded.Shard)).ToArray();
@@ -98,7 +99,7 @@ internal sealed partial class SessionAudit
 
         // A judge's answers are under no secret: everybody can compute what they are compared with.
         var session = SessionId.New();
-        var run = new AuditRun(session, verifier, isJudge, isJudge ? default : _audit.Key(session)) { Deadline = now + StepPatience };
+        var run = new AuditRun(session, verifier, isJudge, isJudge ? default : _audit.Key(session), isJudge ? default : KeyOf(verifier.Device)) { Deadline = now + StepPatience };
         if (!isJudge)
         {
             hop.Verifiers.Add(verifier.Device);
@@ -147,7 +148,9 @@ internal sealed partial class SessionAudit
         else
         {
             var rows = run.UnitEnd - run.Fed;
-            _do(new TellShard(run.Verifier.Shard, new FeedTokens(run.Session, GenerationState.FirstEpoch, run.Fed, _tokens(run.Fed, rows), false)));
+            var tokens = _tokens(run.Fed, rows);
+            _do(new TellShard(run.Verifier.Shard, new FeedTokens(run.Session, GenerationState.FirstEpoch, run.Fed, tokens, false)));
+            run.Inputs.AddRange(tokens.Select(PositionDigest.OfToken));
             run.Fed += rows;
             Feed(hop, now);
         }
@@ -199,6 +202,13 @@ internal sealed partial class SessionAudit
     {
         if (run.IsOpening || answer.Position != run.Answered || answer.Position + answer.Rows != run.UnitEnd)
         {
+            GiveUp(hop, now);
+            return;
+        }
+
+        if (!run.IsJudge && VerifierRules.Problem(answer, run.PublicKey.Span, _terms.Cluster, hop.Index, Merkle.Root(CollectionsMarshal.AsSpan(run.Inputs))) is { } problem)
+        {
+            Withheld(hop, problem);
             GiveUp(hop, now);
             return;
         }

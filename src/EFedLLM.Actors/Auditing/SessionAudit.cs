@@ -325,7 +325,7 @@ internal sealed partial class SessionAudit
             }
             else
             {
-                Withheld(hop);
+                Withheld(hop, NoAnswer);
                 GiveUp(hop, now);
             }
         }

@@ -14,4 +14,7 @@ public enum StatementPurpose
 
     /// <summary>A device gives again what it gave or got (<see cref="Protocol.KeptRows"/>). Its epoch is the route's.</summary>
     Opening = 4,
+
+    /// <summary>A verifier says what it was given and what should have come out (<see cref="Protocol.UnitRecomputed"/>). Its epoch is the check's.</summary>
+    Answer = 5,
 }

@@ -61,7 +61,7 @@ internal sealed class Sabotage(Saboteur saboteur, TransformerShard shard)
                 }
                 else
                 {
-                    slot.Statements[i] = right with { Answer = saboteur.Behavior.Answer(right.Answer, saboteur.Random) };
+                    slot.Statements[i] = slot.Session.Checks!.Sign(right with { Answer = saboteur.Behavior.Answer(right.Answer, saboteur.Random) });
                 }
             }
         }

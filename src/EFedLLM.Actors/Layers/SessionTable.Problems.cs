@@ -98,7 +98,7 @@ internal sealed partial class SessionTable
     {
         { Signed: true, Audit: not null } => "a session that checks another one signs no receipts.",
         { Signed: true } when key is null => "this device has no key to sign receipts with.",
-        { Signed: true } when message.Cluster != cluster => $"the session is of cluster {message.Cluster.Short}, and this device signs for {cluster.Short} alone.",
+        { Signed: true } or { Audit: not null } when key is not null && message.Cluster != cluster => $"the session is of cluster {message.Cluster.Short}, and this device signs for {cluster.Short} alone.",
         { Audit.DrawFrom: < 0 } => $"nothing is drawn at position {message.Audit.DrawFrom}.",
         { Audit.Refed: { IsDefault: false, Length: > ProtocolLimits.RefedSpans } } => $"more than {ProtocolLimits.RefedSpans} spans were fed again.",
         { Audit: not null } when !message.Scored.IsDefaultOrEmpty => "a session that checks another one scores no prompt.",

@@ -13,7 +13,7 @@ namespace EFedLLM.Actors.Layers;
 /// <param name="range">The range.</param>
 /// <param name="maxSessions">Most sessions at a time.</param>
 /// <param name="budget">The device's memory for sessions.</param>
-/// <param name="key">Signs receipts; null for a device that cannot.</param>
+/// <param name="key">Signs receipts and answers; null for a device that cannot.</param>
 /// <param name="cluster">The cluster for which it signs: a session of another one is refused.</param>
 internal sealed partial class SessionTable(ModelId model, ModelShape shape, LayerRange range, int maxSessions, CacheBudget budget, DeviceKey? key = null, ClusterId cluster = default)
 {
@@ -90,7 +90,7 @@ internal sealed partial class SessionTable(ModelId model, ModelShape shape, Laye
         session = new ShardSession(message, bytes, now)
         {
             Receipts = message.Signed ? new ReceiptBook(key!, model, range, message) : null,
-            Checks = message.Audit is null ? null : new CheckBook(message),
+            Checks = message.Audit is null ? null : new CheckBook(message, key),
         };
         if (HasNext(session))
         {

@@ -46,9 +46,9 @@ internal sealed class WorkWitness(TransformerShard shard, Sabotage? sabotage)
         {
             for (var i = part.From; i < part.From + part.Rows; i++, row++)
             {
-                var (position, output, kept) = (slot.Position + row, Output(slot, row), Kept(slot, slot.Position + row));
-                receipts?.Add(position, Input(part.Piece, i), output, kept, slot.IsDrafted && row > 0, slot.Statements);
-                checks?.Add(position, output, kept, (double)slot.Microseconds / slot.Rows, slot.Statements);
+                var (position, input, output, kept) = (slot.Position + row, Input(part.Piece, i), Output(slot, row), Kept(slot, slot.Position + row));
+                receipts?.Add(position, input, output, kept, slot.IsDrafted && row > 0, slot.Statements);
+                checks?.Add(position, input, output, kept, (double)slot.Microseconds / slot.Rows, slot.Statements);
             }
         }
     }

@@ -95,5 +95,6 @@ internal sealed record GenerationPlan(
     /// <param name="open">The check.</param>
     /// <param name="pipeline">The session's pipeline.</param>
     public OpenSession Open(OpenCheck open, IActorRef pipeline) => new(open.Run.Session, GenerationState.FirstEpoch, open.Route, open.HopIndex, TokenLimit, Settings.Sampling, pipeline,
-        Audit: open.Refed is [{ First: 0 } prompt, .. var refed] ? new AuditOrder(open.Run.Key, prompt.End, refed) : new AuditOrder(open.Run.Key, 0, open.Refed));
+        Audit: open.Refed is [{ First: 0 } prompt, .. var refed] ? new AuditOrder(open.Run.Key, prompt.End, refed) : new AuditOrder(open.Run.Key, 0, open.Refed),
+        Cluster: Audit?.Cluster ?? default);
 }

@@ -1,5 +1,7 @@
+using System.Buffers.Binary;
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
+using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Checkpoints;
 
@@ -211,5 +213,31 @@ public sealed record FeedCache(SessionId Session, int Epoch, int Position, int O
 /// <param name="Position">The first position of the unit.</param>
 /// <param name="Rows">Number of positions.</param>
 /// <param name="Answer">SHA-256 of <see cref="AuditOrder.Key"/> and, behind it, the Merkle roots of the unit's output and of what it adds to the cache (<see cref="PositionDigest.OfAnswer"/>).</param>
+/// <param name="GivenRoot">Merkle root over the digests of what came in for it, one a position: so that it cannot be said later that it was something else.</param>
 /// <param name="Microseconds">Compute time spent on it: what checking costs, and no part of what is right.</param>
-public sealed record UnitRecomputed(SessionId Session, int Epoch, int HopIndex, int Position, int Rows, Digest Answer, int Microseconds) : ISessionMessage, IEvent;
+/// <param name="Signature">The verifier's signature of <see cref="ToStatement"/>; empty where it has no key, as the gateway's own judge.</param>
+public sealed record UnitRecomputed(
+    SessionId Session, int Epoch, int HopIndex, int Position, int Rows, Digest Answer, Digest GivenRoot, int Microseconds, ImmutableArray<byte> Signature = default) : ISessionMessage, IEvent
+{
+    /// <summary>What is signed of it: cluster and epoch, and then session, hop, position, number of rows, what came in and what should have come out; integers big-endian.</summary>
+    /// <param name="cluster">The cluster.</param>
+    public Statement ToStatement(ClusterId cluster)
+    {
+        Span<byte> bytes = stackalloc byte[16 + 4 + 4 + 4 + (2 * Digest.Bytes)];
+        Session.Value.TryWriteBytes(bytes, bigEndian: true, out _);
+        BinaryPrimitives.WriteInt32BigEndian(bytes[16..], HopIndex);
+        BinaryPrimitives.WriteInt32BigEndian(bytes[20..], Position);
+        BinaryPrimitives.WriteInt32BigEndian(bytes[24..], Rows);
+        GivenRoot.Write(bytes[28..]);
+        Answer.Write(bytes[(28 + Digest.Bytes)..]);
+        return new Statement(StatementPurpose.Answer, cluster, Epoch, bytes);
+    }
+
+    /// <inheritdoc/>
+    public bool Equals(UnitRecomputed? other) => other is not null && Session == other.Session && Epoch == other.Epoch && HopIndex == other.HopIndex
+        && Position == other.Position && Rows == other.Rows && Answer == other.Answer && GivenRoot == other.GivenRoot && Microseconds == other.Microseconds
+        && Signature.AsSpan().SequenceEqual(other.Signature.AsSpan());
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Session, Epoch, HopIndex, Position, Answer);
+}

@@ -28,7 +28,7 @@ public interface ISessionMessage : IProtocolMessage
 /// <param name="Scored">To the head: the prompt's token ids, where it is to say how likely each was (<see cref="RowsComputed.Scores"/>); empty where it is not.</param>
 /// <param name="Signed">Whether the hop signs what it computes (<see cref="UnitSigned"/>).</param>
 /// <param name="Audit">Where the hop recomputes what another one did: how; null where it serves.</param>
-/// <param name="Cluster">Where the hop signs: the cluster, in which alone that counts.</param>
+/// <param name="Cluster">Where the hop signs, or checks: the cluster, in which alone what it signs counts.</param>
 /// <param name="Commitment">Where the hop signs: what was given away of the nonces that choose what is checked (<see cref="SessionTerms.Commitment"/>).</param>
 /// <param name="Prefix">
 /// The names of the first whole pages of the prompt, fewer positions than it has; empty where every position is to be computed, as where work is signed or checked. A

@@ -125,6 +125,52 @@ public sealed class AuditedSessionTests : IDisposable
     }
 
     [SharedTheory]
+    [InlineData("unsigned", "is not signed by it")]
+    [InlineData("forged", "is not signed by it")]
+    [InlineData("another's", "is not signed by it")]
+    [InlineData("changed", "is not signed by it")]
+    [InlineData("replayed", "is not signed by it")]
+    [InlineData("of another input", "was given something else")]
+    public void What_a_verifier_does_not_sign_or_signs_of_another_input_is_no_answer_and_counts_against_it_once(string forgery, string reason)
+    {
+        AuditedSession? session = null;
+
+        // All but one of each hop: so most verifiers do it, and some units are left to the gateway.
+        var (started, expected) = Start(new string?[12], 0, isStrict: false, around: new SessionSurroundings
+        {
+            Tampers = (number, message) => [message is UnitRecomputed answer && number % 4 != 0 ? Tampered(number, answer) : message],
+        });
+        session = started;
+        session.Run();
+        Assert.Equal(expected, session.Tokens);
+        Assert.IsType<GenerationFinished>(session.Told[^1]);
+        Assert.Empty(session.Accused(CheckOutcome.Hard));
+        Assert.Empty(session.Accused(CheckOutcome.Soft));
+        Assert.Empty(session.Accused(CheckOutcome.Hard, TrustRole.Verifier));
+        var accused = session.Checks.Where(check => check.Facts.Outcome == CheckOutcome.Soft).ToArray();
+        Assert.NotEmpty(accused);
+        Assert.All(accused, check => Assert.Contains(reason, check.Facts.Reason, StringComparison.Ordinal));
+        Assert.Equal(accused.Length, accused.Select(check => check.Device).Distinct().Count());
+        Assert.Subset(session.Devices.Where((_, number) => number % 4 != 0).Select(device => device.Device).ToHashSet(), session.Accused(CheckOutcome.Soft, TrustRole.Verifier));
+        Assert.Equal(3 * (Prompt.Length + expected.Length - 1), session.Checks.Where(check => check.Facts is { Role: TrustRole.Server }).Sum(check => check.Tokens));
+        Assert.Equal(0, session.Left);
+
+        UnitRecomputed Tampered(int number, UnitRecomputed answer)
+        {
+            var (device, other) = (session!.Devices[number], session.Devices[(number + 1) % 12]);
+            return forgery switch
+            {
+                "unsigned" => answer with { Signature = [] },
+                "forged" => answer with { Signature = answer.Signature.SetItem(40, (byte)~answer.Signature[40]) },
+                "another's" => other.Sign(answer),
+                "changed" => answer with { Answer = Digest.Of([1]) },
+                "replayed" => answer with { Signature = device.Sign(answer with { Session = SessionId.New() }).Signature },
+                _ => device.Sign(answer with { GivenRoot = Digest.Of([1]) }),
+            };
+        }
+    }
+
+    [SharedTheory]
     [InlineData("refuse-opening", 0)]
     [InlineData("refuse-opening", 1)]
     [InlineData("sign-one-send-another", 0)]
@@ -307,7 +353,7 @@ public sealed class AuditedSessionTests : IDisposable
 
     private (AuditedSession Session, int[] Expected) Start(
         string?[] saboteurs, float temperature, bool isStrict, bool canJudge = true, int perHop = 4, (int, int)? death = null, Func<int, TrustTier?>? standing = null, int seed = 7,
-        Func<int, IHopBehavior?>? special = null, TrustSettings? trust = null, int? checkDeath = null)
+        Func<int, IHopBehavior?>? special = null, TrustSettings? trust = null, int? checkDeath = null, SessionSurroundings? around = null)
     {
         var source = ModelFolder.Open(SharedModels.Model("stories260K"));
         _open.Add(source);
@@ -320,7 +366,8 @@ public sealed class AuditedSessionTests : IDisposable
             [.. saboteurs.Select((saboteur, number) => (ranges[number / perHop], special?.Invoke(number) is { } behavior ? new Saboteur("special", behavior) : saboteur is null ? null : Saboteur.Parse(saboteur, seed)))],
             Prompt, settings, Limits, new AnswerText(tokenizer, settings, source.Shape.EndTokens), seed, isStrict, canJudge,
             (number, device) => standing?.Invoke(number) is { } tier ? new DeviceStanding(device, tier, tier, 0, 1, AuditedSession.Self) : null,
-            trust)
+            trust,
+            around: around)
         {
             Death = death,
             CheckDeath = checkDeath,

@@ -395,6 +395,9 @@ internal sealed class CheckedCluster(IModelSource source) : IDisposable
         /// <summary>What its key makes of a receipt.</summary>
         public SignedReceipt Sign(Receipt receipt) => new(receipt, [.. _key.Sign(receipt.ToStatement())]);
 
+        /// <summary>An answer of a check as its key signs it.</summary>
+        public UnitRecomputed Sign(UnitRecomputed answer) => answer with { Signature = [.. _key.Sign(answer.ToStatement(default))] };
+
         public CacheBudget Budget { get; } = new(1L << 30);
 
         public ShardCore Core { get; }

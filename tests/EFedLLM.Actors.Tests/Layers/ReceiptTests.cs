@@ -1,3 +1,4 @@
+using EFedLLM.Actors.Auditing;
 using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Layers;
 using EFedLLM.Actors.Protocol;
@@ -272,12 +273,12 @@ public sealed class ReceiptTests(CheckedModel model) : IClassFixture<CheckedMode
         using var key = DeviceKey.Create();
         var open = new OpenSession(SessionId.New(), 1, new Route(TestSessions.Model, []), 0, 64, SamplingSettings.Greedy, _cluster.Pipeline);
         var (book, signed) = (new ReceiptBook(key, TestSessions.Model, new LayerRange(0, 2), open), new List<ISessionMessage>(4));
-        var checks = new CheckBook(open with { Audit = new AuditOrder(CheckedCluster.Key, 0) });
+        var checks = new CheckBook(open with { Audit = new AuditOrder(CheckedCluster.Key, 0) }, key);
         for (var position = 0; position < 40; position++)
         {
             var before = GC.GetAllocatedBytesForCurrentThread();
             book.Add(position, PositionDigest.OfToken(position), PositionDigest.OfToken(7), PositionDigest.OfToken(8), false, signed);
-            checks.Add(position, PositionDigest.OfToken(7), PositionDigest.OfToken(8), 0.5, signed);
+            checks.Add(position, PositionDigest.OfToken(position), PositionDigest.OfToken(7), PositionDigest.OfToken(8), 0.5, signed);
             var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
             Assert.Equal(position % 16 == 15, allocated > 0);
         }
@@ -285,6 +286,34 @@ public sealed class ReceiptTests(CheckedModel model) : IClassFixture<CheckedMode
         Assert.Equal(4, signed.Count);
         Assert.All(signed.OfType<UnitRecomputed>(), answer => Assert.Equal(8, answer.Microseconds));
         Assert.Throws<InvalidOperationException>(() => book.Add(41, default, default, default, false, signed));
+    }
+
+    [Fact]
+    public void A_verifier_signs_what_it_answers_and_what_it_was_given_for_it()
+    {
+        var served = Serve(_cluster.AddRoute(2, 4), 0, 37);
+        for (var hop = 0; hop < served.Stages.Length; hop++)
+        {
+            var (verifier, keyless, receipts) = (_cluster.Add(served.Stages[hop].Range), _cluster.Add(served.Stages[hop].Range, hasKey: false), served.Receipts(hop).Select(signed => signed.Receipt).ToArray());
+            var steps = receipts.Select(receipt => (receipt.Position, receipt.Rows, true)).ToArray();
+            var answers = served.Check(hop, verifier, steps);
+            Assert.Equal(receipts.Select(receipt => receipt.InRoot), answers.Select(answer => answer.GivenRoot));
+            Assert.All(answers, answer => Assert.Null(VerifierRules.Problem(answer, verifier.PublicKey.Span, default, hop, answer.GivenRoot)));
+            Assert.All(served.Check(hop, keyless, steps), answer => Assert.True(answer.Signature.IsDefaultOrEmpty));
+        }
+    }
+
+    [Fact]
+    public void Nobody_checks_for_a_cluster_that_it_does_not_sign_for()
+    {
+        var served = Serve(_cluster.AddRoute(2), 0, 16);
+        var order = new OpenSession(
+            SessionId.New(), 1, served.Route, 0, 64, SamplingSettings.Greedy, _cluster.Pipeline, Audit: new AuditOrder(CheckedCluster.Key, 0), Cluster: ClusterId.WithoutTls("another"));
+        _cluster.Tell(_cluster.Add(served.Stages[0].Range), order);
+        _cluster.Tell(_cluster.Add(served.Stages[0].Range, hasKey: false), order with { Session = SessionId.New() });
+        _cluster.Run();
+        Assert.Contains("signs for", Assert.Single(_cluster.Of<SessionRefused>(order.Session)).Message, StringComparison.Ordinal);
+        Assert.Single(_cluster.Heard.OfType<SessionRefused>());
     }
 
     [Fact]

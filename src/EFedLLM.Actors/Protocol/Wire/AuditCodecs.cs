@@ -131,11 +131,7 @@ internal static class AuditCodecs
         var header = HiddenFraming.Split(bytes, KeptRowsParser, out var payload);
         var position = Values.Position(header.Position);
         var (session, epoch, hop) = (Values.Session(header.Session), Values.Epoch(header.Epoch), Values.HopIndex(header.HopIndex));
-        if (header.Signature.Length is not (0 or DeviceKey.SignatureBytes))
-        {
-            throw new MalformedMessageException($"signature has {header.Signature.Length} bytes; it must have {DeviceKey.SignatureBytes}, or none.");
-        }
-
+        var signature = SignatureOrNone(header.Signature);
         if (header.Rows == 0)
         {
             return payload.IsEmpty
@@ -144,7 +140,7 @@ internal static class AuditCodecs
         }
 
         Require.Within(header.Rows, 1, Math.Min(HiddenFraming.MostRows, ProtocolLimits.SessionTokens - position), "rows");
-        return new KeptRows(session, epoch, hop, position, header.Rows, HiddenFraming.Rows<float>(payload, header.Rows), header.Taken, [.. header.Signature.Span]);
+        return new KeptRows(session, epoch, hop, position, header.Rows, HiddenFraming.Rows<float>(payload, header.Rows), header.Taken, signature);
     }
 
     private static Form.FetchCache Write(FetchCache message, ActorPaths _)
@@ -222,6 +218,8 @@ internal static class AuditCodecs
         Rows = message.Rows,
         Answer = Values.Write(message.Answer),
         Microseconds = message.Microseconds,
+        GivenRoot = Values.Write(message.GivenRoot),
+        Signature = ByteString.CopyFrom(message.Signature.AsSpan()),
     };
 
     private static UnitRecomputed Read(Form.UnitRecomputed form, ActorPaths _)
@@ -234,6 +232,12 @@ internal static class AuditCodecs
             position,
             Require.Within(form.Rows, 1, Math.Min(UnitCut.Rows, ProtocolLimits.SessionTokens - position), "rows"),
             Values.Digest(form.Answer, "answer"),
-            Require.Within(form.Microseconds, 0, int.MaxValue, "microseconds"));
+            Values.Digest(form.GivenRoot, "given_root"),
+            Require.Within(form.Microseconds, 0, int.MaxValue, "microseconds"),
+            SignatureOrNone(form.Signature));
     }
+
+    private static ImmutableArray<byte> SignatureOrNone(ByteString form) => form.Length is 0 or DeviceKey.SignatureBytes
+        ? [.. form.Span]
+        : throw new MalformedMessageException($"signature has {form.Length} bytes; it must have {DeviceKey.SignatureBytes}, or none.");
 }

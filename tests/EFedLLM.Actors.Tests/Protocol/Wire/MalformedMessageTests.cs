@@ -167,6 +167,9 @@ public sealed class MalformedMessageTests(WireFixture fixture, ITestOutputHelper
         Refused<UnitRecomputed, Form.UnitRecomputed>(form => form.Rows = 17, "rows");
         Refused<UnitRecomputed, Form.UnitRecomputed>(form => form.Microseconds = -1, "microseconds");
         Refused<UnitRecomputed, Form.UnitRecomputed>(form => form.Answer = ByteString.CopyFrom(new byte[16]), "answer");
+        Refused<UnitRecomputed, Form.UnitRecomputed>(form => form.GivenRoot = ByteString.Empty, "given_root");
+        Refused<UnitRecomputed, Form.UnitRecomputed>(form => form.Signature = ByteString.CopyFrom(new byte[63]), "signature");
+        Refused<UnitRecomputed, Form.UnitRecomputed>(form => form.Signature = ByteString.CopyFrom(new byte[65]), "signature");
         Refused<RowsComputed, Form.RowsComputed>(form => form.Rows = 0, "rows");
         Refused<RowsComputed, Form.RowsComputed>(form => form.HopMicroseconds.AddRange(new int[ProtocolLimits.Hops + 1]), "hop_microseconds");
         Refused<TokenSampled, Form.TokenSampled>(form => form.Choice = null, "choice");

@@ -155,8 +155,9 @@ internal sealed class MessageSamples
         Add(Gen.Select(Sessions, Epochs, Positions, Offsets, Gen.Int[1, 6], Gen.Int[0, 40])
             .SelectMany((session, epoch, position, offset, rows, width) => Halves.Array[rows * width]
                 .Select(values => new FeedCache(session, epoch, position, offset, rows, values))));
-        Add(Gen.Select(Sessions, Epochs, HopIndices, Positions, Gen.Int[1, UnitCut.Rows], Digests, Gen.Int[0, int.MaxValue])
-            .Select((session, epoch, index, position, rows, answer, time) => new UnitRecomputed(session, epoch, index, position, rows, answer, time)));
+        Add(Gen.Select(Sessions, Epochs, HopIndices, Positions, Gen.Int[1, UnitCut.Rows], Gen.Select(Digests, Digests), Gen.Int[0, int.MaxValue], Gen.Byte.Array[DeviceKey.SignatureBytes])
+            .Select((session, epoch, index, position, rows, roots, time, signature) => new UnitRecomputed(
+                session, epoch, index, position, rows, roots.Item1, roots.Item2, time, time % 2 == 0 ? [] : [.. signature])));
     }
 
     private void AddGateway()
