@@ -3,6 +3,7 @@ using Akka.Actor;
 using Akka.Actor.Setup;
 using Akka.Configuration;
 using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Reputation;
 using EFedLLM.Actors.Trust;
@@ -27,7 +28,7 @@ public sealed class ExclusionTests(ITestOutputHelper output)
         // One that is far slower than the others may hold nothing.
         var bad = devices.First(device => device.Shards.Count > 0);
         var (good, doubtful) = (devices.First(device => device != bad), devices.Last(device => device != bad));
-        await ReportAsync(cluster, [
+        var reporter = await ReportAsync(cluster, [
             (good, CheckOutcome.Passed), (good, CheckOutcome.Passed), (doubtful, CheckOutcome.Passed), (doubtful, CheckOutcome.Soft),
             (bad, CheckOutcome.Passed), (bad, CheckOutcome.Hard), (bad, CheckOutcome.Hard), (bad, CheckOutcome.Hard)]);
         var facts = await cluster.UntilAsync(facts => facts.Models.All(model => model.Ready)
@@ -47,7 +48,9 @@ public sealed class ExclusionTests(ITestOutputHelper output)
         var json = JsonSerializer.Deserialize(await TellAsync("ledger", "show", bad.Id, "--json"), ApiJson.Default.LedgerDevice)!;
         Assert.Equal(("excluded", 1L, 0L, 3L), (json.Server!.Standing, json.Server.Passed, json.Server.Soft, json.Server.Hard));
         Assert.Null(json.Verifier);
-        var check = json.Recent.First(line => line.Outcome == "checked").Check!;
+        var entry = json.Recent.First(line => line.Outcome == "checked");
+        Assert.Equal(reporter.Value, entry.Reporter);
+        var check = entry.Check!;
         Assert.Equal(("server", "hard", good.Id, "another root", 64), (check.Role, check.Result, check.Verifier, check.Reason, check.Expected!.Length));
 
         // Whoever runs the device reads why it gets no work.
@@ -70,31 +73,33 @@ public sealed class ExclusionTests(ITestOutputHelper output)
     }
 
     /// <summary>Reports checks as a gateway does, in order.</summary>
-    private static async Task ReportAsync(RunningCluster cluster, IReadOnlyList<(DeviceFacts Device, CheckOutcome Outcome)> checks)
+    /// <returns>Whose word they are.</returns>
+    private static async Task<DeviceId> ReportAsync(RunningCluster cluster, IReadOnlyList<(DeviceFacts Device, CheckOutcome Outcome)> checks)
     {
-        var setup = NodeConfiguration.Setup(new NodeSettings { Roles = [ClusterNames.Verifier], Seeds = [cluster.Report.Seed], DataFolder = TestHome.NewFolder("checks") });
+        var folder = TestHome.NewFolder("checks");
+        using var key = DeviceKey.LoadOrCreate(Path.Combine(folder, "key.pem"));
+        var setup = NodeConfiguration.Setup(new NodeSettings { Roles = [ClusterNames.Verifier], Seeds = [cluster.Report.Seed], DataFolder = folder });
         var bootstrap = setup.Get<BootstrapSetup>().Value;
         var quiet = ConfigurationFactory.ParseString("akka { loggers = [], stdout-loglevel = OFF }");
         var system = ActorSystem.Create(ClusterNames.System, setup.And(bootstrap.WithConfig(quiet.WithFallback(bootstrap.Config.Value))));
         try
         {
-            var ledger = await system.StartLedgerAsync(CancellationToken.None);
-            var reporter = Guid.NewGuid();
+            var ledger = await system.StartLedgerAsync(key, CancellationToken.None);
+            var reporter = await system.StartWorkReporterAsync(ledger, Path.Combine(folder, "outbox.db"), new OutboxLimits(100, 1 << 20), TimeProvider.System, key);
             foreach (var (number, (device, outcome)) in checks.Index())
             {
                 var range = device.Shards is [var shard, ..] ? new LayerRange(shard.First, shard.End) : new LayerRange(0, 1);
                 var verifier = new DeviceId(checks.First(check => check.Device.Id != device.Id).Device.Id);
-                // The ledger is a process of its own and judges times by the real clock.
-                await ledger.Ask<WorkRecorded>(
-                    new RecordWork(
-                        new ReportId(reporter, number + 1), new DeviceId(device.Id), SessionId.New(), new ModelId(new string('a', 64)), range,
-                        WorkOutcome.Checked, 16, DateTimeOffset.UtcNow,
-                        new CheckFacts(
-                            TrustRole.Server, outcome, 16 * number, outcome == CheckOutcome.Soft ? default : verifier, outcome == CheckOutcome.Soft ? default : new Digest(1, 2, 3, 4),
-                            outcome == CheckOutcome.Hard ? new Digest(9, 2, 3, 4) : new Digest(1, 2, 3, 4), default,
-                            outcome switch { CheckOutcome.Passed => "", CheckOutcome.Soft => "no opening within 30 s", _ => "another root" })),
-                    EfedllmProcess.Patience);
+                reporter.Tell(new WorkReport(
+                    new DeviceId(device.Id), SessionId.New(), new ModelId(new string('a', 64)), range, WorkOutcome.Checked, 16,
+                    new CheckFacts(
+                        TrustRole.Server, outcome, 16 * number, outcome == CheckOutcome.Soft ? default : verifier, outcome == CheckOutcome.Soft ? default : new Digest(1, 2, 3, 4),
+                        outcome == CheckOutcome.Hard ? new Digest(9, 2, 3, 4) : new Digest(1, 2, 3, 4), default,
+                        outcome switch { CheckOutcome.Passed => "", CheckOutcome.Soft => "no opening within 30 s", _ => "another root" })));
             }
+
+            Assert.True(await reporter.FlushReportsAsync(EfedllmProcess.Patience));
+            return key.Device;
         }
         finally
         {

@@ -245,7 +245,8 @@ public static class NodeConfiguration
         }
     }
 
-    private static Config Resource(string name)
+    /// <summary>Reference settings that are part of this build, by the name of their file.</summary>
+    internal static Config Resource(string name)
     {
         using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream($"hocon/{name}")
             ?? throw new ConfigurationException($"The reference settings {name} are not part of this build.");

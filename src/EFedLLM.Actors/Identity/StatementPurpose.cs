@@ -17,4 +17,7 @@ public enum StatementPurpose
 
     /// <summary>A verifier says what it was given and what should have come out (<see cref="Protocol.UnitRecomputed"/>). Its epoch is the check's.</summary>
     Answer = 5,
+
+    /// <summary>A node tells the ledger what a device did (<see cref="Protocol.RecordWork"/>). There is no epoch: 0.</summary>
+    Report = 6,
 }

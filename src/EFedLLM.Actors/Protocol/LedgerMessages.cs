@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Checkpoints;
 
@@ -29,7 +30,27 @@ public enum WorkOutcome
     Found = 7,
 }
 
-/// <summary>To the ledger: what a device did. Answered by <see cref="WorkRecorded"/> once it is on disk.</summary>
+/// <summary>Whose word a report is.</summary>
+/// <param name="PublicKey">The public key of whoever reports, whose hash is its device id.</param>
+/// <param name="Signature">Its signature of the report.</param>
+public sealed record ReportSignature(ImmutableArray<byte> PublicKey, ImmutableArray<byte> Signature)
+{
+    /// <summary>Whoever reports.</summary>
+    /// <exception cref="ArgumentException">The key is none.</exception>
+    public DeviceId Reporter => DeviceKey.IdOf(PublicKey.AsSpan());
+
+    /// <inheritdoc/>
+    public bool Equals(ReportSignature? other) => other is not null && PublicKey.AsSpan().SequenceEqual(other.PublicKey.AsSpan())
+        && Signature.AsSpan().SequenceEqual(other.Signature.AsSpan());
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => PublicKey.IsDefaultOrEmpty ? 0 : HashCode.Combine(PublicKey[0], PublicKey[^1], PublicKey.Length);
+}
+
+/// <summary>
+/// To the ledger: what a device did, signed by whoever says so. Answered by <see cref="WorkRecorded"/> once it is on disk; one that is not truly
+/// signed is not answered.
+/// </summary>
 /// <param name="Id">Counts once.</param>
 /// <param name="Device">The device.</param>
 /// <param name="Session">The session.</param>
@@ -47,9 +68,12 @@ public sealed record RecordWork(
 
     /// <summary>What it earns where the outcome is <see cref="WorkOutcome.Found"/>, above 0: said by the ledger's entity of whom it found out. Else 0.</summary>
     public double Amount { get; init; }
+
+    /// <summary>Whose word it is; null while it waits to be sent, as it is signed then.</summary>
+    public ReportSignature? Signed { get; init; }
 }
 
-/// <summary>The ledger has it on disk (now or before).</summary>
+/// <summary>The ledger has it on disk (now or before), or never counts it, because it has excluded whoever reports: it need not be sent again.</summary>
 /// <param name="Id">The report.</param>
 /// <param name="Device">The device.</param>
 public sealed record WorkRecorded(ReportId Id, DeviceId Device) : IEvent;
@@ -143,6 +167,9 @@ public sealed record LedgerEntry(SessionId Session, WorkOutcome Outcome, int Tok
 
     /// <summary>Why the verdict was taken back; null where it stands.</summary>
     public string? Struck { get; init; }
+
+    /// <summary>Who reported it; null of entries from before reports were signed.</summary>
+    public DeviceId? Reporter { get; init; }
 }
 
 /// <summary>To the ledger: which devices it knows. Answered by <see cref="LedgerDevices"/>.</summary>

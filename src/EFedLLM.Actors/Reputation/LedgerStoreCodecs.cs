@@ -80,6 +80,7 @@ internal static class LedgerStoreCodecs
             Check = TrustCodecs.Write(entry.Check),
             Terms = entry.Terms is { } terms ? HistoryCodecs.Write(terms) : null,
             Account = entry.Account is { } account ? HistoryCodecs.Write(account) : null,
+            Reporter = entry.Reporter is { } reporter ? Values.Write(reporter) : null,
         };
         if (entry.CountedAt is { } counted)
         {
@@ -103,7 +104,8 @@ internal static class LedgerStoreCodecs
         TrustCodecs.Read(form.Check, (WorkOutcome)form.Outcome),
         form.Check is null ? null : HistoryCodecs.Read(Require.Present(form.Terms, "terms")),
         form.HasCountedAt ? Values.Moment(form.CountedAt, "counted_at") : null,
-        form.Account is { } account ? HistoryCodecs.Read(account) : null);
+        form.Account is { } account ? HistoryCodecs.Read(account) : null,
+        form.Reporter is { } reporter ? Values.Device(reporter, "reporter") : null);
 
     private static Form.VerdictStruck Write(VerdictStruck struck, ActorPaths _) => new()
     {

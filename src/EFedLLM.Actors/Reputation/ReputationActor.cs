@@ -3,6 +3,7 @@ using Akka.Cluster.Sharding;
 using Akka.Event;
 using Akka.Persistence;
 using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Layers;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Protocol.Wire;
@@ -13,8 +14,9 @@ namespace EFedLLM.Actors.Reputation;
 /// <summary>
 /// The ledger's entity for one device. Counts each report once and says so when it is on disk; takes verdicts back; lets the device return when
 /// its exclusion is over, and where it was taken for broken only when it has computed golden vectors rightly; brings finders what they earn;
-/// answers what is known of the device; tells every node when that changes how far it is trusted. A report that makes no sense gets no answer
-/// but a line in the log. Where somebody wrote into its journal it does nothing of this, and says so to whoever asks.
+/// answers what is known of the device; tells every node when that changes how far it is trusted. A report that makes no sense, or is not truly
+/// signed, gets no answer but a line in the log. What a device that is excluded says of others is answered and not counted, so that it does not
+/// wait with its reporter for ever. Where somebody wrote into its journal it does nothing of this, and says so to whoever asks.
 /// </summary>
 internal sealed class ReputationActor : ReceivePersistentActor, IWithTimers
 {
@@ -33,7 +35,12 @@ internal sealed class ReputationActor : ReceivePersistentActor, IWithTimers
     // A timer bears no more than some weeks: a later one looks again in between.
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
 
+    // A reporter whose own entity does not answer in that time sends its report again.
+    private static readonly TimeSpan Hearing = TimeSpan.FromSeconds(5);
+
     private readonly DeviceId _device;
+    private readonly DeviceKey _key;
+    private readonly ClusterId _cluster;
     private readonly TimeProvider _time;
     private readonly TrustSettings _trust;
     private readonly StandingBoard _board;
@@ -45,10 +52,10 @@ internal sealed class ReputationActor : ReceivePersistentActor, IWithTimers
     private DeviceStanding? _told;
     private DateTimeOffset _nextExam = DateTimeOffset.MinValue;
 
-    /// <summary>For <paramref name="device"/>; <paramref name="examiner"/> takes <see cref="ExamineDevice"/>.</summary>
-    public ReputationActor(DeviceId device, TimeProvider time, TrustSettings trust, StandingBoard board, IActorRef examiner)
+    /// <summary>For <paramref name="device"/>, on the ledger node with <paramref name="key"/>; <paramref name="examiner"/> takes <see cref="ExamineDevice"/>.</summary>
+    public ReputationActor(DeviceId device, DeviceKey key, ClusterId cluster, TimeProvider time, TrustSettings trust, StandingBoard board, IActorRef examiner)
     {
-        (_device, _time, _trust, _board, _examiner) = (device, time, trust, board, examiner);
+        (_device, _key, _cluster, _time, _trust, _board, _examiner) = (device, key, cluster, time, trust, board, examiner);
         var system = Context.System;
         _ledger = new Lazy<IActorRef>(() => ClusterSharding.Get(system).ShardRegion(ClusterNames.LedgerType));
         (_state, _journal) = (ReputationState.Empty(device), JournalChain.Empty(device));
@@ -80,6 +87,8 @@ internal sealed class ReputationActor : ReceivePersistentActor, IWithTimers
             PayFinder();
         });
         Command<RecordWork>(Record);
+        Command<Heard>(heard => Count(heard.Report, heard.Reporter));
+        Command<NotHeard>(silence => Log.Warning(silence.Error, "A report on device {0} waits: nothing can be learnt of device {1}, who sent it.", _device, silence.Report.Signed!.Reporter));
         Command<StrikeVerdict>(Strike);
         Command<WorkRecorded>(Paid);
         Command<GetDeviceRecord>(_ =>
@@ -151,15 +160,40 @@ internal sealed class ReputationActor : ReceivePersistentActor, IWithTimers
     {
         var problem = report.Device != _device ? "it belongs to another device"
             : report.Id.Sequence < 1 ? "its number is not positive"
-            : WorkRules.Problem(report);
+            : WorkRules.Problem(report) ?? (ReportSigning.IsTrulySigned(report, _cluster) ? null : "it is not truly signed");
         if (problem is not null)
         {
             Log.Warning("A report on device {0} from {1} is ignored: {2}.", _device, Sender.Path, problem);
             return;
         }
 
+        if (!WorkRules.Judges(report.Outcome) || _state.Knows(report.Id))
+        {
+            Count(report, null);
+            return;
+        }
+
+        _ledger.Value.Ask<DeviceRecord>(new GetDeviceRecord(report.Signed!.Reporter), Hearing).PipeTo(
+            Self,
+            Sender,
+            reporter => new Heard(report, reporter),
+            error => new NotHeard(report, error));
+    }
+
+    /// <summary>Counts a report once.</summary>
+    /// <param name="report">The report.</param>
+    /// <param name="reporter">What is known of whoever reports; null where that does not matter.</param>
+    private void Count(RecordWork report, DeviceRecord? reporter)
+    {
         if (_state.Knows(report.Id))
         {
+            Sender.Tell(new WorkRecorded(report.Id, _device));
+            return;
+        }
+
+        if (reporter is { ServerTier: TrustTier.Excluded } or { VerifierTier: TrustTier.Excluded })
+        {
+            Log.Warning("A report on device {0} counts nothing: device {1}, who sent it, is excluded.", _device, reporter.Device);
             Sender.Tell(new WorkRecorded(report.Id, _device));
             return;
         }
@@ -286,7 +320,8 @@ internal sealed class ReputationActor : ReceivePersistentActor, IWithTimers
         }
 
         _ledger.Value.Tell(
-            new RecordWork(IdOf(owed), owed.Finder, owed.Session, owed.Model, owed.Range, WorkOutcome.Found, 0, _time.GetUtcNow()) { Amount = owed.Amount });
+            ReportSigning.Sign(
+                new RecordWork(IdOf(owed), owed.Finder, owed.Session, owed.Model, owed.Range, WorkOutcome.Found, 0, _time.GetUtcNow()) { Amount = owed.Amount }, _key, _cluster));
         Timers.StartSingleTimer(nameof(PayAgain), PayAgain.Instance, Again);
     }
 
@@ -346,6 +381,11 @@ internal sealed class ReputationActor : ReceivePersistentActor, IWithTimers
         _told = now;
         _board.Publish(now, urgent);
     }
+
+    /// <summary>What is known of whoever sent a report.</summary>
+    private sealed record Heard(RecordWork Report, DeviceRecord Reporter) : INoSerializationVerificationNeeded;
+
+    private sealed record NotHeard(RecordWork Report, Exception Error) : INoSerializationVerificationNeeded;
 
     private sealed record LookAgain
     {

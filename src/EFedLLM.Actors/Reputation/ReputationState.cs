@@ -129,7 +129,7 @@ internal sealed record ReputationState : ILedgerStored
             Failures = Failures + (entry.Outcome is WorkOutcome.Failed or WorkOutcome.Corrupt ? 1 : 0),
             Reward = Reward + entry.Reward,
             Penalty = Penalty + entry.Penalty,
-            Recent = Newest(new LedgerEntry(entry.Session, entry.Outcome, entry.Tokens, entry.Range, entry.At, entry.Check) { Verdict = verdict }, Recent),
+            Recent = Newest(new LedgerEntry(entry.Session, entry.Outcome, entry.Tokens, entry.Range, entry.At, entry.Check) { Verdict = verdict, Reporter = entry.Reporter }, Recent),
             Reporters = Remember(entry.Id),
             Preference = entry is { Check: { Role: TrustRole.Server } shown, Terms: { HalfLife.Ticks: > 0 } terms }
                 ? Preference.After(shown.Outcome, entry.CountedAt ?? entry.At, terms.ToSettings())

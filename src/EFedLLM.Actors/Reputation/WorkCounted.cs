@@ -19,6 +19,7 @@ namespace EFedLLM.Actors.Reputation;
 /// <param name="Terms">By what the check was judged, where there is one; else null.</param>
 /// <param name="CountedAt">When, by the ledger's clock; null in entries from before credit had to lie.</param>
 /// <param name="Account">By what it moves the account, where it earns something or failed a check; null in entries from before there was an escrow.</param>
+/// <param name="Reporter">Who reported it; null in entries from before reports were signed.</param>
 internal sealed record WorkCounted(
     ReportId Id,
     DeviceId Device,
@@ -33,4 +34,5 @@ internal sealed record WorkCounted(
     CheckFacts? Check = null,
     CheckTerms? Terms = null,
     DateTimeOffset? CountedAt = null,
-    AccountTerms? Account = null) : ILedgerStored;
+    AccountTerms? Account = null,
+    DeviceId? Reporter = null) : ILedgerStored;

@@ -1,6 +1,7 @@
 using Akka;
 using Akka.Actor;
 using Akka.Event;
+using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Protocol.Wire;
 using EFedLLM.Actors.Trust;
@@ -11,6 +12,7 @@ namespace EFedLLM.Actors.Reputation;
 /// Brings a node's <see cref="WorkReport"/>s to the ledger. Each is written to disk as it comes and removed when the ledger has it, so what
 /// waits outlives this process. One report of a device is under way at a time and is repeated until the ledger has it; the others wait.
 /// The ledger knows a report's id again, so each counts once, however often it was sent and by however many starts of this node.
+/// A report is signed when it sets out, so that what waits stays sayable though the cluster's authority changes.
 /// Until the ledger has a hard failure, the node's own view goes by it (<see cref="OwnConvictions"/>), also after a restart.
 /// </summary>
 /// <remarks>
@@ -50,7 +52,8 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
     private readonly TimeProvider _time;
     private readonly TimeSpan _firstRetry;
     private readonly TimeSpan _lastRetry;
-    private readonly DeviceId? _self;
+    private readonly DeviceKey _key;
+    private readonly ClusterId _cluster;
     private readonly IActorRef? _view;
     private readonly OwnConvictions _convictions;
     private readonly ILoggingAdapter _log = Context.GetLogger();
@@ -62,12 +65,12 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
     private long _position;
     private long _refused;
 
-    /// <summary>To <paramref name="ledger"/>, and tells <paramref name="view"/> what this node found that the ledger has not counted; repeats after <paramref name="firstRetry"/>, and each time after twice as long, up to <paramref name="lastRetry"/>.</summary>
+    /// <summary>To <paramref name="ledger"/>, as the word of <paramref name="key"/> in <paramref name="cluster"/>, and tells <paramref name="view"/> what this node found that the ledger has not counted; repeats after <paramref name="firstRetry"/>, and each time after twice as long, up to <paramref name="lastRetry"/>.</summary>
     public WorkReporter(
-        IActorRef ledger, OutboxFile file, OutboxLimits limits, TimeProvider time, TimeSpan firstRetry, TimeSpan lastRetry, DeviceId? self = null, IActorRef? view = null, TrustSettings? trust = null)
+        IActorRef ledger, OutboxFile file, OutboxLimits limits, TimeProvider time, TimeSpan firstRetry, TimeSpan lastRetry, DeviceKey key, ClusterId cluster, IActorRef? view = null, TrustSettings? trust = null)
     {
         (_view, _convictions) = (view, new OwnConvictions(trust ?? new TrustSettings()));
-        (_ledger, _file, _time, _firstRetry, _lastRetry, _self) = (ledger, file, time, firstRetry, lastRetry, self);
+        (_ledger, _file, _time, _firstRetry, _lastRetry, _key, _cluster) = (ledger, file, time, firstRetry, lastRetry, key, cluster);
         (_outbox, _position) = (new Outbox(limits), file.LastPosition);
         Receive<WorkReport>(report => Take([report]));
         Receive<WorkReports>(message =>
@@ -133,7 +136,7 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
         foreach (var report in reports)
         {
             Take(report);
-            if (WorkRules.Verifying(report, _self) is { } verifying)
+            if (WorkRules.Verifying(report, _key.Device) is { } verifying)
             {
                 Take(verifying);
             }
@@ -245,7 +248,7 @@ internal sealed class WorkReporter : ReceiveActor, IWithTimers
 
     private void Send(OutboxEntry entry, TimeSpan delay)
     {
-        _ledger.Tell(entry.Report);
+        _ledger.Tell(ReportSigning.Sign(entry.Report, _key, _cluster));
         Timers.StartSingleTimer(entry.Report.Device, new Retry(entry.Report.Device), delay);
     }
 

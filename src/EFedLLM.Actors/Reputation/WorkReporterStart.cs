@@ -1,5 +1,7 @@
 using Akka;
 using Akka.Actor;
+using EFedLLM.Actors.Identity;
+using EFedLLM.Actors.Membership;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Trust;
 
@@ -16,23 +18,24 @@ public static class WorkReporterStart
     /// recorded, no longer than the phase may take; what waits even then is on disk, and is reported when the node starts again.
     /// </summary>
     /// <param name="system">The node.</param>
-    /// <param name="ledger">As <see cref="LedgerStart.StartLedgerAsync(ActorSystem, CancellationToken)"/> returns it.</param>
+    /// <param name="ledger">As <see cref="LedgerStart.StartLedgerAsync(ActorSystem, DeviceKey, CancellationToken)"/> returns it.</param>
     /// <param name="outbox">The file in which reports wait; it lies in the node's data folder, which has one user at a time.</param>
     /// <param name="limits">How many may wait.</param>
     /// <param name="time">The clock of the reports.</param>
-    /// <param name="self">The node's own id, which earns nothing by what it checks itself; null where it has none.</param>
+    /// <param name="key">The node's own: it signs what is reported, and earns nothing by what it checks itself.</param>
     /// <param name="view">The node's view, which goes by the hard failures that this node found until the ledger has them; null where nothing does.</param>
     /// <returns>Takes <see cref="WorkReport"/>, from this process only.</returns>
     /// <exception cref="LedgerUnavailableException">The file cannot be written; the message says why and what to do.</exception>
-    public static async Task<IActorRef> StartWorkReporterAsync(this ActorSystem system, IActorRef ledger, string outbox, OutboxLimits limits, TimeProvider time, DeviceId? self = null, IActorRef? view = null)
+    public static async Task<IActorRef> StartWorkReporterAsync(this ActorSystem system, IActorRef ledger, string outbox, OutboxLimits limits, TimeProvider time, DeviceKey key, IActorRef? view = null)
     {
         ArgumentNullException.ThrowIfNull(system);
         ArgumentNullException.ThrowIfNull(ledger);
         ArgumentNullException.ThrowIfNull(limits);
         ArgumentNullException.ThrowIfNull(time);
+        ArgumentNullException.ThrowIfNull(key);
         var file = await Task.Run(() => OutboxFile.Open(outbox, limits)).ConfigureAwait(false);
-        var trust = TrustSettings.Read(system.Settings.Config);
-        var reporter = system.ActorOf(Props.Create(() => new WorkReporter(ledger, file, limits, time, FirstRetry, LastRetry, self, view, trust)), "reporter");
+        var (trust, cluster) = (TrustSettings.Read(system.Settings.Config), NodeIdentity.ClusterOf(system));
+        var reporter = system.ActorOf(Props.Create(() => new WorkReporter(ledger, file, limits, time, FirstRetry, LastRetry, key, cluster, view, trust)), "reporter");
         system.RegisterOnTermination(() => file.CloseAsync());
 
         // After the gateway has answered its last prompt, before the ledger's shards are handed over.

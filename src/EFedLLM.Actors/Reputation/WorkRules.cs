@@ -44,6 +44,9 @@ internal static class WorkRules
             : check.Reason.Length > ProtocolLimits.ReasonCharacters ? $"its reason is longer than {ProtocolLimits.ReasonCharacters} characters"
             : null;
 
+    /// <summary>Whether an outcome says how good a device is, so that it must be the word of one that is trusted itself; the others are about what it earns.</summary>
+    public static bool Judges(WorkOutcome outcome) => outcome is WorkOutcome.Checked or WorkOutcome.TimedOut or WorkOutcome.Failed or WorkOutcome.Corrupt;
+
     /// <summary>
     /// The entry for a report. What is earned follows from shapes alone, and from how far the device is trusted at that moment: where speed would
     /// count, nobody has measured it, so that factor is 1. A session that did not end well earns nothing.
@@ -70,7 +73,8 @@ internal static class WorkRules
             report.Check,
             report.Check is { } check ? CheckTerms.Of(check.Outcome, trust) : null,
             now.ToUniversalTime(),
-            reward > 0 || report.Check is { Outcome: not CheckOutcome.Passed } ? AccountTerms.Of(TokenReward(report, trust), trust) : null);
+            reward > 0 || report.Check is { Outcome: not CheckOutcome.Passed } ? AccountTerms.Of(TokenReward(report, trust), trust) : null,
+            report.Signed?.Reporter);
     }
 
     /// <summary>The work of computing positions through a range.</summary>

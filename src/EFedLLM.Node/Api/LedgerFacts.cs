@@ -68,7 +68,9 @@ internal sealed record StandingFacts(
 /// <param name="Check">What the check showed; null where nothing was checked.</param>
 /// <param name="Verdict">Names the verdict, where the check failed; null of entries from before verdicts had names.</param>
 /// <param name="Struck">Why the verdict was taken back; null where it stands.</param>
-internal sealed record LedgerLine(string Session, string Outcome, int Tokens, int First, int End, DateTimeOffset At, CheckLine? Check = null, string? Verdict = null, string? Struck = null);
+/// <param name="Reporter">Who reported it; null of entries from before reports were signed.</param>
+internal sealed record LedgerLine(
+    string Session, string Outcome, int Tokens, int First, int End, DateTimeOffset At, CheckLine? Check = null, string? Verdict = null, string? Struck = null, string? Reporter = null);
 
 /// <summary>What a check showed.</summary>
 /// <param name="Role">What the device was judged as: <c>server</c> or <c>verifier</c>.</param>

@@ -11,7 +11,7 @@ internal static class LedgerFactsBuilder
         record.Device.Value, record.FirstSeen, record.LastSeen, record.Sessions, record.Tokens, record.LayerTokens, record.TimeOuts, record.Failures,
         record.Reward, record.Penalty,
         [.. record.Recent.Select(entry => new LedgerLine(
-            entry.Session.ToString(), Outcome(entry.Outcome), entry.Tokens, entry.Range.First, entry.Range.End, entry.At, Check(entry.Check), entry.Verdict?.Value, entry.Struck))],
+            entry.Session.ToString(), Outcome(entry.Outcome), entry.Tokens, entry.Range.First, entry.Range.End, entry.At, Check(entry.Check), entry.Verdict?.Value, entry.Struck, entry.Reporter?.Value))],
         Standing(record.Server, record.ServerTier),
         Standing(record.Verifier, record.VerifierTier),
         record.Vested, record.Escrow, record.Unvested, record.Slashed);

@@ -106,7 +106,6 @@ internal sealed class NodeParts : IAsyncDisposable
         }
 
         _desk?.Dispose();
-        _key?.Dispose();
     }
 
     private async Task StartAllAsync(
@@ -114,8 +113,16 @@ internal sealed class NodeParts : IAsyncDisposable
     {
         var limits = NodeLimits.Read(system.Settings.Config);
         var membership = await StartMembershipAsync(system, options, feed, log);
+        if (options.Has(NodeRoles.Device) || options.Has(NodeRoles.Gateway) || options.Has(NodeRoles.Ledger))
+        {
+            _key = DeviceKey.LoadOrCreate(Path.Combine(options.DataFolder, NodeFiles.Key));
+
+            // Whoever signs with it ends with the system.
+            system.RegisterOnTermination(_key.Dispose);
+        }
+
         // A device has nothing to report but false files, and those are rare; its work is reported by gateways.
-        var ledger = options.Has(NodeRoles.Ledger) || options.Has(NodeRoles.Gateway) ? await system.StartLedgerAsync(cancellation) : ActorRefs.Nobody;
+        var ledger = options.Has(NodeRoles.Ledger) || options.Has(NodeRoles.Gateway) ? await system.StartLedgerAsync(_key!, cancellation) : ActorRefs.Nobody;
         _reporter = new Lazy<Task<IActorRef>>(() => StartReporterAsync(system, options, limits, ledger, view));
         if (options.Has(NodeRoles.Ledger))
         {
@@ -130,11 +137,6 @@ internal sealed class NodeParts : IAsyncDisposable
         }
 
         DeviceBlobs? files = null;
-        if (options.Has(NodeRoles.Device) || options.Has(NodeRoles.Gateway))
-        {
-            _key = DeviceKey.LoadOrCreate(Path.Combine(options.DataFolder, NodeFiles.Key));
-        }
-
         if (options.Has(NodeRoles.Device) || (options.Has(NodeRoles.Gateway) && options.ModelFolders.Any(FactoredModel.IsFactored)))
         {
             files = await StartFilesAsync(system, options, log);
@@ -174,7 +176,7 @@ internal sealed class NodeParts : IAsyncDisposable
             await OwnVerdicts.FollowAsync(
                 feed,
                 _key!.Device,
-                async () => ledger.IsNobody() ? await system.StartLedgerAsync(_over.Token) : ledger,
+                async () => ledger.IsNobody() ? await system.StartLedgerAsync(_key!, _over.Token) : ledger,
                 words =>
                 {
                     log.LogWarning("{Words}", words);
@@ -190,11 +192,11 @@ internal sealed class NodeParts : IAsyncDisposable
 
     private async Task<IActorRef> StartReporterAsync(ActorSystem system, NodeOptions options, NodeLimits limits, IActorRef ledger, IActorRef view)
         => await system.StartWorkReporterAsync(
-            ledger.IsNobody() ? await system.StartLedgerAsync(CancellationToken.None) : ledger,
+            ledger.IsNobody() ? await system.StartLedgerAsync(_key!, CancellationToken.None) : ledger,
             Path.Combine(options.DataFolder, NodeFiles.Outbox),
             new OutboxLimits(limits.OutboxReports, limits.OutboxBytes),
             TimeProvider.System,
-            _key?.Device,
+            _key!,
             view);
 
     private async Task<DeviceBlobs> StartFilesAsync(ActorSystem system, NodeOptions options, ILoggerProvider log)

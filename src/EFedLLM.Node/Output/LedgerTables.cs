@@ -94,7 +94,7 @@ internal static class LedgerTables
     {
         var isVerifier = checks.Exists(entry => entry.Check!.Role != "server");
         var table = Tables.Create([
-            "when", "verdict", .. isVerifier ? ["as"] : Array.Empty<string>(), "result", "units", "positions", "session", "by", "expected", "found", "proof", "reason"]);
+            "when", "verdict", .. isVerifier ? ["as"] : Array.Empty<string>(), "result", "units", "positions", "session", "by", "reported by", "expected", "found", "proof", "reason"]);
         foreach (var entry in checks)
         {
             var check = entry.Check!;
@@ -107,6 +107,7 @@ internal static class LedgerTables
                 new Text(string.Create(CultureInfo.InvariantCulture, $"{check.Position}-{check.Position + entry.Tokens - 1}")),
                 new Text(AnswerLines.Short(entry.Session)),
                 Short(check.Verifier, 8),
+                Short(entry.Reporter, 8),
                 Short(check.Expected, 16),
                 Short(check.Found, 16, check.Result == "hard" && check.Found != check.Expected ? Color.Red : Color.Default),
                 Short(check.Proof, 16),

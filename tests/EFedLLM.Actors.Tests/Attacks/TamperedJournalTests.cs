@@ -118,7 +118,7 @@ public sealed class TamperedJournalTests : IDisposable
         {
             await using var node = await StartAsync();
             var ledger = await node.StartLedgerAsync();
-            await ledger.Ask<WorkRecorded>(LedgerSamples.Check(1, sequence, CheckOutcome.Hard), TestNode.Patience);
+            await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(LedgerSamples.Check(1, sequence, CheckOutcome.Hard)), TestNode.Patience);
             var record = await ledger.Ask<DeviceRecord>(new GetDeviceRecord(LedgerSamples.Device), TestNode.Patience);
             Assert.Equal(sequence, record.Server.Hard);
         }
@@ -136,7 +136,7 @@ public sealed class TamperedJournalTests : IDisposable
         await using var again = await StartAsync();
         var (log, reader) = (again.Log(), await again.StartLedgerAsync());
         var (asker, answers) = again.Collect();
-        reader.Tell(LedgerSamples.Check(1, 1000, CheckOutcome.Passed), asker);
+        reader.Tell(LedgerSamples.Sign(LedgerSamples.Check(1, 1000, CheckOutcome.Passed)), asker);
         reader.Tell(new StrikeVerdict(LedgerSamples.Device, new VerdictId("0000000001"), "a test"), asker);
         reader.Tell(new GetDeviceRecord(LedgerSamples.Device), asker);
         for (var i = 0; i < 2; i++)
@@ -161,10 +161,10 @@ public sealed class TamperedJournalTests : IDisposable
             var ledger = await node.StartLedgerAsync();
             for (var i = 1; i <= failures; i++)
             {
-                await ledger.Ask<WorkRecorded>(LedgerSamples.Check(1, i, CheckOutcome.Hard), TestNode.Patience);
+                await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(LedgerSamples.Check(1, i, CheckOutcome.Hard)), TestNode.Patience);
             }
 
-            await ledger.Ask<WorkRecorded>(LedgerSamples.Check(1, failures + 1, CheckOutcome.Hard) with { Device = Other }, TestNode.Patience);
+            await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(LedgerSamples.Check(1, failures + 1, CheckOutcome.Hard) with { Device = Other }), TestNode.Patience);
         }
 
         SqliteConnection.ClearAllPools();

@@ -4,6 +4,7 @@ using Akka.Actor.Setup;
 using Akka.Cluster;
 using Akka.Configuration;
 using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Reputation;
 
 namespace EFedLLM.Actors.Tests.Configuration;
@@ -19,6 +20,9 @@ internal sealed class TestNode : IAsyncDisposable
     private TestNode(ActorSystem system, LedgerStore? ledger) => (System, _ledger) = (system, ledger);
 
     public ActorSystem System { get; }
+
+    /// <summary>What it signs with.</summary>
+    public DeviceKey Key { get; } = DeviceKey.Create();
 
     public Cluster Cluster => Cluster.Get(System);
 
@@ -59,7 +63,7 @@ internal sealed class TestNode : IAsyncDisposable
     }
 
     /// <summary>Its ledger, or the way to it.</summary>
-    public Task<IActorRef> StartLedgerAsync() => System.StartLedgerAsync(CancellationToken.None).WaitAsync(Patience);
+    public Task<IActorRef> StartLedgerAsync() => System.StartLedgerAsync(Key, CancellationToken.None).WaitAsync(Patience);
 
     /// <summary>Completes when this node sees <paramref name="count"/> members that are up.</summary>
     public Task UpAsync(int count)
@@ -88,6 +92,7 @@ internal sealed class TestNode : IAsyncDisposable
     {
         await System.Terminate();
         _ledger?.Dispose();
+        Key.Dispose();
     }
 
     private sealed class Collector : ReceiveActor

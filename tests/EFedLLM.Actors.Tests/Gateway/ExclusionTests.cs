@@ -35,7 +35,7 @@ public sealed class ExclusionTests(GenerationCluster cluster, ITestOutputHelper 
         await using var keeper = await TestNode.StartLedgerNodeAsync(cluster.GatewayNode, Path.Combine(_root, "data"), null);
         await keeper.StartLedgerAsync();
         var ledger = await cluster.GatewayNode.StartLedgerAsync();
-        var reporter = await cluster.GatewayNode.System.StartWorkReporterAsync(ledger, Path.Combine(_root, "outbox.db"), new OutboxLimits(100, 1 << 20), TimeProvider.System);
+        var reporter = await cluster.GatewayNode.System.StartWorkReporterAsync(ledger, Path.Combine(_root, "outbox.db"), new OutboxLimits(100, 1 << 20), TimeProvider.System, cluster.GatewayNode.Key);
         var client = new GatewayClient(cluster.GatewayNode.System, cluster.StartGateway(GenerationCluster.Limits));
         var settings = new GenerationSettings { MaxTokens = 400, IgnoreEndTokens = true, Sampling = new SamplingSettings { Temperature = 0.7f, Seed = 6 } };
         var expected = await CollectAsync(client, settings);

@@ -154,7 +154,7 @@ public sealed class KeptStandingsTests(ITestOutputHelper output) : IDisposable
             var ledger = await keeper.StartLedgerAsync();
             for (var i = 1; i <= 3; i++)
             {
-                await ledger.Ask<WorkRecorded>(LedgerSamples.Check(1, i, CheckOutcome.Hard), TestNode.Patience);
+                await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(LedgerSamples.Check(1, i, CheckOutcome.Hard)), TestNode.Patience);
             }
 
             await views.FirstAsync<ClusterView>(view => view.IsExcluded(LedgerSamples.Device));

@@ -92,10 +92,10 @@ public sealed class FaultyReturnTests : IDisposable
 
     private async Task<IActorRef> ExcludedAsync(TestNode node)
     {
-        var ledger = await node.System.StartLedgerAsync(_time, CancellationToken.None).WaitAsync(TestNode.Patience);
+        var ledger = await node.System.StartLedgerAsync(node.Key, _time, CancellationToken.None).WaitAsync(TestNode.Patience);
         for (var i = 1; i <= 5; i++)
         {
-            await ledger.Ask<WorkRecorded>(LedgerSamples.Check(1, i, CheckOutcome.Soft) with { At = _time.GetUtcNow() }, TestNode.Patience);
+            await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(LedgerSamples.Check(1, i, CheckOutcome.Soft) with { At = _time.GetUtcNow() }), TestNode.Patience);
         }
 
         var record = await RecordAsync(ledger);

@@ -27,8 +27,6 @@ internal sealed class KilledGateway(ActorSystem system, string root) : IAsyncDis
     private IActorRef? _reporter;
     private IActorRef? _wire;
 
-    public static DeviceId Id { get; } = new(new string('f', 32));
-
     /// <summary>The outbox of the one that runs.</summary>
     public string Outbox => Path.Combine(root, $"outbox-{_files.Count}.db");
 
@@ -44,7 +42,7 @@ internal sealed class KilledGateway(ActorSystem system, string root) : IAsyncDis
         var limits = new OutboxLimits(1000, 1 << 20);
         var file = OutboxFile.Open(Outbox, limits);
         var wire = _wire = system.ActorOf(Props.Create(() => new Wire(this)));
-        _reporter = system.ActorOf(Props.Create(() => new WorkReporter(wire, file, limits, TimeProvider.System, FirstRetry, LastRetry, Id, null, null)));
+        _reporter = system.ActorOf(Props.Create(() => new WorkReporter(wire, file, limits, TimeProvider.System, FirstRetry, LastRetry, LedgerSamples.Key, LedgerSamples.Cluster, null, null)));
         _files.Add(file);
         _reporters.Add(_reporter);
         return file.Waiting.Length;

@@ -51,7 +51,7 @@ public sealed class LedgerJusticeTests(PostgresFixture fixture) : IDisposable
     {
         await using var node = await StartAsync(null);
         var ledger = await LedgerAsync(node);
-        await ledger.Ask<WorkRecorded>(Report(1), TestNode.Patience);
+        await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(Report(1)), TestNode.Patience);
         var before = await RecordAsync(ledger);
         ledger.Tell(new StrikeVerdict(LedgerSamples.Device, VerdictId.Of(Fail(2).Id), new string('x', ProtocolLimits.ReasonCharacters + 1)));
         var answer = await ledger.Ask<StrikeAnswer>(new StrikeVerdict(LedgerSamples.Device, VerdictId.Of(Fail(2).Id), "no"), TestNode.Patience);
@@ -67,7 +67,7 @@ public sealed class LedgerJusticeTests(PostgresFixture fixture) : IDisposable
             var ledger = await LedgerAsync(node);
             for (var i = 1; i <= 3; i++)
             {
-                await ledger.Ask<WorkRecorded>(Fail(i), TestNode.Patience);
+                await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(Fail(i)), TestNode.Patience);
             }
 
             var until = (await views.FirstAsync<ClusterView>(view => view.IsExcluded(LedgerSamples.Device))).Standings[LedgerSamples.Device].Exclusion;
@@ -80,13 +80,13 @@ public sealed class LedgerJusticeTests(PostgresFixture fixture) : IDisposable
             await views.FirstAsync<ClusterView>(view => view.TierOf(LedgerSamples.Device) == TrustTier.Quarantined);
             var back = (await RecordAsync(ledger)).Server;
             Assert.Equal((9.21, 4096L, null, 1), (back.Score, back.UnpaidTokens, back.ExcludedAt, back.Bans));
-            await ledger.Ask<WorkRecorded>(Fail(4), TestNode.Patience);
-            await ledger.Ask<WorkRecorded>(Fail(5), TestNode.Patience);
+            await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(Fail(4)), TestNode.Patience);
+            await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(Fail(5)), TestNode.Patience);
 
             // A verifier comes back the same way, though no route goes by that.
             for (var i = 6; i <= 8; i++)
             {
-                await ledger.Ask<WorkRecorded>(Verifier(i), TestNode.Patience);
+                await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(Verifier(i)), TestNode.Patience);
             }
 
             await views.FirstAsync<ClusterView>(view => view.Standings.GetValueOrDefault(LedgerSamples.Checker)?.Verifier == TrustTier.Excluded);
@@ -111,7 +111,7 @@ public sealed class LedgerJusticeTests(PostgresFixture fixture) : IDisposable
             var ledger = await LedgerAsync(node);
             for (var i = 1; i <= 3; i++)
             {
-                await ledger.Ask<WorkRecorded>(Fail(i), TestNode.Patience);
+                await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(Fail(i)), TestNode.Patience);
             }
 
             await views.FirstAsync<ClusterView>(view => view.IsExcluded(LedgerSamples.Device));
@@ -127,7 +127,7 @@ public sealed class LedgerJusticeTests(PostgresFixture fixture) : IDisposable
         {
             var ledger = await LedgerAsync(node);
             Assert.Equal(StrikeResult.Struck, (await ledger.Ask<StrikeAnswer>(strike, TestNode.Patience)).Result);
-            await ledger.Ask<WorkRecorded>(Fail(2), TestNode.Patience);
+            await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(Fail(2)), TestNode.Patience);
             Assert.Equal(before, await RecordAsync(ledger));
         }
     }
@@ -141,11 +141,11 @@ public sealed class LedgerJusticeTests(PostgresFixture fixture) : IDisposable
             // Enough checks for a full standing, so that there is something to take.
             for (var i = 1; i <= 110; i++)
             {
-                await ledger.Ask<WorkRecorded>(LedgerSamples.Check(2, i, CheckOutcome.Passed) with { At = _time.GetUtcNow() }, TestNode.Patience);
+                await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(LedgerSamples.Check(2, i, CheckOutcome.Passed) with { At = _time.GetUtcNow() }), TestNode.Patience);
             }
 
-            await ledger.Ask<WorkRecorded>(Report(1), TestNode.Patience);
-            await ledger.Ask<WorkRecorded>(Fail(2), TestNode.Patience);
+            await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(Report(1)), TestNode.Patience);
+            await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(Fail(2)), TestNode.Patience);
             var found = await UntilAsync(ledger, LedgerSamples.Checker, record => record.Recent.Length > 0);
             Assert.Equal((WorkOutcome.Found, 256.0, 256.0), (found.Recent[0].Outcome, found.Reward, found.Unvested));
             Assert.Equal(512, (await RecordAsync(ledger)).Slashed);
@@ -156,11 +156,11 @@ public sealed class LedgerJusticeTests(PostgresFixture fixture) : IDisposable
             {
                 Amount = 256,
             };
-            await ledger.Ask<WorkRecorded>(again, TestNode.Patience);
+            await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(again), TestNode.Patience);
             Assert.Equal(found, await RecordAsync(ledger, LedgerSamples.Checker));
             _time.Move(TimeSpan.FromHours(25));
             Assert.Equal(256, (await RecordAsync(ledger, LedgerSamples.Checker)).Vested);
-            await ledger.Ask<WorkRecorded>(Fail(3), TestNode.Patience);
+            await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(Fail(3)), TestNode.Patience);
         }
 
         await using (var node = await StartAsync(database))
@@ -207,7 +207,7 @@ public sealed class LedgerJusticeTests(PostgresFixture fixture) : IDisposable
     private static Task<DeviceRecord> RecordAsync(IActorRef ledger, DeviceId? device = null)
         => ledger.Ask<DeviceRecord>(new GetDeviceRecord(device ?? LedgerSamples.Device), TestNode.Patience);
 
-    private Task<IActorRef> LedgerAsync(TestNode node) => node.System.StartLedgerAsync(_time, CancellationToken.None).WaitAsync(TestNode.Patience);
+    private Task<IActorRef> LedgerAsync(TestNode node) => node.System.StartLedgerAsync(node.Key, _time, CancellationToken.None).WaitAsync(TestNode.Patience);
 
     private Task<TestNode> StartAsync(string? database) => TestNode.StartLedgerNodeAsync(null, Path.Combine(_root, "data"), database, ClusterNames.Anchor);
 }

@@ -102,7 +102,7 @@ public sealed class LedgerRulesTests : IDisposable
         Assert.Contains("--ledger-db", refused.Message, StringComparison.Ordinal);
         var told = await log.FirstAsync<Akka.Event.Error>(entry => entry.ToString().Contains("The ledger:", StringComparison.Ordinal));
         Assert.Contains(second.Seed, told.ToString(), StringComparison.Ordinal);
-        await ledger.Ask<WorkRecorded>(LedgerSamples.Report(1, 1), TestNode.Patience);
+        await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(LedgerSamples.Report(1, 1)), TestNode.Patience);
     }
 
     [Fact]
@@ -123,7 +123,7 @@ public sealed class LedgerRulesTests : IDisposable
         await left.System.WhenTerminated.WaitAsync(TestNode.Patience);
         Assert.Contains(stays.Seed, Assert.IsType<CannotRunReason>(CoordinatedShutdown.Get(left.System).ShutdownReason).Message, StringComparison.Ordinal);
         var ledger = await starts[stays == first ? 0 : 1];
-        await ledger.Ask<WorkRecorded>(LedgerSamples.Report(1, 1), TestNode.Patience);
+        await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(LedgerSamples.Report(1, 1)), TestNode.Patience);
 
         // It was refused; or had started a moment before the cluster knew of the other one, and was told to leave then.
         var refusal = await Record.ExceptionAsync(() => starts[stays == first ? 1 : 0]);

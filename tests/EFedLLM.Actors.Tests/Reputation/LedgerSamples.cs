@@ -1,4 +1,7 @@
+using System.Security.Cryptography;
 using CsCheck;
+using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Reputation;
 using EFedLLM.Actors.Trust;
@@ -20,6 +23,12 @@ internal static class LedgerSamples
     /// <summary>When all credit earned until <see cref="Now"/> is due.</summary>
     public static readonly DateTimeOffset Later = Now.AddDays(2);
 
+    /// <summary>Of whoever reports, where it matters to no test who that is.</summary>
+    public static readonly DeviceKey Key = DeviceKey.Of(SHA256.HashData("reporter"u8));
+
+    /// <summary>The cluster of nodes that use no TLS.</summary>
+    public static readonly ClusterId Cluster = ClusterId.WithoutTls(ClusterNames.System);
+
     private static readonly ModelId Model = new(new string('a', 64));
 
     private static readonly Gen<Digest> Digests = Gen.Select(Gen.ULong, Gen.ULong, Gen.ULong, Gen.ULong).Select((a, b, c, d) => new Digest(a, b, c, d));
@@ -40,6 +49,7 @@ internal static class LedgerSamples
             Range = new LayerRange(first, first + count),
             At = Now.AddMinutes(minutes),
             Amount = outcome == (int)WorkOutcome.Found ? 1 + tokens : 0,
+            Signed = minutes % 2 == 0 ? new ReportSignature([.. Key.PublicKey.Span], []) : null,
         });
 
     public static readonly Gen<WorkCounted[]> Histories = Reports.Select(report => Count(report, Now)).Array[0, 150];
@@ -48,6 +58,9 @@ internal static class LedgerSamples
 
     public static RecordWork Report(int reporter, long sequence, int tokens = 100, WorkOutcome outcome = WorkOutcome.Served, CheckFacts? check = null)
         => new(new ReportId(Reporter(reporter), sequence), Device, new SessionId(Guid.Empty), Model, new LayerRange(0, 8), outcome, tokens, Now, check);
+
+    /// <summary>A report as it goes to a ledger.</summary>
+    public static RecordWork Sign(RecordWork report, DeviceKey? key = null) => ReportSigning.Sign(report, key ?? Key, Cluster);
 
     /// <summary>A report of a check of one unit of 16 positions.</summary>
     public static RecordWork Check(int reporter, long sequence, CheckOutcome outcome, TrustRole role = TrustRole.Server)

@@ -69,7 +69,8 @@ public sealed class LedgerSerializerTests(WireFixture fixture, ITestOutputHelper
         var most = new CheckFacts(
             TrustRole.Verifier, CheckOutcome.Hard, 1, LedgerSamples.Checker, new Digest(1, 2, 3, 4), new Digest(1, 2, 3, 4), new Digest(1, 2, 3, 4), new string('\u4e16', ProtocolLimits.ReasonCharacters));
         var report = LedgerSamples.Report(1, long.MaxValue, ProtocolLimits.SessionTokens - 1, WorkOutcome.Checked, most);
-        var entry = LedgerSamples.Count(report, LedgerSamples.Now);
+        var entry = LedgerSamples.Count(LedgerSamples.Sign(report), LedgerSamples.Now);
+        Assert.Equal(LedgerSamples.Key.Device, entry.Reporter);
         Assert.Equal(entry, _serializer.FromBinary(_serializer.ToBinary(entry), "wc"));
         Assert.Equal(report, OutboxForm.Read(OutboxForm.Write(report)));
         var state = LedgerSamples.Fold(Enumerable.Range(0, 2 * ReputationState.MostReporters).Select(i => entry with { Id = new ReportId(Guid.NewGuid(), long.MaxValue) }));

@@ -1,5 +1,7 @@
 using Akka.Actor;
+using Akka.Event;
 using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Reputation;
 using EFedLLM.Actors.Tests.Configuration;
@@ -30,7 +32,7 @@ public sealed class LedgerTests : IDisposable
         var report = LedgerSamples.Report(1, 1);
         await using var node = await StartAsync(Data);
         var ledger = await node.StartLedgerAsync();
-        Assert.Equal(new WorkRecorded(report.Id, report.Device), await ledger.Ask<WorkRecorded>(report, TestNode.Patience));
+        Assert.Equal(new WorkRecorded(report.Id, report.Device), await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(report), TestNode.Patience));
 
         // What a killed process leaves: the files as they are at this moment, with nothing flushed, closed or said goodbye to.
         var left = Path.Combine(_root, "left");
@@ -44,7 +46,7 @@ public sealed class LedgerTests : IDisposable
         ledger = await again.StartLedgerAsync();
         var record = await ledger.Ask<DeviceRecord>(new GetDeviceRecord(report.Device), TestNode.Patience);
         Assert.Equal((1, 100, 800, 0.0), (record.Sessions, record.Tokens, record.LayerTokens, record.Reward));
-        Assert.Equal(report.Id, (await ledger.Ask<WorkRecorded>(report, TestNode.Patience)).Id);
+        Assert.Equal(report.Id, (await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(report), TestNode.Patience)).Id);
         Assert.Equal(record, await ledger.Ask<DeviceRecord>(new GetDeviceRecord(report.Device), TestNode.Patience));
         Assert.Equal([report.Device], (await ledger.Ask<LedgerDevices>(new ListLedgerDevices(), TestNode.Patience)).Devices.Select(device => device));
     }
@@ -56,7 +58,7 @@ public sealed class LedgerTests : IDisposable
         await using (var node = await StartAsync(Data))
         {
             var ledger = await node.StartLedgerAsync();
-            await Task.WhenAll(Enumerable.Range(1, 250).Select(i => ledger.Ask<WorkRecorded>(LedgerSamples.Report(1, i, i), TestNode.Patience)));
+            await Task.WhenAll(Enumerable.Range(1, 250).Select(i => ledger.Ask<WorkRecorded>(LedgerSamples.Sign(LedgerSamples.Report(1, i, i)), TestNode.Patience)));
             before = await ledger.Ask<DeviceRecord>(new GetDeviceRecord(LedgerSamples.Device), TestNode.Patience);
             Assert.Equal((250, 250 * 251 / 2, 50), (before.Sessions, before.Tokens, before.Recent.Length));
 
@@ -68,7 +70,7 @@ public sealed class LedgerTests : IDisposable
         {
             var ledger = await node.StartLedgerAsync();
             Assert.Equal(before, await ledger.Ask<DeviceRecord>(new GetDeviceRecord(LedgerSamples.Device), TestNode.Patience));
-            Assert.Equal(250, (await ledger.Ask<WorkRecorded>(LedgerSamples.Report(1, 250), TestNode.Patience)).Id.Sequence);
+            Assert.Equal(250, (await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(LedgerSamples.Report(1, 250)), TestNode.Patience)).Id.Sequence);
             Assert.Equal(before, await ledger.Ask<DeviceRecord>(new GetDeviceRecord(LedgerSamples.Device), TestNode.Patience));
         }
     }
@@ -83,7 +85,7 @@ public sealed class LedgerTests : IDisposable
         var ledger = await gateway.StartLedgerAsync();
         Assert.Empty((await ledger.Ask<LedgerDevices>(new ListLedgerDevices(), TestNode.Patience)).Devices);
 
-        var reporter = await gateway.System.StartWorkReporterAsync(ledger, Path.Combine(_root, "outbox.db"), new OutboxLimits(100, 1 << 20), TimeProvider.System);
+        var reporter = await gateway.System.StartWorkReporterAsync(ledger, Path.Combine(_root, "outbox.db"), new OutboxLimits(100, 1 << 20), TimeProvider.System, gateway.Key);
         var work = new WorkReport(LedgerSamples.Device, SessionId.New(), new ModelId(new string('a', 64)), new LayerRange(2, 5), WorkOutcome.Served, 10);
         reporter.Tell(work);
         reporter.Tell(work with { Outcome = WorkOutcome.TimedOut });
@@ -100,16 +102,80 @@ public sealed class LedgerTests : IDisposable
     {
         await using var node = await StartAsync(Data);
         var ledger = await node.StartLedgerAsync();
-        ledger.Tell(LedgerSamples.Report(1, 0));
-        ledger.Tell(LedgerSamples.Report(1, 1, -1));
-        ledger.Tell(LedgerSamples.Report(1, 1) with { Range = new LayerRange(3, 3) });
-        ledger.Tell(LedgerSamples.Report(1, 1, 1, (WorkOutcome)7));
-        ledger.Tell(LedgerSamples.Report(1, 1, 1, WorkOutcome.Checked));
-        ledger.Tell(LedgerSamples.Check(1, 1, CheckOutcome.Hard) with { Outcome = WorkOutcome.Served });
+        ledger.Tell(LedgerSamples.Sign(LedgerSamples.Report(1, 0)));
+        ledger.Tell(LedgerSamples.Sign(LedgerSamples.Report(1, 1, -1)));
+        ledger.Tell(LedgerSamples.Sign(LedgerSamples.Report(1, 1) with { Range = new LayerRange(3, 3) }));
+        ledger.Tell(LedgerSamples.Sign(LedgerSamples.Report(1, 1, 1, (WorkOutcome)7)));
+        ledger.Tell(LedgerSamples.Sign(LedgerSamples.Report(1, 1, 1, WorkOutcome.Checked)));
+        ledger.Tell(LedgerSamples.Sign(LedgerSamples.Check(1, 1, CheckOutcome.Hard) with { Outcome = WorkOutcome.Served }));
         ledger.Tell("nonsense");
-        Assert.Equal(1, (await ledger.Ask<WorkRecorded>(LedgerSamples.Report(1, 1), TestNode.Patience)).Id.Sequence);
+        Assert.Equal(1, (await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(LedgerSamples.Report(1, 1)), TestNode.Patience)).Id.Sequence);
         var record = await ledger.Ask<DeviceRecord>(new GetDeviceRecord(LedgerSamples.Device), TestNode.Patience);
         Assert.Single(record.Recent);
+    }
+
+    [Fact]
+    public async Task A_report_that_is_not_truly_signed_counts_nothing_and_one_that_is_says_whose_word_it_was()
+    {
+        using var other = DeviceKey.Create();
+        await using var node = await StartAsync(Data);
+        var (ledger, log) = (await node.StartLedgerAsync(), node.Log());
+        var signed = LedgerSamples.Sign(LedgerSamples.Check(1, 1, CheckOutcome.Hard));
+        RecordWork[] forged = [
+            signed with { Signed = null },
+            signed with { Signed = signed.Signed! with { PublicKey = [.. other.PublicKey.Span] } },
+            signed with { Signed = LedgerSamples.Sign(signed, other).Signed! with { PublicKey = signed.Signed.PublicKey } },
+            signed with { Session = SessionId.New() }];
+        foreach (var report in forged)
+        {
+            ledger.Tell(report);
+            await log.FirstAsync<LogEvent>(entry => $"{entry}".Contains("it is not truly signed", StringComparison.Ordinal));
+        }
+
+        Assert.Empty((await ledger.Ask<DeviceRecord>(new GetDeviceRecord(LedgerSamples.Device), TestNode.Patience)).Recent);
+        await ledger.Ask<WorkRecorded>(signed, TestNode.Patience);
+
+        // What another one says under the same number was said already.
+        await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(signed, other), TestNode.Patience);
+        await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(LedgerSamples.Check(2, 1, CheckOutcome.Hard), other), TestNode.Patience);
+        var record = await ledger.Ask<DeviceRecord>(new GetDeviceRecord(LedgerSamples.Device), TestNode.Patience);
+        Assert.Equal([other.Device, LedgerSamples.Key.Device], record.Recent.Select(entry => entry.Reporter!.Value));
+    }
+
+    /// <summary>What a liar says of others is answered, so that it does not wait with it for ever, and is nowhere; also when it says so again, and when the ledger has started anew.</summary>
+    [Theory]
+    [InlineData(TrustRole.Server)]
+    [InlineData(TrustRole.Verifier)]
+    public async Task The_word_of_an_excluded_device_about_others_is_answered_and_counts_nothing(TrustRole role)
+    {
+        using var liar = DeviceKey.Create();
+        var slander = LedgerSamples.Sign(LedgerSamples.Check(2, 2, CheckOutcome.Hard), liar);
+        await using (var node = await StartAsync(Data))
+        {
+            var ledger = await node.StartLedgerAsync();
+            await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(LedgerSamples.Check(2, 1, CheckOutcome.Hard), liar), TestNode.Patience);
+            for (var i = 1; i <= 3; i++)
+            {
+                Assert.Equal(1, (await RecordAsync(ledger, LedgerSamples.Device, _ => true)).Server.Hard);
+                await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(LedgerSamples.Check(1, i, CheckOutcome.Hard, role) with { Device = liar.Device }), TestNode.Patience);
+            }
+
+            await SlanderAsync(ledger);
+        }
+
+        await using var again = await StartAsync(Data);
+        await SlanderAsync(await again.StartLedgerAsync());
+
+        async Task SlanderAsync(IActorRef ledger)
+        {
+            foreach (var report in (RecordWork[])[slander, slander, LedgerSamples.Sign(LedgerSamples.Report(2, 3, 5, WorkOutcome.Failed), liar), LedgerSamples.Sign(LedgerSamples.Check(2, 4, CheckOutcome.Passed), liar)])
+            {
+                Assert.Equal(report.Id, (await ledger.Ask<WorkRecorded>(report, TestNode.Patience)).Id);
+            }
+
+            var record = await RecordAsync(ledger, LedgerSamples.Device, _ => true);
+            Assert.Equal((1L, 0L, 0L), (record.Server.Hard, record.Server.Passed, record.Failures));
+        }
     }
 
     [Fact]

@@ -19,7 +19,7 @@ public sealed class OutboxFileTests(ITestOutputHelper output) : IDisposable
 
     [Fact]
     public void Every_report_comes_back_as_it_was()
-        => LedgerSamples.Reports.Select(report => report with { Amount = 0, Size = new WorkSize(report.Tokens, 2) }).Sample(report => report == OutboxForm.Read(OutboxForm.Write(report)), iter: 300, threads: 1);
+        => LedgerSamples.Reports.Select(report => report with { Amount = 0, Size = new WorkSize(report.Tokens, 2), Signed = null }).Sample(report => report == OutboxForm.Read(OutboxForm.Write(report)), iter: 300, threads: 1);
 
     [Fact]
     public void The_largest_report_fits_many_times_into_its_bound()

@@ -24,7 +24,7 @@ public sealed class PostgresLedgerTests(PostgresFixture fixture) : IDisposable
         await using (var node = await StartAsync("first", database))
         {
             var ledger = await node.StartLedgerAsync();
-            await Task.WhenAll(Enumerable.Range(1, 250).Select(i => ledger.Ask<WorkRecorded>(LedgerSamples.Report(1, i, i), TestNode.Patience)));
+            await Task.WhenAll(Enumerable.Range(1, 250).Select(i => ledger.Ask<WorkRecorded>(LedgerSamples.Sign(LedgerSamples.Report(1, i, i)), TestNode.Patience)));
             before = await ledger.Ask<DeviceRecord>(new GetDeviceRecord(LedgerSamples.Device), TestNode.Patience);
             Assert.Equal((250, 250 * 251 / 2, 50), (before.Sessions, before.Tokens, before.Recent.Length));
         }
@@ -33,7 +33,7 @@ public sealed class PostgresLedgerTests(PostgresFixture fixture) : IDisposable
         {
             var ledger = await node.StartLedgerAsync();
             Assert.Equal(before, await ledger.Ask<DeviceRecord>(new GetDeviceRecord(LedgerSamples.Device), TestNode.Patience));
-            Assert.Equal(250, (await ledger.Ask<WorkRecorded>(LedgerSamples.Report(1, 250, 250), TestNode.Patience)).Id.Sequence);
+            Assert.Equal(250, (await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(LedgerSamples.Report(1, 250, 250)), TestNode.Patience)).Id.Sequence);
             Assert.Equal(before, await ledger.Ask<DeviceRecord>(new GetDeviceRecord(LedgerSamples.Device), TestNode.Patience));
             Assert.Equal([LedgerSamples.Device], (await ledger.Ask<LedgerDevices>(new ListLedgerDevices(), TestNode.Patience)).Devices.Select(device => device));
         }
@@ -54,7 +54,11 @@ public sealed class PostgresLedgerTests(PostgresFixture fixture) : IDisposable
         await using (var node = await StartAsync("first", database))
         {
             var ledger = await node.StartLedgerAsync();
-            await Task.WhenAll(checks.Select(check => ledger.Ask<WorkRecorded>(check, TestNode.Patience)));
+            foreach (var check in checks)
+            {
+                await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(check), TestNode.Patience);
+            }
+
             before = await ledger.Ask<DeviceRecord>(new GetDeviceRecord(LedgerSamples.Device), TestNode.Patience);
             Assert.Equal((120L, 1920L, 3L, TrustTier.Excluded), (before.Server.Passed, before.Server.PassedTokens, before.Server.Hard, before.ServerTier));
             Assert.Equal((1L, TrustTier.Quarantined), (before.Verifier.Soft, before.VerifierTier));
@@ -92,7 +96,7 @@ public sealed class PostgresLedgerTests(PostgresFixture fixture) : IDisposable
             database, $"GRANT USAGE ON SCHEMA efedllm TO scribe_{name}; GRANT ALL ON ALL TABLES IN SCHEMA efedllm TO scribe_{name}; GRANT ALL ON ALL SEQUENCES IN SCHEMA efedllm TO scribe_{name}");
         await using var node = await StartAsync("scribe", scribe);
         var ledger = await node.StartLedgerAsync();
-        await ledger.Ask<WorkRecorded>(LedgerSamples.Report(1, 1), TestNode.Patience);
+        await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(LedgerSamples.Report(1, 1)), TestNode.Patience);
     }
 
     [PostgresFact]
@@ -119,9 +123,9 @@ public sealed class PostgresLedgerTests(PostgresFixture fixture) : IDisposable
         var database = await server.NewDatabaseAsync();
         await using var node = await StartAsync("node", database);
         var ledger = await node.StartLedgerAsync();
-        await ledger.Ask<WorkRecorded>(LedgerSamples.Report(1, 1), TestNode.Patience);
+        await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(LedgerSamples.Report(1, 1)), TestNode.Patience);
         await server.StopAsync();
-        await Assert.ThrowsAsync<AskTimeoutException>(() => ledger.Ask<WorkRecorded>(LedgerSamples.Report(1, 2), TimeSpan.FromSeconds(1)));
+        await Assert.ThrowsAsync<AskTimeoutException>(() => ledger.Ask<WorkRecorded>(LedgerSamples.Sign(LedgerSamples.Report(1, 2)), TimeSpan.FromSeconds(1)));
         await server.ResumeAsync();
 
         using var patience = new CancellationTokenSource(TestNode.Patience);
@@ -129,7 +133,7 @@ public sealed class PostgresLedgerTests(PostgresFixture fixture) : IDisposable
         {
             try
             {
-                await ledger.Ask<WorkRecorded>(LedgerSamples.Report(1, 2), TimeSpan.FromSeconds(1));
+                await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(LedgerSamples.Report(1, 2)), TimeSpan.FromSeconds(1));
                 break;
             }
             catch (AskTimeoutException) when (!patience.IsCancellationRequested)

@@ -66,7 +66,7 @@ public sealed class StandingTests(ITestOutputHelper output) : IDisposable
         var ledger = await keeper.StartLedgerAsync();
         for (var i = 0; i < 5; i++)
         {
-            await ledger.Ask<WorkRecorded>(LedgerSamples.Check(1, 1, CheckOutcome.Hard), TestNode.Patience);
+            await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(LedgerSamples.Check(1, 1, CheckOutcome.Hard)), TestNode.Patience);
         }
 
         var record = await ledger.Ask<DeviceRecord>(new GetDeviceRecord(LedgerSamples.Device), TestNode.Patience);
@@ -81,7 +81,7 @@ public sealed class StandingTests(ITestOutputHelper output) : IDisposable
             var ledger = await keeper.StartLedgerAsync();
             for (var i = 1; i <= 3; i++)
             {
-                await ledger.Ask<WorkRecorded>(LedgerSamples.Check(1, i, CheckOutcome.Hard), TestNode.Patience);
+                await ledger.Ask<WorkRecorded>(LedgerSamples.Sign(LedgerSamples.Check(1, i, CheckOutcome.Hard)), TestNode.Patience);
             }
         }
 
@@ -151,7 +151,7 @@ public sealed class StandingTests(ITestOutputHelper output) : IDisposable
     private async Task<(IActorRef Ledger, IActorRef Reporter)> ReporterAsync(TestNode gateway)
     {
         var ledger = await gateway.StartLedgerAsync();
-        return (ledger, await gateway.System.StartWorkReporterAsync(ledger, Path.Combine(_root, "outbox.db"), new OutboxLimits(1000, 1 << 20), TimeProvider.System));
+        return (ledger, await gateway.System.StartWorkReporterAsync(ledger, Path.Combine(_root, "outbox.db"), new OutboxLimits(1000, 1 << 20), TimeProvider.System, gateway.Key));
     }
 
     private Task<TestNode> StartAsync() => TestNode.StartLedgerNodeAsync(null, Data, null, ClusterNames.Anchor);

@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using Akka.Actor;
 using Akka.Configuration;
+using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Reputation;
 using EFedLLM.Actors.Tests.Configuration;
@@ -13,9 +14,10 @@ namespace EFedLLM.Actors.Tests.Reputation;
 public sealed class WorkReporterTests : IAsyncLifetime
 {
     private static readonly DeviceId Other = new(new string('e', 32));
-    private static readonly DeviceId? Gateway = new DeviceId(new string('f', 32));
 
-    private readonly ActorSystem _system = ActorSystem.Create("reporter", ConfigurationFactory.ParseString("akka { loggers = [], stdout-loglevel = OFF }"));
+    private readonly ActorSystem _system = ActorSystem.Create(
+        "reporter", ConfigurationFactory.ParseString("akka { loggers = [], stdout-loglevel = OFF }").WithFallback(NodeConfiguration.Resource("trust.conf")));
+
     private readonly string _folder = Directory.CreateTempSubdirectory("efedllm-outbox-").FullName;
     private readonly Channel<(RecordWork Report, IActorRef Reporter)> _ledger = Channel.CreateUnbounded<(RecordWork, IActorRef)>();
     private OutboxFile? _file;
@@ -45,6 +47,7 @@ public sealed class WorkReporterTests : IAsyncLifetime
         Assert.Equal((LedgerSamples.Device, 1L, 1), (first.Device, first.Id.Sequence, first.Tokens));
         Assert.Equal((Other, 1L, 3), (other.Device, other.Id.Sequence, other.Tokens));
         Assert.Equal(first.Id.Reporter, other.Id.Reporter);
+        Assert.All([first, other], report => Assert.True(ReportSigning.IsTrulySigned(report, LedgerSamples.Cluster) && report.Signed!.Reporter == LedgerSamples.Key.Device));
         Assert.False(_ledger.Reader.TryRead(out _));
 
         // An answer to something else releases nothing.
@@ -64,7 +67,7 @@ public sealed class WorkReporterTests : IAsyncLifetime
     public async Task Whoever_recomputed_and_was_right_gets_a_report_of_its_own(CheckOutcome outcome, TrustRole role, char verifier, bool isPaid)
     {
         var reporter = Start(TimeSpan.FromSeconds(30));
-        var facts = LedgerSamples.Check(1, 1, outcome, role).Check! with { Verifier = verifier == '0' ? default : new DeviceId(new string(verifier, 32)) };
+        var facts = LedgerSamples.Check(1, 1, outcome, role).Check! with { Verifier = verifier == '0' ? default : verifier == 'f' ? LedgerSamples.Key.Device : new DeviceId(new string(verifier, 32)) };
         var check = Work(LedgerSamples.Device, 16) with { Outcome = WorkOutcome.Checked, Check = facts, Size = new WorkSize(160, 10) };
         reporter.Tell(check);
         reporter.Tell(Work(Other, 1));
@@ -220,7 +223,7 @@ public sealed class WorkReporterTests : IAsyncLifetime
     public async Task A_node_that_leaves_in_order_waits_for_its_reports()
     {
         var ledger = _system.ActorOf(Props.Create(() => new Ledger(_ledger.Writer)));
-        var reporter = await _system.StartWorkReporterAsync(ledger, Database, Limits, TimeProvider.System);
+        var reporter = await _system.StartWorkReporterAsync(ledger, Database, Limits, TimeProvider.System, LedgerSamples.Key);
         reporter.Tell(Work(LedgerSamples.Device, 1));
         reporter.Tell(Work(LedgerSamples.Device, 2));
         var (first, sender) = await NextAsync();
@@ -286,7 +289,7 @@ public sealed class WorkReporterTests : IAsyncLifetime
         var ledger = _system.ActorOf(Props.Create(() => new Ledger(_ledger.Writer)));
         var (file, bounds) = (OutboxFile.Open(Database, limits ?? Limits), limits ?? Limits);
         _file = file;
-        return _system.ActorOf(Props.Create(() => new WorkReporter(ledger, file, bounds, TimeProvider.System, retry, retry * 4, Gateway, view, null)));
+        return _system.ActorOf(Props.Create(() => new WorkReporter(ledger, file, bounds, TimeProvider.System, retry, retry * 4, LedgerSamples.Key, LedgerSamples.Cluster, view, null)));
     }
 
     private async Task EndAsync(IActorRef reporter)

@@ -25,7 +25,7 @@ public class LedgerFactsBuilderTests
     public void What_was_checked_by_whom_and_what_it_showed_is_told_in_whole()
     {
         var check = new CheckFacts(TrustRole.Server, CheckOutcome.Hard, 32, Checker, new Digest(1, 2, 3, 4), new Digest(9, 2, 3, 4), default, "another root");
-        var record = Record(new LedgerEntry(new SessionId(Guid.Empty), WorkOutcome.Checked, 16, new LayerRange(2, 5), At, check) { Verdict = new VerdictId("00000000ab"), Struck = "a test" }) with
+        var record = Record(new LedgerEntry(new SessionId(Guid.Empty), WorkOutcome.Checked, 16, new LayerRange(2, 5), At, check) { Verdict = new VerdictId("00000000ab"), Struck = "a test", Reporter = Checker }) with
         {
             Server = new RoleStanding { Score = 20.7, Passed = 7, Soft = 1, Hard = 3, PassedTokens = 112, ExcludedAt = At, Exclusion = new Exclusion(false, At.AddDays(30), 9.21, 4096), Bans = 1 },
             ServerTier = TrustTier.Excluded,
@@ -39,7 +39,7 @@ public class LedgerFactsBuilderTests
         Assert.Equal((0.5, 0.2, 0.1, 3.0), (facts.Vested, facts.Escrow, facts.Unvested, facts.Slashed));
         Assert.Equal(
             new LedgerLine(new string('0', 32), "checked", 16, 2, 5, At, new CheckLine(
-                "server", "hard", 32, Checker.Value, $"{new Digest(1, 2, 3, 4)}", $"{new Digest(9, 2, 3, 4)}", null, "another root"), "00000000ab", "a test"),
+                "server", "hard", 32, Checker.Value, $"{new Digest(1, 2, 3, 4)}", $"{new Digest(9, 2, 3, 4)}", null, "another root"), "00000000ab", "a test", Checker.Value),
             facts.Recent[0]);
     }
 

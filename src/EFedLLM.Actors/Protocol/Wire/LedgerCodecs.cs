@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
+using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Trust;
+using Google.Protobuf;
 using Form = EFedLLM.Actors.Protocol.Wire.Forms;
 
 namespace EFedLLM.Actors.Protocol.Wire;
@@ -29,7 +31,21 @@ internal static class LedgerCodecs
         WireCodec.Of<StrikeAnswer, Form.StrikeAnswer>("sa", Small, Form.StrikeAnswer.Parser, Write, Read),
     ];
 
-    private static Form.RecordWork Write(RecordWork message, ActorPaths _) => new()
+    /// <summary>What whoever reports signs: the message without key and signature. The same report has the same bytes on every node.</summary>
+    public static byte[] ContentOf(RecordWork report) => Write(report).ToByteArray();
+
+    private static Form.RecordWork Write(RecordWork message, ActorPaths _)
+    {
+        var form = Write(message);
+        if (message.Signed is { } signed)
+        {
+            (form.PublicKey, form.Signature) = (ByteString.CopyFrom(signed.PublicKey.AsSpan()), ByteString.CopyFrom(signed.Signature.AsSpan()));
+        }
+
+        return form;
+    }
+
+    private static Form.RecordWork Write(RecordWork message) => new()
     {
         Id = Write(message.Id),
         Device = Values.Write(message.Device),
@@ -57,6 +73,15 @@ internal static class LedgerCodecs
     {
         Size = Read(form.Size),
         Amount = Require.UpTo(form.Amount, ProtocolLimits.Flop, "amount"),
+        Signed = ReadSigned(form),
+    };
+
+    private static ReportSignature? ReadSigned(Form.RecordWork form) => (form.PublicKey.Length, form.Signature.Length) switch
+    {
+        (0, 0) => null,
+        (DeviceKey.PublicKeyBytes, DeviceKey.SignatureBytes) => new ReportSignature([.. form.PublicKey.Span], [.. form.Signature.Span]),
+        (DeviceKey.PublicKeyBytes, var bytes) => throw new MalformedMessageException($"signature has {bytes} bytes; it must have {DeviceKey.SignatureBytes}."),
+        var (bytes, _) => throw new MalformedMessageException($"public_key has {bytes} bytes; it must have {DeviceKey.PublicKeyBytes}."),
     };
 
     private static Form.StrikeVerdict Write(StrikeVerdict message, ActorPaths _) => new()
@@ -188,6 +213,7 @@ internal static class LedgerCodecs
             Range = Values.Write(entry.Range),
             At = entry.At.UtcTicks,
             Check = TrustCodecs.Write(entry.Check),
+            Reporter = entry.Reporter is { } reporter ? Values.Write(reporter) : null,
         };
         if (entry.Verdict is { } verdict)
         {
@@ -213,6 +239,7 @@ internal static class LedgerCodecs
     {
         Verdict = form.HasVerdict ? Values.Verdict(form.Verdict) : null,
         Struck = form.HasStruck ? Require.Text(form.Struck, ProtocolLimits.ReasonCharacters, "struck") : null,
+        Reporter = form.Reporter is { } reporter ? Values.Device(reporter, "reporter") : null,
     };
 
     private static Form.LedgerDevices Write(LedgerDevices message, ActorPaths _)

@@ -236,6 +236,10 @@ public sealed class MalformedMessageTests(WireFixture fixture, ITestOutputHelper
         Refused<RecordWork, Form.RecordWork>(form => form.Size = new Form.WorkSize { Flop = double.NaN }, "flop");
         Refused<RecordWork, Form.RecordWork>(form => form.Size = new Form.WorkSize { TokenFlop = 1e25 }, "token_flop");
         Refused<RecordWork, Form.RecordWork>(form => form.Amount = -1, "amount");
+        Refused<RecordWork, Form.RecordWork>(form => (form.PublicKey, form.Signature) = (ByteString.CopyFrom(new byte[31]), ByteString.CopyFrom(new byte[64])), "public_key");
+        Refused<RecordWork, Form.RecordWork>(form => (form.PublicKey, form.Signature) = (ByteString.Empty, ByteString.CopyFrom(new byte[64])), "public_key");
+        Refused<RecordWork, Form.RecordWork>(form => (form.PublicKey, form.Signature) = (ByteString.CopyFrom(new byte[32]), ByteString.CopyFrom(new byte[63])), "signature");
+        Refused<RecordWork, Form.RecordWork>(form => (form.PublicKey, form.Signature) = (ByteString.CopyFrom(new byte[32]), ByteString.Empty), "signature");
         Refused<StrikeVerdict, Form.StrikeVerdict>(form => form.Verdict = 1UL << 40, "verdict");
         Refused<StrikeVerdict, Form.StrikeVerdict>(form => form.Reason = new string('x', ProtocolLimits.ReasonCharacters + 1), "reason");
         Refused<AccountRefused, Form.AccountRefused>(form => form.Device = null, "device");

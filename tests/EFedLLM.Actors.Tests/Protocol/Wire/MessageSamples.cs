@@ -268,6 +268,7 @@ internal sealed class MessageSamples
             {
                 Size = tokens % 2 == 0 ? new WorkSize(tokens, 7) : null,
                 Amount = outcome == WorkOutcome.Found ? tokens : 0,
+                Signed = tokens % 3 == 0 ? null : new ReportSignature([.. Enumerable.Repeat((byte)tokens, DeviceKey.PublicKeyBytes)], [.. Enumerable.Repeat((byte)range.First, DeviceKey.SignatureBytes)]),
             }));
         var tiers = Any(Enum.GetValues<TrustTier>());
         var exclusions = Gen.Select(Gen.Bool, Moments, Amounts, Gen.Int[0, int.MaxValue]).Select((isFaulty, until, score, tokens) => new Exclusion(isFaulty, until, score, tokens)).Null();
@@ -295,9 +296,9 @@ internal sealed class MessageSamples
                 Gen.Select(Counts, Counts, Counts),
                 Gen.Select(Counts, Counts),
                 Gen.Select(Amounts, Amounts, Amounts, Amounts),
-                Gen.Select(Sessions, outcomes, Positions, Ranges, Moments, checks, Gen.Select(verdicts.Nullable(), Texts.Null()))
+                Gen.Select(Sessions, outcomes, Positions, Ranges, Moments, checks, Gen.Select(verdicts.Nullable(), Texts.Null(), Devices.Nullable()))
                     .Select((session, outcome, tokens, range, at, check, verdict) => new LedgerEntry(
-                        session, outcome, tokens, range, at, outcome == WorkOutcome.Checked ? check : null) { Verdict = verdict.Item1, Struck = verdict.Item2 }).Array[0, 50],
+                        session, outcome, tokens, range, at, outcome == WorkOutcome.Checked ? check : null) { Verdict = verdict.Item1, Struck = verdict.Item2, Reporter = verdict.Item3 }).Array[0, 50],
                 Gen.Select(standings, tiers, standings, tiers))
             .Select((device, seen, work, lost, credit, recent, trust) => new DeviceRecord(
                 device, seen.Item1, seen.Item2, work.Item1, work.Item2, work.Item3, lost.Item1, lost.Item2, credit.Item1, credit.Item2, [.. recent])
