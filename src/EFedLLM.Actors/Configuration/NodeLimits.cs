@@ -6,6 +6,9 @@ namespace EFedLLM.Actors.Configuration;
 /// <summary>The settings below <c>efedllm</c>: what a node gives and what it bears. <c>hocon/node.conf</c> says what each does and holds the defaults.</summary>
 public sealed record NodeLimits
 {
+    /// <summary>Most that <see cref="SendDelay"/> may be: a hop that waits so long is not taken for lost.</summary>
+    public static TimeSpan MostSendDelay { get; } = TimeSpan.FromSeconds(1);
+
     /// <summary>Memory a device gives to weights and caches, in bytes.</summary>
     public required long DeviceMemoryBytes { get; init; }
 
@@ -36,7 +39,7 @@ public sealed record NodeLimits
     /// <summary>How long a device that leaves waits for others to take over, and as long again for its sessions.</summary>
     public required TimeSpan DrainTime { get; init; }
 
-    /// <summary>How long what a device sends of its sessions waits before it leaves: a slow network, to measure with.</summary>
+    /// <summary>How long what a device computed waits before it leaves: a slow network, to measure with.</summary>
     public required TimeSpan SendDelay { get; init; }
 
     /// <summary>Most generations of a gateway at a time.</summary>
@@ -119,7 +122,7 @@ public sealed record NodeLimits
             BatchRows = device.Integer("batch-rows", 1, 65536),
             IdleSession = device.Duration("idle-session", TimeSpan.FromSeconds(1), day),
             DrainTime = device.Duration("drain-time", TimeSpan.Zero, TimeSpan.FromHours(12)),
-            SendDelay = device.Duration("send-delay", TimeSpan.Zero, TimeSpan.FromSeconds(10)),
+            SendDelay = device.Duration("send-delay", TimeSpan.Zero, MostSendDelay),
             GatewayMaxSessions = gateway.Integer("max-sessions", 1, 65536),
             MaxQueued = gateway.Integer("max-queued", 1, 1 << 20),
             QueueTimeout = gateway.Duration("queue-timeout", TimeSpan.FromMilliseconds(1), day),

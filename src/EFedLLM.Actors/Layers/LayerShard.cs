@@ -62,7 +62,8 @@ internal sealed class LayerShard : ReceiveActor, IWithTimers, IShardOutlet
     /// <inheritdoc/>
     void IShardOutlet.Send(IActorRef receiver, object message)
     {
-        if (_parts.SendDelay == TimeSpan.Zero)
+        // What says that a hop is there is not held up, so that none is taken for lost; but messages to one actor keep their order.
+        if (_parts.SendDelay == TimeSpan.Zero || !(IsComputed(message) || _late.Any(late => late.Receiver.Equals(receiver))))
         {
             receiver.Tell(message);
             return;
@@ -109,6 +110,8 @@ internal sealed class LayerShard : ReceiveActor, IWithTimers, IShardOutlet
             _log.Error("The compute thread is gone before its shard of {0}.", parts.Model.Short);
         }
     }
+
+    private static bool IsComputed(object message) => message is FeedHidden or TokenSampled or RowsComputed or SequenceEncoded;
 
     private void SendLate()
     {

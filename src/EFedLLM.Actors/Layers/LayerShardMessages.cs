@@ -51,7 +51,7 @@ internal sealed record ShardDrained(IActorRef Shard) : INoSerializationVerificat
 /// <param name="Key">Signs receipts; null for a device that cannot.</param>
 /// <param name="Saboteur">What it does wrong; null for an honest device.</param>
 /// <param name="Cluster">The cluster for which it signs.</param>
-/// <param name="SendDelay">How long what it sends waits before it leaves.</param>
+/// <param name="SendDelay">How long what it computed waits before it leaves.</param>
 internal sealed record LayerShardParts(
     ModelId Model,
     Transformer.Blocks.TransformerShard Shard,

@@ -8,20 +8,23 @@ using EFedLLM.Transformer.Checkpoints;
 namespace EFedLLM.Node.Bench;
 
 /// <summary>
-/// Measures what guessing ahead gains over device processes on this machine, on a prompt that says a passage again and again and on one
-/// whose answer is drawn freely: with and without in turn, over hops that are as far away as is asked for.
+/// Measures what guessing ahead gains over device processes on this machine, in a conversation that asks again what was answered and on a
+/// story that is drawn freely: with and without in turn, over hops that are as far away as is asked for.
 /// </summary>
 internal static class DraftBench
 {
-    private const int Passage = 16;
     private const int WarmUps = 3;
+
+    // What even a small model can say by heart, and so says in the same words again.
+    private static readonly ChatLine Question = new("user", "Name the months of the year.");
+    private static readonly ChatLine Story = new("user", "Tell me a story about a wolf.");
 
     private static readonly TimeSpan PlacementLimit = TimeSpan.FromMinutes(5);
 
     /// <summary>Measures both prompts.</summary>
     /// <param name="model">The model.</param>
     /// <param name="devices">Number of device processes.</param>
-    /// <param name="hopDelay">How long what a device sends waits before it leaves.</param>
+    /// <param name="hopDelay">How long what a device computed waits before it leaves.</param>
     /// <param name="folder">An empty folder for the nodes' data.</param>
     /// <param name="settings">How long and how often.</param>
     /// <param name="cancellation">Ends the cluster.</param>
@@ -44,72 +47,78 @@ internal static class DraftBench
             cancellation);
         await cluster.WaitUntilPlacedAsync(devices, PlacementLimit, cancellation);
         await using var gateway = new GatewayHttpClient(cluster.Gateway);
-        var (vocabulary, tokens) = (model.Shape.VocabularySize, settings.DecodeTokens + 1);
-        var copying = new GenerateRequest { Tokens = Copying(settings.PromptTokens, vocabulary), MaxTokens = tokens, IgnoreEos = true };
-        var ordinary = new GenerateRequest { Tokens = settings.Prompt(vocabulary), MaxTokens = tokens, IgnoreEos = true, Temperature = 1, Seed = 1 };
-        return
+        var said = await AnswerCollector.CollectAsync(gateway, Ask(settings, Question), null, cancellation);
+        Side[] sides =
         [
-            await PairAsync(gateway, "copying", copying, devices, hopDelay, settings, cancellation),
-            await PairAsync(gateway, "ordinary", ordinary, devices, hopDelay, settings, cancellation),
+            new("copying", Ask(settings, Asked(said.Text))),
+            new("ordinary", Ask(settings, Story) with { Temperature = 1, Seed = 1 }),
         ];
+
+        // All at once: to warm up takes no longer than one answer, however far away the hops are.
+        await Task.WhenAll(Enumerable.Repeat(sides, WarmUps).SelectMany(again => again).SelectMany(side => new[] { side.Without, side.With }).Select(AskAsync));
+        for (var repetition = 0; repetition < settings.Repetitions; repetition++)
+        {
+            foreach (var side in sides)
+            {
+                // Now one goes first and now the other.
+                var isPlainFirst = repetition % 2 == 0;
+                var first = await AskAsync(isPlainFirst ? side.Without : side.With);
+                var second = await AskAsync(isPlainFirst ? side.With : side.Without);
+                side.Add(isPlainFirst ? first : second, isPlainFirst ? second : first);
+            }
+        }
+
+        return [.. sides.Select(side => side.Sample(devices, hopDelay))];
+
+        async Task<PromptAnswer> AskAsync(GenerateRequest request)
+        {
+            var answer = await AnswerCollector.CollectAsync(gateway, request, null, cancellation);
+            return answer.Timing.TokensPerSecond > 0 ? answer : throw new UserErrorException("The model ends its answer with the first token: there is no speed to measure.");
+        }
     }
 
     /// <summary>The settings of nodes whose hops are so far away.</summary>
     internal static string Configuration(TimeSpan hopDelay) => string.Create(CultureInfo.InvariantCulture, $"efedllm.device.send-delay = {hopDelay.TotalMilliseconds:0} ms\nefedllm.pipeline.drafts = 7\n");
 
-    /// <summary>A passage of token ids, again and again.</summary>
-    internal static int[] Copying(int tokens, int vocabulary) => [.. Enumerable.Range(0, tokens).Select(index => ((index % Passage * 37) + 11) % vocabulary)];
-
-    private static async Task<DraftSample> PairAsync(
-        GatewayHttpClient gateway, string name, GenerateRequest request, int devices, TimeSpan hopDelay, BenchSettings settings, CancellationToken cancellation)
+    /// <summary>A conversation in which the question was answered twice and is asked again.</summary>
+    internal static ChatLine[] Asked(string answer)
     {
-        var without = request with { Drafts = 0 };
-        for (var answer = 0; answer < WarmUps; answer++)
-        {
-            await AskAsync(gateway, without, cancellation);
-            await AskAsync(gateway, request, cancellation);
-        }
-
-        var (off, on, ratios, texts) = (new List<double>(), new List<double>(), new List<double>(), new HashSet<string>());
-        AnswerTiming? drafted = null;
-        for (var repetition = 0; repetition < settings.Repetitions; repetition++)
-        {
-            // Now one goes first and now the other.
-            var first = await AskAsync(gateway, repetition % 2 == 0 ? without : request, cancellation);
-            var second = await AskAsync(gateway, repetition % 2 == 0 ? request : without, cancellation);
-            var (plain, guessed) = repetition % 2 == 0 ? (first, second) : (second, first);
-            off.Add(plain.Timing.TokensPerSecond);
-            on.Add(guessed.Timing.TokensPerSecond);
-            ratios.Add(guessed.Timing.TokensPerSecond / plain.Timing.TokensPerSecond);
-            texts.UnionWith([plain.Tokens, guessed.Tokens]);
-            drafted = guessed.Timing;
-        }
-
-        return new DraftSample(
-            name, devices, hopDelay.TotalMilliseconds, settings.DecodeTokens, settings.Repetitions, Statistics.Quantile(off, 0.5), Statistics.Quantile(on, 0.5),
-            Statistics.Quantile(ratios, 0.5), Statistics.Deviation(ratios), drafted!.DraftedTokens, drafted.AcceptedTokens, texts.Count == 1);
+        var said = new ChatLine("assistant", answer);
+        return [Question, said, Question, said, Question];
     }
 
-    /// <summary>Asks once: the tokens with the bits of their probabilities, and the time.</summary>
-    private static async Task<(string Tokens, AnswerTiming Timing)> AskAsync(GatewayHttpClient gateway, GenerateRequest request, CancellationToken cancellation)
+    private static GenerateRequest Ask(BenchSettings settings, params ChatLine[] lines) => new() { Messages = lines, MaxTokens = settings.DecodeTokens + 1 };
+
+    /// <summary>One prompt, asked with guesses and without.</summary>
+    private sealed class Side(string name, GenerateRequest with)
     {
-        var tokens = new List<string>();
-        await foreach (var next in gateway.GenerateAsync(request, cancellation))
+        private readonly List<double> _off = [];
+        private readonly List<double> _on = [];
+        private readonly HashSet<string> _texts = [];
+        private AnswerTiming? _drafted;
+
+        public GenerateRequest With => with;
+
+        public GenerateRequest Without { get; } = with with { Drafts = 0 };
+
+        public void Add(PromptAnswer plain, PromptAnswer guessed)
         {
-            switch (next)
-            {
-                case TokenEvent token:
-                    tokens.Add(string.Create(CultureInfo.InvariantCulture, $"{token.Id}/{BitConverter.SingleToInt32Bits(token.Logprob):x8}"));
-                    break;
-                case FinishedEvent finished:
-                    return (string.Join(' ', tokens), finished.Timing);
-                case FailedEvent failed:
-                    throw new UserErrorException(failed.Message);
-                default:
-                    break;
-            }
+            _off.Add(plain.Timing.TokensPerSecond);
+            _on.Add(guessed.Timing.TokensPerSecond);
+            _texts.UnionWith([Bits(plain), Bits(guessed)]);
+            _drafted = guessed.Timing;
         }
 
-        throw new UserErrorException("The answer ended before it was complete.");
+        public DraftSample Sample(int devices, TimeSpan hopDelay)
+        {
+            var ratios = _on.Zip(_off, (on, off) => on / off).ToList();
+            return new DraftSample(
+                name, devices, hopDelay.TotalMilliseconds, _drafted!.GeneratedTokens, ratios.Count, Statistics.Quantile(_off, 0.5), Statistics.Quantile(_on, 0.5),
+                Statistics.Quantile(ratios, 0.5), Statistics.Deviation(ratios), _drafted.DraftedTokens, _drafted.AcceptedTokens, _texts.Count == 1);
+        }
+
+        /// <summary>The tokens with the bits of their probabilities.</summary>
+        private static string Bits(PromptAnswer answer)
+            => string.Join(' ', answer.Logprobs.Select(token => string.Create(CultureInfo.InvariantCulture, $"{token.Id}/{BitConverter.SingleToInt32Bits(token.Logprob):x8}")));
     }
 }

@@ -4,7 +4,7 @@ namespace EFedLLM.Node.Bench;
 /// <param name="Prompt"><c>copying</c> or <c>ordinary</c>.</param>
 /// <param name="Devices">Device processes.</param>
 /// <param name="HopDelayMilliseconds">What is added to each hop.</param>
-/// <param name="Tokens">Tokens of an answer.</param>
+/// <param name="Tokens">Tokens of an answer, which may end by itself.</param>
 /// <param name="Answers">Answers of each side.</param>
 /// <param name="OffTokensPerSecond">Median without guesses.</param>
 /// <param name="OnTokensPerSecond">Median with them.</param>

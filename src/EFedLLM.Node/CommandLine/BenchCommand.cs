@@ -1,4 +1,5 @@
 using System.CommandLine;
+using EFedLLM.Actors.Configuration;
 using EFedLLM.Compression;
 using EFedLLM.Node.Api;
 using EFedLLM.Node.Bench;
@@ -80,10 +81,10 @@ internal sealed class BenchCommand : Command
 
     private readonly Option<bool> _speculate = new("--speculate")
     {
-        Description = "Measure instead what guessing tokens ahead gains: answers with and without in turn, on a prompt that repeats a passage and on an ordinary one. Default: 2 devices.",
+        Description = "Measure instead what guessing tokens ahead gains: answers with and without in turn, in a conversation that asks again what was answered and on a story that is drawn freely. Default: 2 devices, 3 repetitions.",
     };
 
-    private readonly Option<int?> _hopDelay = new Option<int?>("--hop-delay") { Description = "For --speculate: milliseconds added to each hop, as over a slow network. Default: 0.", HelpName = "ms" }.Between(0, 10_000);
+    private readonly Option<int?> _hopDelay = new Option<int?>("--hop-delay") { Description = "For --speculate: milliseconds added to each hop, as over a slow network. Default: 0.", HelpName = "ms" }.Between(0, (int)NodeLimits.MostSendDelay.TotalMilliseconds);
 
     private readonly Option<int?> _prompt = new Option<int?>("--prompt-tokens") { Description = "Tokens of the prompt. Default: 128.", HelpName = "n" }.Between(1, 1 << 16);
     private readonly Option<int?> _decode = new Option<int?>("--decode-tokens") { Description = "Tokens generated. Default: 64.", HelpName = "n" }.Between(1, 1 << 16);
@@ -123,6 +124,11 @@ internal sealed class BenchCommand : Command
         if (threads.Count == 0 && (parse.GetValue(_versus) is not null || parse.GetValue(_explain)))
         {
             throw new UserErrorException("--vs and --explain need at least one thread: --threads 1.", ExitCodes.Usage);
+        }
+
+        if (devices.Count == 0 && new[] { _trust, _speculate }.FirstOrDefault(option => parse.GetValue(option)) is { } measured)
+        {
+            throw new UserErrorException($"{measured.Name} needs at least one device: --devices 1.", ExitCodes.Usage);
         }
 
         var peer = parse.GetValue(_versus) is { } program ? new PeerProgram(program, VersusModel(parse), Lifetime.Parse(parse.GetRequiredValue(_versusLimit), _versusLimit.Name, LeastLimit, MostLimit)) : null;
@@ -165,7 +171,7 @@ internal sealed class BenchCommand : Command
 
             if (parse.GetValue(_speculate))
             {
-                var drafts = await MeasureDraftsAsync(model, Counts(parse, _devices, [2], 64), TimeSpan.FromMilliseconds(parse.GetValue(_hopDelay) ?? 0), scratch.FullName, settings, cancellation);
+                var drafts = await MeasureDraftsAsync(model, Counts(parse, _devices, [2], 64), TimeSpan.FromMilliseconds(parse.GetValue(_hopDelay) ?? 0), scratch.FullName, settings with { Repetitions = parse.GetValue(_repetitions) ?? 3 }, cancellation);
                 Print(
                     parse,
                     () => Screen.Json(drafts, ApiJson.Default.IReadOnlyListDraftSample),
@@ -222,6 +228,11 @@ internal sealed class BenchCommand : Command
         if (parse.GetValue(_memory) is not null && kinds.FirstOrDefault(kind => parse.GetResult(kind) is { Implicit: false }) is { } other)
         {
             throw new UserErrorException($"--memory has no place beside {other.Name}.", ExitCodes.Usage);
+        }
+
+        if (parse.GetValue(_speculate) && parse.GetResult(_prompt) is { Implicit: false })
+        {
+            throw new UserErrorException("--prompt-tokens has no place beside --speculate, which asks questions of its own.", ExitCodes.Usage);
         }
 
         if (parse.GetValue(_versus) is null && new Option[] { _versusModel, _versusLimit }.FirstOrDefault(option => parse.GetResult(option) is { Implicit: false }) is { } lost)

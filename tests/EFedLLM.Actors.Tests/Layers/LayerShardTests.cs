@@ -186,6 +186,46 @@ public abstract class LayerShardTests : TestKit
     }
 
     [SharedFact]
+    public void Where_sending_is_delayed_activations_are_and_what_else_is_said_is_not()
+    {
+        var (time, delay) = (new ManualTime(), TimeSpan.FromMilliseconds(50));
+        var (next, front) = (CreateTestProbe(), Shard(Front, time: time, delay: delay));
+        var open = Opened(front, 0, front, next);
+        Feed(open, 0, 5);
+        next.ExpectNoMsg(TimeSpan.FromMilliseconds(200));
+        time.Move(delay - TimeSpan.FromMilliseconds(1));
+        next.ExpectNoMsg(TimeSpan.FromMilliseconds(100));
+        front.Tell(Step(open, 0, 5), TestActor);
+        Assert.Equal((0, 0, 5), Rejection());
+        time.Move(TimeSpan.FromMilliseconds(1));
+        Assert.Equal((0, 5), next.ExpectMsg<FeedHidden>(Patience) is var sent ? (sent.Position, sent.Rows) : default);
+    }
+
+    [SharedFact]
+    public void Where_sending_is_delayed_the_head_gives_credit_at_once_and_nothing_overtakes_its_token()
+    {
+        var (time, delay) = (new ManualTime(), TimeSpan.FromMilliseconds(50));
+        var (previous, back) = (CreateTestProbe(), Shard(Back, time: time, delay: delay));
+        var open = Opened(back, 1, previous, back);
+        using (Held())
+        {
+            back.Tell(new FeedHidden(open.Session, 1, 0, Prompt.Length, true, FrontActivations(), [7]), previous);
+            Assert.Equal(0, previous.ExpectMsg<HiddenReceived>(Patience).Position);
+            back.Tell(new FeedHidden(open.Session, 1, 3, 1, true, new float[64], [7]), previous);
+            Assert.Equal((1, 3, Prompt.Length), Rejection());
+        }
+
+        using var computed = new ManualResetEventSlim();
+        Assert.True(_worker.TryEnqueue(new ComputeJob(_ => computed.Set())));
+        Assert.True(computed.Wait(Patience));
+        back.Tell(open, TestActor);
+        ExpectNoMsg(TimeSpan.FromMilliseconds(200));
+        time.Move(delay);
+        Assert.Equal(Local(), ExpectMsg<TokenSampled>(Patience) is var drawn ? (drawn.Choice.Id, drawn.Choice.Logprob) : default);
+        ExpectMsg<SessionOpened>(Patience);
+    }
+
+    [SharedFact]
     public void Activations_that_were_sent_are_never_written_again_nor_those_that_came_in()
     {
         var (next, front) = (CreateTestProbe(), Shard(Front));
@@ -344,10 +384,10 @@ public abstract class LayerShardTests : TestKit
         return step.Hidden.ToArray();
     }
 
-    private IActorRef Shard(LayerRange range, TimeSpan? idle = null, DeviceKey? key = null, Saboteur? saboteur = null, TimeProvider? time = null)
+    private IActorRef Shard(LayerRange range, TimeSpan? idle = null, DeviceKey? key = null, Saboteur? saboteur = null, TimeProvider? time = null, TimeSpan delay = default)
     {
         var parts = new LayerShardParts(
-            TestSessions.Model, TransformerShard.Load(_source!, range), _worker, _budget, 16, 512, idle ?? TimeSpan.FromMinutes(5), time ?? TimeProvider.System, () => _released.Set(), key, saboteur);
+            TestSessions.Model, TransformerShard.Load(_source!, range), _worker, _budget, 16, 512, idle ?? TimeSpan.FromMinutes(5), time ?? TimeProvider.System, () => _released.Set(), key, saboteur, SendDelay: delay);
         return _host.ChildActorOf(Props.Create(() => new LayerShard(parts)));
     }
 
