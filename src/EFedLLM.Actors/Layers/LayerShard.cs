@@ -21,6 +21,7 @@ internal sealed class LayerShard : ReceiveActor, IWithTimers, IShardOutlet
     private readonly SessionTable _sessions;
     private readonly long _start;
     private readonly Queue<(TimeSpan Due, IActorRef Receiver, object Message)> _late = new(); // in the order in which it leaves
+    private ITimer? _lateTimer;
 
     /// <summary>A shard without sessions.</summary>
     public LayerShard(LayerShardParts parts)
@@ -72,7 +73,7 @@ internal sealed class LayerShard : ReceiveActor, IWithTimers, IShardOutlet
         _late.Enqueue((_parts.Time.GetElapsedTime(_start) + _parts.SendDelay, receiver, message));
         if (_late.Count == 1)
         {
-            Timers.StartSingleTimer(nameof(SendLate), Layers.SendLate.Instance, _parts.SendDelay);
+            SendLateIn(_parts.SendDelay);
         }
     }
 
@@ -102,6 +103,7 @@ internal sealed class LayerShard : ReceiveActor, IWithTimers, IShardOutlet
     protected override void PostStop()
     {
         Context.System.EventStream.Unsubscribe(Self);
+        _lateTimer?.Dispose();
 
         // Behind whatever computes now, so that nothing is taken away from under it.
         var (parts, table, sessions) = (_parts, _sessions, _core.Holding());
@@ -124,8 +126,16 @@ internal sealed class LayerShard : ReceiveActor, IWithTimers, IShardOutlet
 
         if (_late.TryPeek(out var later))
         {
-            Timers.StartSingleTimer(nameof(SendLate), Layers.SendLate.Instance, later.Due - now);
+            SendLateIn(later.Due - now);
         }
+    }
+
+    /// <summary>By the clock's own timer: that of Akka's scheduler goes in long steps, which would count as delay.</summary>
+    private void SendLateIn(TimeSpan time)
+    {
+        var self = Self;
+        _lateTimer ??= _parts.Time.CreateTimer(_ => self.Tell(Layers.SendLate.Instance, ActorRefs.NoSender), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _lateTimer.Change(time, Timeout.InfiniteTimeSpan);
     }
 
     private void Seal(SealReceipts message)
