@@ -1,5 +1,6 @@
 using EFedLLM.Actors.Configuration;
 using EFedLLM.Node.Bench;
+using EFedLLM.Node.CommandLine;
 
 namespace EFedLLM.Node.Tests.Bench;
 
@@ -23,6 +24,16 @@ public sealed class DraftBenchTests
             File.Delete(file);
         }
     }
+
+    [Theory]
+    [InlineData("-1")]
+    [InlineData("1001")]
+    [InlineData("soon")]
+    public void A_delay_that_no_hop_may_have_is_named(string delay)
+        => Assert.Contains(new BenchCommand().Parse(["--speculate", "--hop-delay", delay]).Errors, error => error.Message == "--hop-delay must be a whole number from 0 to 1000.");
+
+    [Fact]
+    public void The_longest_delay_is_taken() => Assert.Empty(new BenchCommand().Parse(["--speculate", "--hop-delay", "1000"]).Errors);
 
     [Fact]
     public void What_was_answered_is_asked_again()

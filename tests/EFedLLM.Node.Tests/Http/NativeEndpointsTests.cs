@@ -66,8 +66,6 @@ public class NativeEndpointsTests
     [InlineData("""{"text":"a","maxTokens":0}""")]
     [InlineData("""{"text":"a","maxTokens":999999999}""")]
     [InlineData("""{"text":"a","topLogprobs":21}""")]
-    [InlineData("""{"text":"a","drafts":16}""")]
-    [InlineData("""{"text":"a","drafts":-1}""")]
     [InlineData("""{"text":"a","drafts":1.5}""")]
     [InlineData("""{"text":"a","stop":[null]}""")]
     [InlineData("""{"text":"a","unknown":1}""")]
@@ -80,6 +78,25 @@ public class NativeEndpointsTests
         Assert.Equal(400, status);
         Assert.NotEmpty(answer.GetProperty("error").GetProperty("message").GetString()!);
         Assert.Empty(backend.Prompts);
+    }
+
+    [Theory]
+    [InlineData(-1, false)]
+    [InlineData(0, true)]
+    [InlineData(ProtocolLimits.Drafts, true)]
+    [InlineData(ProtocolLimits.Drafts + 1, false)]
+    public void As_many_guesses_may_be_asked_for_as_fit_a_step(int drafts, bool isTaken)
+    {
+        var request = Hello with { Drafts = drafts };
+        if (isTaken)
+        {
+            Assert.Equal(drafts, NativeRequest.ToPrompt(request, new HttpApiSettings()).Drafts);
+        }
+        else
+        {
+            var error = Assert.Throws<ApiException>(() => NativeRequest.ToPrompt(request, new HttpApiSettings()));
+            Assert.Contains($"from 0 to {ProtocolLimits.Drafts}", error.Message, StringComparison.Ordinal);
+        }
     }
 
     [Fact]
