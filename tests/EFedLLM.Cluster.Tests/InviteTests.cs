@@ -11,17 +11,22 @@ public class InviteTests
     public async Task A_machine_joins_by_invite_serves_is_evicted_and_stays_outside_until_it_is_readmitted()
     {
         var (ca, home) = (Path.Combine(TestHome.NewFolder("authority"), "ca"), TestHome.NewFolder("invited"));
-        await using var cluster = await RunningCluster.StartAsync(1, more: ["--ca", ca, "--enrol-port", "0"]);
+        var bert = Path.Combine(TestHome.NewFolder("settings"), "bert.conf");
+        await File.WriteAllTextAsync(bert, "efedllm.device.owner = bert");
+        await using var cluster = await RunningCluster.StartAsync(1, more: ["--ca", ca, "--enrol-port", "0", "--config", bert]);
         string[] asOperator = ["--gateway", $"{cluster.Gateway}", "--ca", ca];
-        var invite = JsonSerializer.Deserialize((await DoneAsync(["invite", "--name", "kitchen-pc", "--json", .. asOperator])).Output, ApiJson.Default.InviteResult)!;
+        var invite = JsonSerializer.Deserialize((await DoneAsync(["invite", "--name", "kitchen-pc", "--owner", "anna", "--json", .. asOperator])).Output, ApiJson.Default.InviteResult)!;
         Assert.Equal($"efedllm join {invite.Token}", invite.Command);
 
         string id;
-        await using (var device = EfedllmProcess.Start(null, "join", invite.Token, "--data", home))
+        await using (var device = EfedllmProcess.Start(null, "join", invite.Token, "--data", home, "--config", bert))
         {
             await device.LineAsync(line => line.StartsWith("serves efed-mini: ", StringComparison.Ordinal));
             var facts = await cluster.UntilAsync(facts => IsSettled(facts, 2));
             id = facts.Devices.Single(joined => joined.Name == "kitchen-pc").Id;
+
+            // Whatever it says itself: its owner is whose it was invited as.
+            Assert.Equal(["bert", "anna"], facts.Devices.OrderBy(device => device.Name, StringComparer.Ordinal).Select(device => device.Owner));
             var answer = await cluster.AskAsync();
             Assert.Equal("The capital of France is Paris.", answer.Text);
             Assert.Equal(2, answer.Route.Count);

@@ -34,8 +34,8 @@ internal sealed partial class SessionAudit
             End(hop);
         }
 
-        // Whoever wants an answer verified wants to believe nobody, if that can be had.
-        if (hop.Dispute is null && !(_audit.IsStrict && _audit.CanJudge) && Draw(hop) is { } verifier)
+        // Whoever wants an answer verified wants to believe nobody, if that can be had; and of one that hides whose it is nobody can tell whether the drawn one is its owner's too.
+        if (hop.Dispute is null && !(_audit.CanJudge && (_audit.IsStrict || _owners.IsHidden(hop.Hop.Device))) && Draw(hop) is { } verifier)
         {
             Open(hop, verifier, isJudge: false, now);
         }
@@ -66,21 +66,23 @@ internal sealed partial class SessionAudit
         }
     }
 
-    /// <summary>Draws who checks a hop: somebody else who holds just the same layers.</summary>
+    /// <summary>Draws who checks a hop: somebody else's device that holds just the same layers. In a dispute no second device of the verifier's owner has a say.</summary>
     private Hop? Draw(HopAudit hop)
     {
+        var disputing = hop.Dispute?.Verifier is { } verifier ? _owners.Of(verifier.Device) : null;
         var able = (
             from device in _view.Devices
             where !hop.Spent.Contains(device.Device) && !device.PublicKey.IsEmpty && _view.IsReachable(device.Node)
+                && !(_audit.CanJudge && _owners.IsHidden(device.Device)) && !DrawRules.AreOfOneOwner(disputing, _owners.Of(device.Device))
             from loaded in device.Loaded
             where loaded.Model == _plan.Model.Model && loaded.Range == hop.Hop.Range
             select new Hop(device.Device, loaded.Range, loaded.Shard)).ToArray();
         var drawn = VerifierDraw.Choose(
             _audit.Seed(hop.Find(hop.Next ?? hop.From)?.Hash ?? default),
-            new CheckedDevice(hop.Hop.Device, null, hop.Hop.Range),
+            new CheckedDevice(hop.Hop.Device, _owners.Of(hop.Hop.Device), hop.Hop.Range),
             able.Select(each => new VerifierCandidate(
                 each.Device,
-                null,
+                _owners.Of(each.Device),
                 each.Range,
                 _view.Standings.TryGetValue(each.Device, out var standing) ? standing.Verifier : TrustTier.Probation,
                 _view.TierOf(each.Device) is TrustTier.Junior or TrustTier.Full)),

@@ -22,6 +22,7 @@ internal sealed partial class SessionAudit
 
     private readonly AuditPlan _audit;
     private readonly GenerationPlan _plan;
+    private readonly SessionOwners _owners;
     private readonly SessionTerms _terms;
     private readonly Func<int, int, ImmutableArray<int>> _tokens;
     private readonly Action<PipelineCommand> _do;
@@ -41,11 +42,12 @@ internal sealed partial class SessionAudit
     /// <summary>No receipts yet.</summary>
     /// <param name="audit">What is settled about the checks.</param>
     /// <param name="plan">What is settled about the session.</param>
+    /// <param name="owners">Whose the devices are; whoever hands it in keeps it up to date.</param>
     /// <param name="tokens">The tokens that are known: from a position, so many; none where they are not all known.</param>
     /// <param name="commands">Takes what is to be done.</param>
-    public SessionAudit(AuditPlan audit, GenerationPlan plan, Func<int, int, ImmutableArray<int>> tokens, Action<PipelineCommand> commands)
+    public SessionAudit(AuditPlan audit, GenerationPlan plan, SessionOwners owners, Func<int, int, ImmutableArray<int>> tokens, Action<PipelineCommand> commands)
     {
-        (_audit, _plan, _tokens, _do, _unit) = (audit, plan, tokens, commands, UnitCut.Rows);
+        (_audit, _plan, _owners, _tokens, _do, _unit) = (audit, plan, owners, tokens, commands, UnitCut.Rows);
         _rowsPerMessage = Layers.Activations.RowsPerMessage(plan.Model.HiddenSize, audit.MessageBytes);
         (_route, _terms) = (plan.Route, plan.Terms!);
     }

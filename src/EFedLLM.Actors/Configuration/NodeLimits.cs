@@ -1,4 +1,5 @@
 using Akka.Configuration;
+using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Protocol;
 
 namespace EFedLLM.Actors.Configuration;
@@ -8,6 +9,9 @@ public sealed record NodeLimits
 {
     /// <summary>Most that <see cref="SendDelay"/> may be: a hop that waits so long is not taken for lost.</summary>
     public static TimeSpan MostSendDelay { get; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Whose the node says that it is, or null.</summary>
+    public string? Owner { get; init; }
 
     /// <summary>Memory a device gives to weights and caches, in bytes.</summary>
     public required long DeviceMemoryBytes { get; init; }
@@ -112,6 +116,7 @@ public sealed record NodeLimits
         var maxTokens = gateway.Integer("max-tokens", 1, ProtocolLimits.SessionTokens);
         return new NodeLimits
         {
+            Owner = device.Text("owner", OwnerName.Problem, $"nothing, or 1 to {OwnerName.MostCharacters} printable characters without blanks around them,"),
             DeviceMemoryBytes = device.Bytes("memory", 1 << 20, 1L << 50),
             DeviceBytesPerSecond = device.Bytes("speed", 0, 1L << 50),
             CacheShare = device.Share("cache-share"),

@@ -27,6 +27,13 @@ internal sealed class SettingsReader(Config configuration, string section)
     public double Number(string key, double least, double most)
         => Value(key, path => configuration.GetDouble(path, double.NaN), value => value >= least && value <= most, $"a number from {least} to {most}");
 
+    /// <summary>A text that may be nothing.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="problem">What is wrong with a text that is something, or null.</param>
+    /// <param name="expected">What is expected, for people.</param>
+    public string? Text(string key, Func<string, string?> problem, string expected)
+        => Value(key, path => configuration.GetString(path), value => value is not null && (value.Length == 0 || problem(value) is null), expected) is { Length: > 0 } text ? text : null;
+
     /// <summary>Something that is on or off.</summary>
     public bool Switch(string key)
         => Value(key, path => configuration.GetString(path) switch { "on" or "true" => true, "off" or "false" => false, _ => (bool?)null }, value => value is not null, "on or off")!.Value;

@@ -194,7 +194,7 @@ internal sealed class GatewayActor : ReceiveActor, IWithTimers
 
         var plan = new GenerationPlan(
             id, session, entry.Model.Served, entry.Model.Shape.VocabularySize, route, encoded.Tokens, encoded.Settings, _settings.Limits, entry.Arrived,
-            entry.Prompt.Output, entry.Model.Shape.OutputWidth(entry.Prompt.Output), entry.Prompt.ScorePrompt, Audit(entry.Prompt), entry.Model.Shape, entry.Prompt.Signed, encoded.Prefix, entry.Prompt.Drafts);
+            entry.Prompt.Output, entry.Model.Shape.OutputWidth(entry.Prompt.Output), entry.Prompt.ScorePrompt, Audit(entry.Prompt), entry.Model.Shape, entry.Prompt.Signed, encoded.Prefix, entry.Prompt.Drafts, _settings.Owner);
         var answer = new AnswerText(entry.Model.Tokenizer, encoded.Settings, entry.Model.Shape.EndTokens);
         var (client, reporter, judge, proofs, time) = (entry.Client, _settings.Reporter, plan.Audit is null ? ActorRefs.Nobody : JudgeOf(entry.Model), _settings.Proofs, _settings.Time);
         entry.Pipeline = Context.Watch(Context.ActorOf(Props.Create(() => new InferencePipeline(plan, answer, client, reporter, judge, proofs, time)), $"session-{plan.Session}"));

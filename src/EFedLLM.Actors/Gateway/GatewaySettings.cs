@@ -18,6 +18,9 @@ public sealed record GatewaySettings
     /// <summary>The id of its node's key, under which the ledger hears of what it checks itself.</summary>
     public DeviceId Id { get; init; }
 
+    /// <summary>Whose its node is, whose own devices earn nothing by it; null where nobody says.</summary>
+    public string? Owner { get; init; }
+
     /// <summary>How it checks devices.</summary>
     public TrustSettings Trust { get; init; } = new() { IsOn = false };
 

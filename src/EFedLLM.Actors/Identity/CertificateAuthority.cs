@@ -40,7 +40,7 @@ public sealed class CertificateAuthority : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(lifetime, TimeSpan.Zero);
         time ??= TimeProvider.System;
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest(CertificateRules.Subject(name, null), key, HashAlgorithmName.SHA256);
+        var request = new CertificateRequest(CertificateRules.Subject(name), key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: true, pathLengthConstraint: 0, critical: true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign, critical: true));
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, critical: false));
@@ -69,13 +69,14 @@ public sealed class CertificateAuthority : IDisposable
     /// <param name="hosts">Host names and addresses the node may be reached under.</param>
     /// <param name="lifetime">How long the certificate is valid; at most as long as the authority's.</param>
     /// <param name="device">The device whose certificate it is, so that revoking the device revokes it; null where it is nobody's in particular.</param>
+    /// <param name="owner">Whose the node is; null where nobody says.</param>
     /// <exception cref="IOException">The folder has a node's key already.</exception>
-    public void Issue(string folder, string name, IReadOnlyCollection<string> hosts, TimeSpan lifetime, DeviceId? device = null)
+    public void Issue(string folder, string name, IReadOnlyCollection<string> hosts, TimeSpan lifetime, DeviceId? device = null, string? owner = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         ArgumentNullException.ThrowIfNull(hosts);
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        using var certificate = Make(new CertificateRequest(CertificateRules.Subject(name, device), key, HashAlgorithmName.SHA256), hosts, lifetime);
+        using var certificate = Make(new CertificateRequest(CertificateRules.Subject(name, device, owner), key, HashAlgorithmName.SHA256), hosts, lifetime);
         if (!SecretFile.TryCreate(Path.Combine(folder, NodeCertificate.KeyFile), Encoding.ASCII.GetBytes(key.ExportPkcs8PrivateKeyPem())))
         {
             throw new IOException($"There is a node's key in {folder} already. Choose another folder, or remove what is in it.");
@@ -89,11 +90,12 @@ public sealed class CertificateAuthority : IDisposable
     /// <param name="name">The device's name for people.</param>
     /// <param name="device">The device.</param>
     /// <param name="lifetime">How long the certificate is valid; at most as long as the authority's.</param>
+    /// <param name="owner">Whose the device is; null where nobody says.</param>
     /// <returns>The certificate, PEM.</returns>
-    public string Sign(PublicKey key, string name, DeviceId device, TimeSpan lifetime)
+    public string Sign(PublicKey key, string name, DeviceId device, TimeSpan lifetime, string? owner = null)
     {
         ArgumentNullException.ThrowIfNull(key);
-        using var certificate = Make(new CertificateRequest(CertificateRules.Subject(name, device), key, HashAlgorithmName.SHA256), [], lifetime);
+        using var certificate = Make(new CertificateRequest(CertificateRules.Subject(name, device, owner), key, HashAlgorithmName.SHA256), [], lifetime);
         return certificate.ExportCertificatePem();
     }
 

@@ -33,6 +33,12 @@ public sealed class NodeCertificate : IDisposable
     /// <summary>The device whose certificate it is, or null where it names none.</summary>
     public DeviceId? Device => CertificateRules.DeviceOf(Certificate);
 
+    /// <summary>Whose it says that the node is, or null where it does not say.</summary>
+    public string? Owner => CertificateRules.OwnerOf(Certificate);
+
+    /// <summary>What the node shows others of it to prove whose its device is, DER; empty where it names no device.</summary>
+    public ReadOnlyMemory<byte> Shown => Device is not null && Certificate.RawData is { Length: <= CertificateRules.MostBytes } bytes ? bytes : default;
+
     /// <summary>The authority's certificate.</summary>
     internal X509Certificate2 Authority => _authority;
 

@@ -27,7 +27,7 @@ public static class SigningRequest
             PemFiles.LoadKey(file, key);
         }
 
-        return new CertificateRequest(CertificateRules.Subject(name, null), key, HashAlgorithmName.SHA256).CreateSigningRequest();
+        return new CertificateRequest(CertificateRules.Subject(name), key, HashAlgorithmName.SHA256).CreateSigningRequest();
     }
 
     /// <summary>The key that a request is for. That it is signed with that key is checked, and that it is one for ECDSA over P-256.</summary>

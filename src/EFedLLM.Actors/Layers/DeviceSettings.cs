@@ -18,6 +18,12 @@ public sealed record DeviceSettings
     /// <summary>Its key, with which it signs what it computes: whose id it bears. Null for a device that signs nothing, and so serves no session that asks for receipts. It stays the caller's.</summary>
     public DeviceKey? Key { get; init; }
 
+    /// <summary>Whose it says that it is, or null; where there are certificates, <see cref="Certificate"/> counts instead.</summary>
+    public string? Owner { get; init; }
+
+    /// <summary>Its certificate, as <see cref="NodeCertificate.Shown"/> gives it, by which others see whose it is; empty where it has none.</summary>
+    public ReadOnlyMemory<byte> Certificate { get; init; }
+
     /// <summary>A name for people.</summary>
     public required string Name { get; init; }
 

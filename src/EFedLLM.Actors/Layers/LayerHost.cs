@@ -379,6 +379,8 @@ internal sealed partial class LayerHost : ReceiveActor, IWithTimers
         _settings.Blobs is { } blobs ? new BlobOffer(blobs.Port, _library?.Held ?? [], _fetches!.Progress) : null)
     {
         PublicKey = _settings.Key?.PublicKey ?? default,
+        Owner = _settings.Owner,
+        Certificate = _settings.Certificate,
     };
 
     private static long Bytes(IModelSource source, LayerRange range)

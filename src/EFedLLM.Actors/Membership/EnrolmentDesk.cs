@@ -22,13 +22,13 @@ public sealed class EnrolmentDesk : IDisposable
     private readonly RevocationStore _revocations;
     private readonly TimeProvider _time;
     private readonly WrongSecretLimiter _limiter;
-    private readonly Func<PublicKey, string, DeviceId, string> _sign;
+    private readonly Func<PublicKey, string, DeviceId, string?, string> _sign;
 
-    private EnrolmentDesk(CertificateAuthority authority, InviteFile file, RevocationStore revocations, TimeProvider time, Func<PublicKey, string, DeviceId, string>? sign)
+    private EnrolmentDesk(CertificateAuthority authority, InviteFile file, RevocationStore revocations, TimeProvider time, Func<PublicKey, string, DeviceId, string?, string>? sign)
     {
         (_authority, _file, _revocations, _time) = (authority, file, revocations, time);
         _limiter = new WrongSecretLimiter(time);
-        _sign = sign ?? ((key, name, device) => authority.Sign(key, name, device, CertificateLife));
+        _sign = sign ?? ((key, name, device, owner) => authority.Sign(key, name, device, CertificateLife, owner));
     }
 
     /// <summary>The authority's certificate, PEM.</summary>
@@ -58,7 +58,7 @@ public sealed class EnrolmentDesk : IDisposable
     public static EnrolmentDesk Open(string authorityFolder, NodeIdentity identity, TimeProvider time) => Open(authorityFolder, identity, time, null);
 
     /// <summary>The same with another way to sign.</summary>
-    internal static EnrolmentDesk Open(string authorityFolder, NodeIdentity identity, TimeProvider time, Func<PublicKey, string, DeviceId, string>? sign)
+    internal static EnrolmentDesk Open(string authorityFolder, NodeIdentity identity, TimeProvider time, Func<PublicKey, string, DeviceId, string?, string>? sign)
     {
         ArgumentNullException.ThrowIfNull(identity);
         var authority = CertificateAuthority.Load(authorityFolder, time);
@@ -78,16 +78,18 @@ public sealed class EnrolmentDesk : IDisposable
     /// <summary>Makes an invite.</summary>
     /// <param name="name">What the device is to be called, or null.</param>
     /// <param name="life">How long it may be used, <see cref="InviteRules.ShortestLife"/> to <see cref="InviteRules.LongestLife"/>.</param>
+    /// <param name="owner">Whose the device is to be, as its certificate will say; null where nobody says.</param>
     /// <returns>The invite, and its secret, which is kept nowhere.</returns>
-    public (Invite Invite, ImmutableArray<byte> Secret) Create(string? name, TimeSpan life)
+    public (Invite Invite, ImmutableArray<byte> Secret) Create(string? name, TimeSpan life, string? owner = null)
     {
+        OwnerName.Check(owner);
         ArgumentOutOfRangeException.ThrowIfLessThan(life, InviteRules.ShortestLife);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(life, InviteRules.LongestLife);
         var secret = RandomNumberGenerator.GetBytes(InviteToken.SecretBytes);
         var now = _time.GetUtcNow();
         // The token knows whole seconds.
         var expires = DateTimeOffset.FromUnixTimeSeconds((now + life).ToUnixTimeSeconds());
-        var invite = new Invite(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(IdBytes)), name, Convert.ToHexStringLower(SHA256.HashData(secret)), now, expires);
+        var invite = new Invite(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(IdBytes)), name, Convert.ToHexStringLower(SHA256.HashData(secret)), now, expires, Owner: owner);
         lock (_one)
         {
             _file.Put(invite, now);
@@ -168,7 +170,7 @@ public sealed class EnrolmentDesk : IDisposable
             }
 
             var name = used.Name ?? request.Name;
-            return (_sign(key, name, device), name);
+            return (_sign(key, name, device, used.Owner), name);
         }
     }
 

@@ -24,5 +24,14 @@ public enum InviteState
 /// <param name="State">What has become of it.</param>
 /// <param name="Device">Who used it, or null.</param>
 /// <param name="Changed">When it was used or taken back, or null.</param>
+/// <param name="Owner">Whose the device is to be; null where nobody says.</param>
 public sealed record Invite(
-    string Id, string? Name, string SecretHash, DateTimeOffset Created, DateTimeOffset Expires, InviteState State = InviteState.Open, DeviceId? Device = null, DateTimeOffset? Changed = null);
+    string Id,
+    string? Name,
+    string SecretHash,
+    DateTimeOffset Created,
+    DateTimeOffset Expires,
+    InviteState State = InviteState.Open,
+    DeviceId? Device = null,
+    DateTimeOffset? Changed = null,
+    string? Owner = null);

@@ -104,7 +104,7 @@ internal sealed class InviteFile : IDisposable
     }
 
     private static Entry Write(Invite invite) => new(
-        invite.Id, invite.Name, invite.SecretHash, invite.Created, invite.Expires, invite.State.ToString(), invite.Device?.Value, invite.Changed);
+        invite.Id, invite.Name, invite.SecretHash, invite.Created, invite.Expires, invite.State.ToString(), invite.Device?.Value, invite.Changed, invite.Owner);
 
     private static Invite Read(Entry entry) => new(
         entry.Id,
@@ -114,12 +114,13 @@ internal sealed class InviteFile : IDisposable
         entry.Expires,
         Enum.Parse<InviteState>(entry.State),
         entry.Device is { } device ? new DeviceId(device) : null,
-        entry.Changed);
+        entry.Changed,
+        entry.Owner is not { } owner || OwnerName.Problem(owner) is null ? entry.Owner : throw new FormatException("An owner is damaged."));
 
     internal sealed record Form(int Version, IReadOnlyList<Entry> Invites);
 
     internal sealed record Entry(
-        string Id, string? Name, string SecretHash, DateTimeOffset Created, DateTimeOffset Expires, string State, string? Device, DateTimeOffset? Changed);
+        string Id, string? Name, string SecretHash, DateTimeOffset Created, DateTimeOffset Expires, string State, string? Device, DateTimeOffset? Changed, string? Owner = null);
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]

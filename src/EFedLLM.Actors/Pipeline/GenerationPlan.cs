@@ -29,6 +29,7 @@ namespace EFedLLM.Actors.Pipeline;
 /// <param name="TellsSigned">Whether whoever asked is told what the hops signed.</param>
 /// <param name="Prefix">The names of the whole pages of all tokens but the last, with which hops may begin that kept them; null where every position is computed, as where work is signed or the prompt scored.</param>
 /// <param name="Drafts">Most tokens that whoever asked lets be guessed ahead; null leaves it to <paramref name="Limits"/>.</param>
+/// <param name="Owner">Whose the gateway is, whose own devices earn nothing by it; null where nobody says.</param>
 internal sealed record GenerationPlan(
     PromptId Prompt,
     SessionId Session,
@@ -46,7 +47,8 @@ internal sealed record GenerationPlan(
     ModelShape? Shape = null,
     bool TellsSigned = false,
     PrefixChain? Prefix = null,
-    int? Drafts = null)
+    int? Drafts = null,
+    string? Owner = null)
 {
     /// <summary>Most positions the session uses: the last token is drawn, not computed on.</summary>
     public int TokenLimit => Tokens.Length + Settings.MaxTokens - 1;

@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
 using Akka.Actor;
+using EFedLLM.Actors.Auditing;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Trust;
 using EFedLLM.Transformer.Generation;
 
 namespace EFedLLM.Actors.Pipeline;
@@ -93,8 +95,17 @@ internal sealed partial class GenerationState
 
     private WorkReport Work(Hop hop, WorkOutcome outcome) => new(hop.Device, _plan.Session, _plan.Model.Model, hop.Range, outcome, _furthest - _reused)
     {
-        Size = _plan.SizeOf(hop.Range, _reused, _furthest - _reused),
+        Size = Earns(hop.Device) ? _plan.SizeOf(hop.Range, _reused, _furthest - _reused) : default(WorkSize),
     };
+
+    /// <summary>What the ledger hears of a check. Its size stays, whoever is checked: what a failure costs is counted in it, and only whoever checked is paid for it.</summary>
+    public WorkReport Checked(ReportCheck check) => new(check.Device, _plan.Session, _plan.Model.Model, check.Range, WorkOutcome.Checked, check.Tokens, check.Facts)
+    {
+        Size = _plan.SizeOf(check.Range, check.Facts.Position, check.Tokens),
+        PaysVerifier = Earns(check.Facts.Verifier),
+    };
+
+    private bool Earns(DeviceId device) => Incentive.Earns(_plan.Owner, _owners.Of(device));
 
     private void CloseAll(ImmutableArray<PageKey> pages = default)
     {

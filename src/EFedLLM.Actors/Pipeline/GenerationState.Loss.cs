@@ -164,6 +164,7 @@ internal sealed partial class GenerationState
     {
         _commands.Clear();
         _view = view;
+        _owners.Look(view);
         _audit?.Look(view, now);
         if (LeaveExcluded(now))
         {

@@ -18,6 +18,7 @@ internal sealed partial class GenerationState
     private readonly List<PipelineCommand> _commands = [];
     private readonly List<int> _generated = [];
     private readonly List<TokenGenerated> _drawn = [];
+    private readonly SessionOwners _owners = new();
     private readonly Drafter? _drafter;
     private readonly StepPace _pace;
     private Phase _phase = Phase.Opening;
@@ -41,7 +42,7 @@ internal sealed partial class GenerationState
     public GenerationState(GenerationPlan plan, AnswerText answer)
     {
         (_plan, _answer, _pace) = (plan, answer, new StepPace(plan.Limits));
-        _audit = plan.Audit is { } audit && !IsEncoding ? new SessionAudit(audit, plan, (from, count) => from + count <= Known ? Tokens(from, count) : [], _commands.Add) : null;
+        _audit = plan.Audit is { } audit && !IsEncoding ? new SessionAudit(audit, plan, _owners, (from, count) => from + count <= Known ? Tokens(from, count) : [], _commands.Add) : null;
         _drafter = plan.MostDrafts > 0 && !IsEncoding ? new Drafter(plan.Tokens.AsSpan(), plan.MostDrafts) : null;
         _current = new RouteEpoch(plan.Route, 0);
         _mostKnown = plan.Tokens.Length;

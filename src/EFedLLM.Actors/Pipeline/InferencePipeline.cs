@@ -142,11 +142,7 @@ internal sealed class InferencePipeline : ReceiveActor, IWithTimers
                     isProven = true;
                     break;
                 case ReportCheck check:
-                    (reports ??= ImmutableArray.CreateBuilder<WorkReport>()).Add(
-                        new WorkReport(check.Device, _plan.Session, _plan.Model.Model, check.Range, WorkOutcome.Checked, check.Tokens, check.Facts)
-                        {
-                            Size = _plan.SizeOf(check.Range, check.Facts.Position, check.Tokens),
-                        });
+                    (reports ??= ImmutableArray.CreateBuilder<WorkReport>()).Add(_state.Checked(check));
                     break;
                 case ReportWork work:
                     (reports ??= ImmutableArray.CreateBuilder<WorkReport>()).Add(work.Report);

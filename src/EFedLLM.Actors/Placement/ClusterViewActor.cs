@@ -4,6 +4,7 @@ using Akka.Cluster;
 using Akka.DistributedData;
 using Akka.Remote;
 using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Membership;
 using EFedLLM.Actors.Protocol;
 
 namespace EFedLLM.Actors.Placement;
@@ -31,7 +32,7 @@ internal sealed class ClusterViewActor : ReceiveActor, IWithTimers
     public ClusterViewActor(ImmutableDictionary<DeviceId, DeviceStanding> kept, bool minds, TimeProvider time)
     {
         (_time, _minds, _ledger) = (time, minds, new LedgerWatch(!kept.IsEmpty, time.GetElapsedTime(0)));
-        _state = new ClusterViewState(_cluster.SelfAddress).WithKept(kept);
+        _state = new ClusterViewState(_cluster.SelfAddress, NodeIdentity.Of(Context.System)?.Certificate.Authority).WithKept(kept);
         _view = _state.View();
         Receive<LookForLedger>(_ => Hear(_state));
 

@@ -1,7 +1,9 @@
 using System.Collections.Immutable;
+using System.Security.Cryptography.X509Certificates;
 using Akka.Actor;
 using Akka.Cluster;
 using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Trust;
 
@@ -11,6 +13,8 @@ namespace EFedLLM.Actors.Placement;
 internal sealed class ClusterViewState
 {
     private readonly Address _self;
+    private readonly X509Certificate2? _authority;
+    private ImmutableDictionary<DeviceId, ShownOwner> _owners = ImmutableDictionary<DeviceId, ShownOwner>.Empty;
     private ImmutableDictionary<UniqueAddress, NodeView> _members = ImmutableDictionary<UniqueAddress, NodeView>.Empty;
     private ImmutableHashSet<Address> _unconnected = [];
     private Address? _leader;
@@ -25,11 +29,12 @@ internal sealed class ClusterViewState
 
     /// <summary>Nothing heard yet.</summary>
     /// <param name="self">The address of the node that looks.</param>
-    public ClusterViewState(Address self) => _self = self;
+    /// <param name="authority">The certificate of the cluster's authority, by which it judges whose devices are; null where there is none.</param>
+    public ClusterViewState(Address self, X509Certificate2? authority = null) => (_self, _authority) = (self, authority);
 
     private ClusterViewState(ClusterViewState other)
-        => (_self, _members, _unconnected, _leader, _devices, _models, _plans, _standings, _ledgers, _kept, _held, _isLedgerAway)
-            = (other._self, other._members, other._unconnected, other._leader, other._devices, other._models, other._plans, other._standings, other._ledgers, other._kept, other._held, other._isLedgerAway);
+        => (_self, _authority, _owners, _members, _unconnected, _leader, _devices, _models, _plans, _standings, _ledgers, _kept, _held, _isLedgerAway)
+            = (other._self, other._authority, other._owners, other._members, other._unconnected, other._leader, other._devices, other._models, other._plans, other._standings, other._ledgers, other._kept, other._held, other._isLedgerAway);
 
     /// <summary>Whether a ledger node is a member and answers.</summary>
     public bool HasLedger => _members.Values.Any(
@@ -60,9 +65,27 @@ internal sealed class ClusterViewState
     /// <summary>The cluster has this leader, or none.</summary>
     public ClusterViewState WithLeader(Address? leader) => new(this) { _leader = leader };
 
-    /// <summary>These are all announcements of devices. One under another device's id is not believed.</summary>
+    /// <summary>These are all announcements of devices. One under another device's id is not believed, nor an owner that the authority does not confirm, where there is one.</summary>
     public ClusterViewState WithDevices(IEnumerable<KeyValuePair<string, DeviceAnnouncement>> devices)
-        => new(this) { _devices = [.. devices.Where(entry => entry.Key == entry.Value.Device.Value).Select(entry => entry.Value)] };
+    {
+        var named = devices.Where(entry => entry.Key == entry.Value.Device.Value).Select(entry => entry.Value).ToArray();
+        if (_authority is not { } authority)
+        {
+            return new(this) { _devices = [.. named.Select(device => device.Certificate.IsEmpty ? device : device with { Certificate = default })] };
+        }
+
+        // A device announces itself often, and its certificate is the same each time.
+        var owners = named.Where(device => !device.Certificate.IsEmpty).ToImmutableDictionary(
+            device => device.Device,
+            device => _owners.TryGetValue(device.Device, out var known) && known.Certificate.Span.SequenceEqual(device.Certificate.Span) ? known : ShownOwner.Of(device, authority));
+        return new(this)
+        {
+            _owners = owners,
+            _devices = [.. named.Select(device => owners.TryGetValue(device.Device, out var shown) && shown.IsTrue
+                ? device with { Owner = shown.Owner }
+                : device with { Owner = null, Certificate = default })],
+        };
+    }
 
     /// <summary>These are all models that gateways ask for, under <see cref="FactKeys.ModelEntry"/>.</summary>
     public ClusterViewState WithModels(IEnumerable<KeyValuePair<string, ServedModel>> models) => new(this) { _models = [.. models] };
@@ -146,6 +169,13 @@ internal sealed class ClusterViewState
         => one == TrustTier.Excluded || other == TrustTier.Excluded ? TrustTier.Excluded
             : one == TrustTier.Quarantined || other == TrustTier.Quarantined ? TrustTier.Quarantined
             : one;
+
+    /// <summary>What a device showed to prove whose it is, and what came of it.</summary>
+    private sealed record ShownOwner(ReadOnlyMemory<byte> Certificate, bool IsTrue, string? Owner)
+    {
+        public static ShownOwner Of(DeviceAnnouncement device, X509Certificate2 authority)
+            => new(device.Certificate, CertificateRules.TryReadOwner(device.Certificate.Span, device.Device, authority, out var owner), owner);
+    }
 
     private static int Rank(MemberStatus status) => status switch
     {

@@ -53,6 +53,9 @@ public sealed record ClusterView(
     /// <summary>How gladly routes use a device, above 0 and at most 1: a half where nobody can say.</summary>
     public double PreferenceOf(DeviceId device) => Standings.TryGetValue(device, out var standing) && standing.Preference > 0 ? standing.Preference : 0.5;
 
+    /// <summary>Whether devices show by their certificates whose they are, so that one which shows none hides it.</summary>
+    public bool ShowsOwners => Devices.Any(device => device is { Owner: not null, Certificate.IsEmpty: false });
+
     /// <summary>What a node sees before it has heard of anything.</summary>
     public static ClusterView Empty(Address self) => new(self, null, [], [], [], []);
 

@@ -43,12 +43,21 @@ public sealed record DeviceAnnouncement(
     /// <summary>Its Ed25519 public key, 32 bytes, whose hash is <see cref="Device"/>: everybody can check what it signs. Empty where it signs nothing.</summary>
     public ReadOnlyMemory<byte> PublicKey { get; init; }
 
+    /// <summary>
+    /// Whose it is; null where nobody says. In a <see cref="ClusterView"/> of a node with TLS it is what <see cref="Certificate"/> says, whatever
+    /// the device does; elsewhere a claim, which helps the honest keep apart and hinders no liar.
+    /// </summary>
+    public string? Owner { get; init; }
+
+    /// <summary>Its certificate from the cluster's authority, DER, which names it and whose it is; empty where it shows none. In a <see cref="ClusterView"/> only one that was checked.</summary>
+    public ReadOnlyMemory<byte> Certificate { get; init; }
+
     /// <inheritdoc/>
     public bool Equals(DeviceAnnouncement? other) => other is not null && Device == other.Device && Name == other.Name && Node.Equals(other.Node)
         && Host.Equals(other.Host) && MemoryBytes == other.MemoryBytes && BytesPerSecond.Equals(other.BytesPerSecond)
         && Models.AsSpan().SequenceEqual(other.Models.AsSpan()) && Loaded.AsSpan().SequenceEqual(other.Loaded.AsSpan())
         && Leaving == other.Leaving && Revision == other.Revision && Blobs == other.Blobs && Links.AsSpan().SequenceEqual(other.Links.AsSpan())
-        && PublicKey.Span.SequenceEqual(other.PublicKey.Span);
+        && PublicKey.Span.SequenceEqual(other.PublicKey.Span) && Owner == other.Owner && Certificate.Span.SequenceEqual(other.Certificate.Span);
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Device, Revision);

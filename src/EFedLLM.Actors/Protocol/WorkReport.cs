@@ -16,4 +16,7 @@ public sealed record WorkReport(DeviceId Device, SessionId Session, ModelId Mode
 {
     /// <summary>How much work it was; null where nobody can say.</summary>
     public WorkSize? Size { get; init; }
+
+    /// <summary>Whether who recomputed what was checked is paid for it: not by a gateway of the same owner.</summary>
+    public bool PaysVerifier { get; init; } = true;
 }

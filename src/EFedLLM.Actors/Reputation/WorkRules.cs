@@ -80,11 +80,11 @@ internal static class WorkRules
     /// <summary>The work of computing positions through a range.</summary>
     public static long LayerTokens(LayerRange range, int tokens) => (long)tokens * range.Count;
 
-    /// <summary>Who is paid for a check beside the device that was checked, and for what: whoever recomputed it and was right; null where that is nobody, or who reports it.</summary>
+    /// <summary>Who is paid for a check beside the device that was checked, and for what: whoever recomputed it and was right; null where that is nobody, who reports it, or a device of its owner.</summary>
     /// <param name="report">A report of a check.</param>
     /// <param name="self">Who reports: what it recomputes itself is its own affair; null where it has no id.</param>
     public static WorkReport? Verifying(WorkReport report, DeviceId? self)
-        => report is { Check: { Role: TrustRole.Server, Outcome: CheckOutcome.Passed or CheckOutcome.Hard } check }
+        => report is { PaysVerifier: true, Check: { Role: TrustRole.Server, Outcome: CheckOutcome.Passed or CheckOutcome.Hard } check }
             && check.Verifier != default && check.Verifier != report.Device && check.Verifier != self
                 ? report with { Device = check.Verifier, Outcome = WorkOutcome.Verified, Check = null }
                 : null;

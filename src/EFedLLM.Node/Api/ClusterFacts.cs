@@ -34,6 +34,7 @@ internal sealed record MemberFacts(string Address, IReadOnlyList<string> Roles, 
 /// <param name="ChecksPassed">Checks that it passed as a server; null where it was never checked, or the ledger does not answer.</param>
 /// <param name="ExcludedUntil">When it may come back; null where it is not excluded, or for good.</param>
 /// <param name="ExcludedAs"><c>malicious</c> or <c>faulty</c>; null where it is not excluded, or nobody can say.</param>
+/// <param name="Owner">Whose it is, as its certificate says, or it itself where there are none; null where nobody says.</param>
 internal sealed record DeviceFacts(
     string Id,
     string Name,
@@ -46,7 +47,8 @@ internal sealed record DeviceFacts(
     string? Standing = null,
     long? ChecksPassed = null,
     DateTimeOffset? ExcludedUntil = null,
-    string? ExcludedAs = null);
+    string? ExcludedAs = null,
+    string? Owner = null);
 
 /// <summary>One range of layers whose files a device fetches from others.</summary>
 /// <param name="Model">The model's name, or its id where the name is not known.</param>

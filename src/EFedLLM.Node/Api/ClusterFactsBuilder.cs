@@ -32,7 +32,8 @@ internal static class ClusterFactsBuilder
         view.Standings.TryGetValue(device.Device, out var standing) ? LedgerFactsBuilder.Standing(standing.Server) : null,
         record?.Server.Passed,
         standing?.Exclusion?.Until,
-        LedgerFactsBuilder.As(standing?.Exclusion));
+        LedgerFactsBuilder.As(standing?.Exclusion),
+        device.Owner);
 
     private static FetchFacts Fetch(FetchingRange fetching, ClusterView view)
     {

@@ -3,7 +3,8 @@ namespace EFedLLM.Node.Api;
 /// <summary>Body of <c>POST /efedllm/v1/invites</c>.</summary>
 /// <param name="Name">What the device is to be called, or null.</param>
 /// <param name="Seconds">How long the invite may be used.</param>
-internal sealed record InviteRequest(string? Name, double Seconds);
+/// <param name="Owner">Whose the device is to be, or null.</param>
+internal sealed record InviteRequest(string? Name, double Seconds, string? Owner = null);
 
 /// <summary>Answer of <c>POST /efedllm/v1/invites</c>: the one time that the token is shown.</summary>
 /// <param name="Invite">The invite.</param>
@@ -22,7 +23,9 @@ internal sealed record InviteResult(InviteFacts Invite, string Token, string Com
 /// <param name="Expires">When it ends.</param>
 /// <param name="Device">Who used it, or null.</param>
 /// <param name="Changed">When it was used or revoked, or null.</param>
-internal sealed record InviteFacts(string Id, string? Name, string State, DateTimeOffset Created, DateTimeOffset Expires, string? Device, DateTimeOffset? Changed);
+/// <param name="Owner">Whose the device is to be, or null.</param>
+internal sealed record InviteFacts(
+    string Id, string? Name, string State, DateTimeOffset Created, DateTimeOffset Expires, string? Device, DateTimeOffset? Changed, string? Owner = null);
 
 /// <summary>Body of <c>POST /efedllm/v1/cluster/evict</c> and <c>…/readmit</c>.</summary>
 /// <param name="Device">The device: its id, the beginning of it, or its name.</param>

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using EFedLLM.Actors.Configuration;
+using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Membership;
 using EFedLLM.Node.Api;
 using EFedLLM.Node.Output;
@@ -15,14 +16,16 @@ internal static class InviteCommand
     {
         var ttl = new Option<string>("--ttl") { Description = "How long the invite may be used, for example 30m, 1h or 2d.", HelpName = "time", DefaultValueFactory = _ => "1h" };
         var name = new Option<string?>("--name") { Description = "What the device is to be called. Default: what it calls itself.", HelpName = "text" };
+        var owner = new Option<string?>("--owner") { Description = "Whose the device is, as its certificate will say: devices of one owner do not check each other. Default: nobody's, an owner of its own.", HelpName = "text" };
         var json = CommonOptions.Json();
-        var command = new Command("invite", "Make an invite: one word that enrols one device, once.") { ttl, name, json, List(), Revoke() };
+        var command = new Command("invite", "Make an invite: one word that enrols one device, once.") { ttl, name, owner, json, List(), Revoke() };
         var @operator = new OperatorOptions(command);
         command.Runs(async (parse, cancellation) =>
         {
             var life = Lifetime.Parse(parse.GetRequiredValue(ttl), "--ttl", InviteRules.ShortestLife, InviteRules.LongestLife);
+            var whose = Owner(parse.GetValue(owner));
             await using var client = @operator.Connect(parse);
-            var result = await client.InviteAsync(new InviteRequest(parse.GetValue(name)?.Trim(), life.TotalSeconds), cancellation);
+            var result = await client.InviteAsync(new InviteRequest(parse.GetValue(name)?.Trim(), life.TotalSeconds, whose), cancellation);
             if (parse.GetValue(json))
             {
                 Screen.Json(result, ApiJson.Default.InviteResult);
@@ -56,10 +59,11 @@ internal static class InviteCommand
                 return ExitCodes.Ok;
             }
 
-            var table = Tables.Create("invite", "name", "state", "expires", "device");
+            var isOwned = invites.Any(invite => invite.Owner is not null);
+            var table = Tables.Create(["invite", "name", .. isOwned ? ["owner"] : Array.Empty<string>(), "state", "expires", "device"]);
             foreach (var invite in invites)
             {
-                table.Row(invite.Id, invite.Name ?? "", invite.State, Time(invite.Expires), invite.Device ?? "");
+                table.Row([invite.Id, invite.Name ?? "", .. isOwned ? [invite.Owner ?? ""] : Array.Empty<string>(), invite.State, Time(invite.Expires), invite.Device ?? ""]);
             }
 
             table.Print();
@@ -101,6 +105,10 @@ internal static class InviteCommand
         });
         return command;
     }
+
+    private static string? Owner(string? text) => text is null || OwnerName.Problem(text.Trim()) is not { } problem
+        ? text?.Trim()
+        : throw new UserErrorException($"--owner cannot be \"{text}\": {problem}.", ExitCodes.Usage);
 
     private static string Time(DateTimeOffset at) => at.ToLocalTime().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
 }

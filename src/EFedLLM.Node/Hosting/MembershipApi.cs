@@ -48,7 +48,7 @@ internal sealed class MembershipApi : IMembershipApi
     /// <inheritdoc/>
     public InviteResult Invite(InviteRequest request)
     {
-        var (invite, secret) = Try(() => _desk!.Create(request.Name, TimeSpan.FromSeconds(request.Seconds)));
+        var (invite, secret) = Try(() => _desk!.Create(request.Name, TimeSpan.FromSeconds(request.Seconds), request.Owner));
         var seeds = Seeds();
         var token = new InviteToken(invite.Id, secret, _desk!.AuthorityFingerprint, _identity!.Certificate.Fingerprint, invite.Expires, [_address!], seeds).ToString();
         return new InviteResult(Facts(invite), token, $"efedllm join {token}", _desk.AuthorityFingerprint, [_address!], seeds);
@@ -141,5 +141,5 @@ internal sealed class MembershipApi : IMembershipApi
     private static string Text(Address address) => new HostPort(address.Host!.Trim('[', ']'), address.Port!.Value).ToString();
 
     private static InviteFacts Facts(Invite invite) => new(
-        invite.Id, invite.Name, InviteRules.Describe(invite, TimeProvider.System.GetUtcNow()), invite.Created, invite.Expires, invite.Device?.Value, invite.Changed);
+        invite.Id, invite.Name, InviteRules.Describe(invite, TimeProvider.System.GetUtcNow()), invite.Created, invite.Expires, invite.Device?.Value, invite.Changed, invite.Owner);
 }

@@ -149,6 +149,8 @@ internal sealed class NodeParts : IAsyncDisposable
             {
                 DeviceId = _key.Device,
                 Key = _key,
+                Owner = limits.Owner,
+                Certificate = NodeIdentity.Of(system)?.Certificate.Shown ?? default,
                 Name = options.Name,
                 ModelFolders = options.ModelFolders,
                 Limits = limits,
@@ -258,6 +260,7 @@ internal sealed class NodeParts : IAsyncDisposable
             Models = models,
             Files = files is null ? null : new FilesOffer(_key!.Device, files.Port),
             Id = _key!.Device,
+            Owner = NodeIdentity.Of(system)?.Certificate.Owner ?? limits.Owner,
             Trust = TrustSettings.Read(system.Settings.Config),
             Proofs = _proofs,
             Limits = limits,

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Membership;
 using EFedLLM.Node.Api;
 
@@ -74,6 +75,11 @@ internal static class MembershipEndpoints
         if (!(request.Seconds >= InviteRules.ShortestLife.TotalSeconds && request.Seconds <= InviteRules.LongestLife.TotalSeconds))
         {
             throw ApiException.Invalid("seconds", $"An invite lives {InviteRules.ShortestLife.TotalMinutes:0} minute to {InviteRules.LongestLife.TotalDays:0} days.");
+        }
+
+        if (request.Owner is { } owner && OwnerName.Problem(owner) is { } problem)
+        {
+            throw ApiException.Invalid("owner", $"'owner' cannot be: {problem}.");
         }
 
         return request.Name is null || (request.Name.Trim() == request.Name && request.Name.Length is > 0 and <= MostNameCharacters && !request.Name.Any(char.IsControl))

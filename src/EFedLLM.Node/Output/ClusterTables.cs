@@ -36,11 +36,12 @@ internal static class ClusterTables
         Console.Out.WriteLine($"  Count: {Say.Count(facts.Members.Count, "node")}");
     }
 
-    /// <summary>The devices with what they hold, and how far they are trusted where any was checked.</summary>
+    /// <summary>The devices with what they hold, whose they are where that is known of any, and how far they are trusted where any was checked.</summary>
     public static void Shards(ClusterFacts facts)
     {
         var isChecked = facts.Devices.Any(device => device.Standing is not null);
-        var table = Tables.Create(["device", "name", "address", "holds", ">weights", ">memory", ">bits", ">rank", .. isChecked ? ["standing", ">checks passed"] : Array.Empty<string>()]);
+        var isOwned = facts.Devices.Any(device => device.Owner is not null);
+        var table = Tables.Create(["device", "name", .. isOwned ? ["owner"] : Array.Empty<string>(), "address", "holds", ">weights", ">memory", ">bits", ">rank", .. isChecked ? ["standing", ">checks passed"] : Array.Empty<string>()]);
         foreach (var device in facts.Devices)
         {
             foreach (var fetch in device.Fetching ?? [])
@@ -80,7 +81,8 @@ internal static class ClusterTables
 
         void Row(DeviceFacts device, bool first, params string[] cells)
         {
-            var row = cells.Select(cell => new Text(cell));
+            string[] owner = isOwned ? [cells[0].Length > 0 ? device.Owner ?? "-" : ""] : [];
+            var row = cells[..2].Concat(owner).Concat(cells[2..]).Select(cell => new Text(cell));
             table.Row(!isChecked ? row
                 : first ? row.Append(Tables.Standing(device.Standing, device.ExcludedAs, device.ExcludedUntil)).Append(new Text(device.ChecksPassed?.ToString("#,0", CultureInfo.InvariantCulture) ?? "-"))
                 : row.Append(Text.Empty).Append(Text.Empty));

@@ -23,27 +23,29 @@ internal static class LocalCertificates
     /// <param name="name">The node's name.</param>
     /// <param name="hosts">Host names and addresses of the node.</param>
     /// <param name="device">The device that the node is, or null.</param>
+    /// <param name="owner">Whose the node is, or null.</param>
     /// <param name="time">The clock.</param>
-    public static void Ensure(CertificateAuthority authority, string folder, string name, IReadOnlyCollection<string> hosts, DeviceId? device, TimeProvider time)
+    public static void Ensure(CertificateAuthority authority, string folder, string name, IReadOnlyCollection<string> hosts, DeviceId? device, string? owner, TimeProvider time)
     {
-        if (Lasts(authority, folder, device, time))
+        if (Lasts(authority, folder, device, owner, time))
         {
             return;
         }
 
         File.Delete(Path.Combine(EnsureFolder(folder), NodeCertificate.KeyFile));
-        authority.Issue(folder, name, hosts, TimeSpan.FromDays(Days), device);
+        authority.Issue(folder, name, hosts, TimeSpan.FromDays(Days), device, owner);
     }
 
     private static string EnsureFolder(string folder) => Directory.CreateDirectory(folder).FullName;
 
-    private static bool Lasts(CertificateAuthority authority, string folder, DeviceId? device, TimeProvider time)
+    private static bool Lasts(CertificateAuthority authority, string folder, DeviceId? device, string? owner, TimeProvider time)
     {
         try
         {
             using var certificate = NodeCertificate.Load(folder);
             return certificate.AuthorityFingerprint == authority.Fingerprint
                 && certificate.Device == device
+                && certificate.Owner == owner
                 && certificate.Certificate.NotAfter - time.GetLocalNow().DateTime > Remaining;
         }
         catch (InvalidDataException)

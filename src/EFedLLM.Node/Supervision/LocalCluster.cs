@@ -197,7 +197,9 @@ internal sealed class LocalCluster : IAsyncDisposable
                 device = key.Device;
             }
 
-            LocalCertificates.Ensure(authority, node.CertificateFolder!, node.Name, hosts, device, TimeProvider.System);
+            // Whoever has the authority's key says whose these nodes are.
+            var owner = NodeLimits.Read(NodeConfiguration.Build(node.ToSettings())).Owner;
+            LocalCertificates.Ensure(authority, node.CertificateFolder!, node.Name, hosts, device, owner, TimeProvider.System);
         }
     }
 

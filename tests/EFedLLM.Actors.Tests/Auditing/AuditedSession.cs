@@ -26,6 +26,7 @@ internal sealed class AuditedSession : IDisposable
     private readonly GenerationPlan _plan;
     private readonly GenerationState _state;
     private readonly bool _isLedgerAway;
+    private readonly SessionSurroundings? _around;
     private readonly Stage? _liked;
     private readonly Dictionary<LayerRange, Stage> _judges = [];
     private readonly Dictionary<DeviceId, DeviceStanding> _standings = [];
@@ -56,7 +57,7 @@ internal sealed class AuditedSession : IDisposable
         NodeLimits limits, AnswerText answer, int seed, bool isStrict, bool canJudge = true, Func<int, DeviceId, DeviceStanding?>? standing = null, TrustSettings? trust = null,
         int messageBytes = ProtocolLimits.ActivationBytes, int? through = null, SessionSurroundings? around = null)
     {
-        (_model, _isLedgerAway) = (model, around?.IsLedgerAway == true);
+        (_model, _isLedgerAway, _around) = (model, around?.IsLedgerAway == true, around);
         _cluster = new CheckedCluster(source)
         {
             Hears = Hear,
@@ -88,7 +89,8 @@ internal sealed class AuditedSession : IDisposable
         _plan = new GenerationPlan(
             PromptId.New(), NewSession(nonces), model, source.Shape.VocabularySize, route, prompt, settings, limits, default,
             Audit: new AuditPlan(trust ?? new TrustSettings(), Gateway, Nonce(nonces), Nonce(nonces), isStrict, canJudge, messageBytes),
-            TellsSigned: true);
+            TellsSigned: true,
+            Owner: around?.Owner);
         _state = new GenerationState(_plan, answer);
     }
 
@@ -103,6 +105,9 @@ internal sealed class AuditedSession : IDisposable
 
     /// <summary>What the gateway would keep to prove its verdicts, by its hash.</summary>
     public Dictionary<Digest, byte[]> Proofs { get; } = [];
+
+    /// <summary>The same as it is reported.</summary>
+    public List<WorkReport> Verdicts { get; } = [];
 
     /// <summary>What else the ledger would hear.</summary>
     public List<WorkReport> Works { get; } = [];
@@ -271,6 +276,8 @@ internal sealed class AuditedSession : IDisposable
                 device.Device, "", device.Ref.Path.Address, ActorRefs.Nobody, 1, 1, [], [new LoadedRange(_model.Model, device.Range, device.Ref, 1)], false, 1)
             {
                 PublicKey = device.PublicKey,
+                Owner = _around?.Owners?.Invoke(Devices.IndexOf(device)),
+                Certificate = _around?.Shows?.Invoke(Devices.IndexOf(device)) == true ? new byte[1] : default,
             })],
             Standings = _standings.ToImmutableDictionary(),
             IsLedgerAway = _isLedgerAway,
@@ -311,6 +318,7 @@ internal sealed class AuditedSession : IDisposable
                     break;
                 case ReportCheck check:
                     Checks.Add(check);
+                    Verdicts.Add(_state.Checked(check));
                     break;
                 case ReportWork work:
                     Works.Add(work.Report);

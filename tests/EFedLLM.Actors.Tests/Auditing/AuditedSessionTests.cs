@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Layers;
 using EFedLLM.Actors.Protocol;
+using EFedLLM.Actors.Reputation;
 using EFedLLM.Actors.Tests.Configuration;
 using EFedLLM.Actors.Tests.Layers;
 using EFedLLM.Actors.Tests.Placement;
@@ -347,6 +348,107 @@ public sealed class AuditedSessionTests : IDisposable
         }
 
         Assert.InRange(checks, 1, told / 10);
+    }
+
+    [SharedFact]
+    public void Whoever_checks_is_never_of_the_owner_of_the_device_that_it_checks()
+    {
+        // Of each four two are anna's and two bert's.
+        var (drawn, owners) = (new HashSet<int>(), (Func<int, string>)(number => number % 2 == 0 ? "anna" : "bert"));
+        for (var seed = 1; seed <= 40; seed++)
+        {
+            var (session, expected) = Start(new string?[12], 0, isStrict: false, seed: seed, around: new SessionSurroundings { Owners = owners });
+            session.Run();
+            Assert.Equal(expected, session.Tokens);
+            foreach (var check in session.Checks.Where(check => check.Facts.Role == TrustRole.Server && check.Facts.Verifier != AuditedSession.Gateway))
+            {
+                var (server, verifier) = (Number(check.Device), Number(check.Facts.Verifier));
+                Assert.NotEqual(owners(server), owners(verifier));
+                drawn.Add(verifier);
+            }
+
+            int Number(DeviceId device) => session.Devices.FindIndex(stage => stage.Device == device);
+        }
+
+        Assert.True(drawn.Count >= 6, $"Only {drawn.Count} ever checked.");
+    }
+
+    [SharedFact]
+    public void Where_all_devices_are_of_one_owner_the_gateway_checks_them_itself()
+    {
+        for (var seed = 1; seed <= 5; seed++)
+        {
+            var (session, expected) = Start(On(1, "sign-flip", liars: 2), 0, isStrict: false, seed: seed, around: new SessionSurroundings { Owners = _ => "anna" });
+            session.Run();
+            Assert.Equal(expected, session.Tokens);
+            Assert.NotEmpty(session.Checks);
+            Assert.All(session.Checks, check => Assert.Equal(AuditedSession.Gateway, check.Facts.Verifier));
+        }
+    }
+
+    [SharedFact]
+    public void In_a_dispute_without_the_model_s_files_no_second_device_of_the_verifier_s_owner_decides()
+    {
+        // Whoever serves is nobody's or an owner's of its own; the three others are one liar's, who slanders.
+        for (var seed = 1; seed <= 10; seed++)
+        {
+            var (session, expected) = Start(
+                [.. Enumerable.Range(0, 12).Select(number => number % 4 == 0 ? null : "slander")], 0, isStrict: false, canJudge: false, seed: seed,
+                around: new SessionSurroundings { Owners = number => number % 4 == 0 ? null : "liar" });
+            session.Run();
+            var honest = session.Devices.Where((_, number) => number % 4 == 0).Select(device => device.Device).ToHashSet();
+            Assert.DoesNotContain(session.Checks, check => check.Facts is { Outcome: CheckOutcome.Soft, Role: TrustRole.Server } && honest.Contains(check.Device) && !check.Facts.Reason.Contains("nobody could decide", StringComparison.Ordinal));
+            Assert.True(session.Told[^1] is GenerationFailed || session.Tokens.SequenceEqual(expected));
+        }
+    }
+
+    [SharedFact]
+    public void A_device_that_hides_whose_it_is_where_others_show_it_checks_nobody_and_is_checked_by_the_gateway()
+    {
+        var hidden = false;
+        for (var seed = 1; seed <= 20; seed++)
+        {
+            var (session, expected) = Start(
+                new string?[12], 0, isStrict: false, seed: seed, around: new SessionSurroundings { Owners = number => number % 4 < 3 ? $"{number % 4}" : null, Shows = number => number % 4 < 3 });
+            session.Run();
+            Assert.Equal(expected, session.Tokens);
+            var hiding = session.Devices.Where((_, number) => number % 4 == 3).Select(device => device.Device).ToHashSet();
+            Assert.DoesNotContain(session.Checks, check => hiding.Contains(check.Facts.Verifier));
+            foreach (var check in session.Checks.Where(check => hiding.Contains(check.Device)))
+            {
+                Assert.Equal(AuditedSession.Gateway, check.Facts.Verifier);
+                hidden = true;
+            }
+
+            Assert.Contains(session.Checks, check => check.Facts.Verifier != AuditedSession.Gateway);
+        }
+
+        Assert.True(hidden, "No device that hides ever served.");
+    }
+
+    [SharedFact]
+    public void Nobody_is_paid_for_serving_or_checking_for_a_gateway_of_his_own()
+    {
+        var (served, verified) = (new HashSet<bool>(), new HashSet<bool>());
+        for (var seed = 1; seed <= 20; seed++)
+        {
+            var (session, _) = Start(new string?[12], 0, isStrict: false, seed: seed, around: new SessionSurroundings { Owner = "anna", Owners = number => number % 3 == 0 ? "anna" : $"{number}" });
+            session.Run();
+            var own = session.Devices.Where((_, number) => number % 3 == 0).Select(device => device.Device).ToHashSet();
+            foreach (var work in session.Works.Where(work => work.Outcome == WorkOutcome.Served))
+            {
+                Assert.Equal(own.Contains(work.Device) ? default(WorkSize) : null, work.Size);
+                served.Add(own.Contains(work.Device));
+            }
+
+            foreach (var verdict in session.Verdicts.Where(verdict => verdict.Check!.Role == TrustRole.Server && verdict.Check.Verifier != AuditedSession.Gateway))
+            {
+                Assert.NotEqual(own.Contains(verdict.Check!.Verifier), WorkRules.Verifying(verdict, AuditedSession.Gateway) is not null);
+                verified.Add(own.Contains(verdict.Check.Verifier));
+            }
+        }
+
+        Assert.Equal((2, 2), (served.Count, verified.Count));
     }
 
     private static string?[] On(int hop, string behaviour, int liars) => [.. Enumerable.Range(0, 12).Select(number => number / 4 == hop && number % 4 < liars ? behaviour : null)];

@@ -15,6 +15,15 @@ internal sealed record SessionSurroundings
     /// <summary>The key of each device, by its number: two with the same are one device on two machines.</summary>
     public Func<int, int>? Keys { get; init; }
 
+    /// <summary>Whose the gateway is; nobody's when null.</summary>
+    public string? Owner { get; init; }
+
+    /// <summary>Whose each device is, by its number.</summary>
+    public Func<int, string?>? Owners { get; init; }
+
+    /// <summary>Whether a device shows by a certificate whose it is, by its number; none does when null.</summary>
+    public Func<int, bool>? Shows { get; init; }
+
     /// <summary>Whether no ledger answers, and none has for a while.</summary>
     public bool IsLedgerAway { get; init; }
 

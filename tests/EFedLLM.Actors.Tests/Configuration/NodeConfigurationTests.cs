@@ -150,6 +150,13 @@ public sealed class NodeConfigurationTests : IDisposable
         Assert.Equal("DEBUG", configuration.GetString("akka.loglevel"));
     }
 
+    [Fact]
+    public void A_node_is_nobodys_unless_somebody_says_whose_it_is()
+    {
+        Assert.Null(NodeLimits.Read(Build(Anchor)).Owner);
+        Assert.Equal("Anna Ö.", NodeLimits.Read(NodeConfiguration.Build(Anchor, new Hashtable { ["EFEDLLM__DEVICE__OWNER"] = "Anna Ö." })).Owner);
+    }
+
     [Theory]
     [InlineData("efedllm.gateway.max-session = 1", "efedllm.gateway.max-session,", "max-sessions")]
     [InlineData("efedllm.gatway.max-sessions = 1", "efedllm.gatway.max-sessions", "efedllm.gateway")]
@@ -171,6 +178,10 @@ public sealed class NodeConfigurationTests : IDisposable
     [InlineData("efedllm.device.send-delay = infinite", "efedllm.device.send-delay", "infinite")]
     [InlineData("efedllm.pipeline.drafts = 16", "efedllm.pipeline.drafts", "0 to 15")]
     [InlineData("efedllm.pipeline.drafts = -1", "efedllm.pipeline.drafts", "0 to 15")]
+    [InlineData("efedllm.device.owner = [1]", "efedllm.device.owner", "")]
+    [InlineData("efedllm.device.owner = \"a\\u200bb\"", "efedllm.device.owner", "64 printable characters")]
+    [InlineData("efedllm.device.owner = \"a\\u0007\"", "efedllm.device.owner", "64 printable characters")]
+    [InlineData("efedllm.device.owner = aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "efedllm.device.owner", "64 printable characters")]
     [InlineData("efedllm.outbox.reports = 0", "efedllm.outbox.reports", "1 to 1000000")]
     [InlineData("efedllm.outbox.size = 1 KiB", "efedllm.outbox.size", "65536")]
     [InlineData("efedllm.pipeline.step-deadline = 0", "efedllm.pipeline.step-deadline", "")]

@@ -7,6 +7,7 @@ using EFedLLM.Actors.Layers;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Trust;
 using EFedLLM.Actors.Tests.Configuration;
+using EFedLLM.Actors.Tests.Layers;
 using EFedLLM.Tests.Support;
 using EFedLLM.Transformer.Blocks;
 using EFedLLM.Transformer.Checkpoints;
@@ -126,6 +127,24 @@ public sealed class ClusterGenerationTests(GenerationCluster cluster, ITestOutpu
                     Size = new WorkSize(UnitWork.Flop(shape, assignment.Range, 0, rows, 24), UnitWork.Flop(shape, assignment.Range, 0, 1, 1)),
                 },
                 report);
+        }
+    }
+
+    [SharedFact]
+    public async Task A_device_earns_nothing_by_serving_a_gateway_of_its_owner()
+    {
+        await cluster.PlaceAsync(3);
+        var gateway = cluster.StartGateway(GenerationCluster.Limits, owner: GenerationCluster.DeviceOwner);
+        while (cluster.Reports.TryRead(out _))
+        {
+        }
+
+        await Collect(new GatewayClient(cluster.GatewayNode.System, gateway), TestPrompt(0, Settings));
+        for (var hop = 0; hop < 3; hop++)
+        {
+            var report = await cluster.Reports.FirstAsync<WorkReport>(_ => true);
+            Assert.Equal(WorkOutcome.Served, report.Outcome);
+            Assert.Equal(report.Device != TestSessions.Device(1), report.Size!.Value.Flop > 0);
         }
     }
 

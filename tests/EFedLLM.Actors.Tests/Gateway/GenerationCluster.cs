@@ -37,6 +37,9 @@ public class GenerationCluster : IAsyncLifetime
     internal IReadOnlyList<string> Folders { get; private set; } = [];
 
     /// <summary>The first model.</summary>
+    /// <summary>Whose the second device says that it is; the others say nothing.</summary>
+    internal const string DeviceOwner = "anna";
+
     internal GatewayModel Model => Models[0];
 
     internal IReadOnlyList<CacheBudget> Budgets { get; private protected init; } = [new(32 << 20), new(32 << 20), new(32 << 20)];
@@ -106,9 +109,9 @@ public class GenerationCluster : IAsyncLifetime
     }
 
     /// <summary>Another gateway on the gateway's node. Only the first can be found by its path.</summary>
-    internal IActorRef StartGateway(NodeLimits limits, string? name = null)
+    internal IActorRef StartGateway(NodeLimits limits, string? name = null, string? owner = null)
     {
-        var settings = new GatewaySettings { Models = Models, Limits = limits, View = View, Reporter = Reporter };
+        var settings = new GatewaySettings { Models = Models, Limits = limits, View = View, Reporter = Reporter, Owner = owner };
         return _gatewayNode.System.ActorOf(Props.Create(() => new GatewayActor(settings)), name);
     }
 
@@ -197,6 +200,7 @@ public class GenerationCluster : IAsyncLifetime
     {
         DeviceId = TestSessions.Device(device),
         Name = $"device {device}",
+        Owner = device == 1 ? DeviceOwner : null,
         ModelFolders = Folders,
         Limits = Limits,
         View = view,

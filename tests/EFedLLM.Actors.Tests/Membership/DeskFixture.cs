@@ -33,7 +33,7 @@ internal sealed class DeskFixture : IDisposable
     public string In(string name) => Path.Combine(_folder, name);
 
     /// <summary>The gateway's process ends and another begins.</summary>
-    public void Restart(Func<PublicKey, string, DeviceId, string>? sign = null)
+    public void Restart(Func<PublicKey, string, DeviceId, string?, string>? sign = null)
     {
         Desk.Dispose();
         Desk = Open(sign);
@@ -65,5 +65,5 @@ internal sealed class DeskFixture : IDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
-    private EnrolmentDesk Open(Func<PublicKey, string, DeviceId, string>? sign = null) => EnrolmentDesk.Open(In("ca"), Identity, Time, sign);
+    private EnrolmentDesk Open(Func<PublicKey, string, DeviceId, string?, string>? sign = null) => EnrolmentDesk.Open(In("ca"), Identity, Time, sign);
 }

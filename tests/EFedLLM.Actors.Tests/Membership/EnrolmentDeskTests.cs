@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text.RegularExpressions;
 using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Membership;
 using EFedLLM.Actors.Protocol;
@@ -26,6 +27,42 @@ public sealed class EnrolmentDeskTests : IDisposable
         Assert.Null(own.Reject(_ours.Identity.Certificate.Certificate));
         Assert.Empty(own.Certificate.Extensions.OfType<X509SubjectAlternativeNameExtension>());
         Assert.Equal((InviteState.Used, _ours.Device("a")), (_ours.Desk.Invites.Single().State, _ours.Desk.Invites.Single().Device));
+    }
+
+    [Fact]
+    public void An_invite_says_whose_the_device_is_and_its_certificate_says_it_too_each_time_it_asks()
+    {
+        var (invite, secret) = _ours.Desk.Create(null, DeskFixture.Hour, "Anna Müller & Co, Zürich");
+        for (var attempt = 0; attempt < 2; attempt++)
+        {
+            Assert.Equal("Anna Müller & Co, Zürich", Owner(_ours.Desk.Enrol(_ours.Request("a", invite, secret), DeskFixture.Here).Certificate));
+            _ours.Restart();
+        }
+
+        var (nobodys, other) = _ours.Desk.Create(null, DeskFixture.Hour);
+        Assert.Null(Owner(_ours.Desk.Enrol(_ours.Request("b", nobodys, other), DeskFixture.Here).Certificate));
+        Assert.Throws<ArgumentException>(() => _ours.Desk.Create(null, DeskFixture.Hour, "a\u202eb"));
+
+        static string? Owner(string pem)
+        {
+            using var certificate = X509Certificate2.CreateFromPem(pem);
+            return CertificateRules.OwnerOf(certificate);
+        }
+    }
+
+    [Fact]
+    public void Invites_from_before_there_were_owners_are_read_and_admit_as_before()
+    {
+        var (invite, secret) = _ours.Desk.Create("old", DeskFixture.Hour);
+        _ours.Desk.Dispose();
+        var file = Path.Combine(_ours.In("ca"), InviteFile.Name);
+        var lines = File.ReadAllLines(file);
+        Assert.Single(lines, line => line.Contains("\"owner\"", StringComparison.Ordinal));
+        File.WriteAllText(file, Regex.Replace(File.ReadAllText(file), ",\\s*\"owner\": null", ""));
+        _ours.Restart();
+        Assert.DoesNotContain("owner", File.ReadAllText(file), StringComparison.Ordinal);
+        Assert.Equal(invite, _ours.Desk.Invites.Single());
+        Assert.Equal("old", _ours.Desk.Enrol(_ours.Request("a", invite, secret), DeskFixture.Here).Name);
     }
 
     [Fact]
@@ -73,7 +110,7 @@ public sealed class EnrolmentDeskTests : IDisposable
     public void A_crash_between_marking_and_signing_leaves_the_invite_to_the_device_that_used_it()
     {
         var (invite, secret) = _ours.Desk.Create(null, DeskFixture.Hour);
-        _ours.Restart((_, _, _) => throw new InvalidOperationException("The process ends here."));
+        _ours.Restart((_, _, _, _) => throw new InvalidOperationException("The process ends here."));
         Assert.Throws<InvalidOperationException>(() => _ours.Desk.Enrol(_ours.Request("a", invite, secret), DeskFixture.Here));
 
         _ours.Restart();
@@ -87,7 +124,7 @@ public sealed class EnrolmentDeskTests : IDisposable
     {
         var (invite, secret) = _ours.Desk.Create(null, DeskFixture.Hour);
         var signed = 0;
-        _ours.Restart((_, _, _) => $"{++signed}");
+        _ours.Restart((_, _, _, _) => $"{++signed}");
         var request = _ours.Request("a", invite, secret);
 
         // A folder in the place of the file cannot be replaced by one.
@@ -267,6 +304,7 @@ public sealed class EnrolmentDeskTests : IDisposable
     [InlineData("{}")]
     [InlineData("""{"version":2,"invites":[]}""")]
     [InlineData("""{"version":1,"invites":[{"id":"a"}]}""")]
+    [InlineData("""{"version":1,"invites":[{"id":"a","name":null,"secretHash":"0000000000000000000000000000000000000000000000000000000000000000","created":"2026-01-01T00:00:00Z","expires":"2026-01-01T00:00:00Z","state":"Open","device":null,"changed":null,"owner":" a"}]}""")]
     [InlineData("""{"version":1,"invites":[{"id":"a","secretHash":"x","created":"2026-01-01T00:00:00Z","expires":"2026-01-01T00:00:00Z","state":"Open"}]}""")]
     public void Damaged_invites_are_named_rather_than_forgotten(string content)
     {

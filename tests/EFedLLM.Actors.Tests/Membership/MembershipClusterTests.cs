@@ -5,8 +5,10 @@ using Akka.Event;
 using EFedLLM.Actors.Configuration;
 using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Membership;
+using EFedLLM.Actors.Placement;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Tests.Configuration;
+using EFedLLM.Actors.Tests.Placement;
 
 namespace EFedLLM.Actors.Tests.Membership;
 
@@ -23,7 +25,7 @@ public sealed class MembershipClusterTests : IDisposable
         _authority.Issue(In("anchor"), "anchor", ["127.0.0.1"], Day);
         foreach (var number in new[] { 1, 2, 3 })
         {
-            _authority.Issue(In($"{number}"), $"{number}", [], Day, Device(number));
+            _authority.Issue(In($"{number}"), $"{number}", [], Day, Device(number), $"owner {number}");
         }
     }
 
@@ -90,6 +92,30 @@ public sealed class MembershipClusterTests : IDisposable
         await KnowsAsync(anchor, 3);
         Assert.Equal(3, Store(anchor).Current.Version);
         Assert.NotNull(Store(anchor).Current.Find(Device(2)));
+    }
+
+    [Fact]
+    public async Task A_member_cannot_make_others_believe_that_its_device_is_somebody_elses()
+    {
+        await using var anchor = Start(null, "anchor", ClusterNames.Anchor);
+        await using var liar = Start(anchor, "1", ClusterNames.Device);
+        await Task.WhenAll(anchor.UpAsync(2), liar.UpAsync(2));
+        var (subscriber, views) = anchor.Collect();
+        anchor.System.StartClusterView().Tell(new SubscribeView(subscriber));
+        using var other = NodeCertificate.Load(In("2"));
+        var own = NodeIdentity.Of(liar.System)!.Certificate.Shown;
+        var (host, _) = liar.Collect();
+        var device = new DeviceAnnouncement(Device(1), "1", liar.Address, host, 1, 1, [], [], false, 1) { Owner = "owner 2" };
+        Assert.Equal("owner 1", await OwnerAsync(1, own));
+        Assert.Null(await OwnerAsync(2, other.Shown));
+        Assert.Null(await OwnerAsync(3, default));
+
+        async Task<string?> OwnerAsync(long revision, ReadOnlyMemory<byte> certificate)
+        {
+            liar.Write(FactKeys.Devices, Device(1).Value, device with { Revision = revision, Certificate = certificate });
+            var view = await views.FirstAsync<ClusterView>(view => view.Devices.Any(known => known.Revision == revision));
+            return Assert.Single(view.Devices).Owner;
+        }
     }
 
     private static RevocationStore Store(TestNode node) => NodeIdentity.Of(node.System)!.Revocations;

@@ -1,5 +1,8 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using Akka.Actor;
 using Akka.Cluster;
+using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Placement;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Trust;
@@ -113,6 +116,61 @@ public sealed class ClusterViewStateTests
         Assert.Empty(view.Devices);
         Assert.Empty(view.Plans);
         Assert.Empty(view.Models);
+    }
+
+    [Fact]
+    public void Without_an_authority_a_device_says_itself_whose_it_is_and_no_certificate_counts()
+    {
+        var view = Empty
+            .With(Id(A), Node(A, MemberStatus.Up))
+            .WithDevices([Facts.Entry(Facts.Device('a', A) with { Owner = "anna", Certificate = new byte[9] }), Facts.Entry(Facts.Device('b', A))])
+            .View();
+        Assert.Equal(["anna", null], view.Devices.Select(device => device.Owner));
+        Assert.All(view.Devices, device => Assert.True(device.Certificate.IsEmpty));
+        Assert.False(view.ShowsOwners);
+    }
+
+    [Fact]
+    public void With_an_authority_only_what_it_signed_says_whose_a_device_is()
+    {
+        var folder = Directory.CreateTempSubdirectory("efedllm-view-").FullName;
+        try
+        {
+            using var ours = CertificateAuthority.Create(Path.Combine(folder, "ours"), "ours", TimeSpan.FromDays(1));
+            using var theirs = CertificateAuthority.Create(Path.Combine(folder, "theirs"), "ours", TimeSpan.FromDays(1));
+            var (a, b, c, d, e) = (Facts.Device('a', A), Facts.Device('b', A), Facts.Device('c', A), Facts.Device('d', A), Facts.Device('e', A));
+            var state = new ClusterViewState(A, ours.PublicCertificate())
+                .With(Id(A), Node(A, MemberStatus.Up))
+                .WithDevices([
+                    Facts.Entry(a with { Owner = "forged", Certificate = Certificate(ours, a, "anna") }),
+                    Facts.Entry(b with { Owner = "forged", Certificate = Certificate(ours, a, "anna") }),
+                    Facts.Entry(c with { Owner = "forged", Certificate = Certificate(theirs, c, "forged") }),
+                    Facts.Entry(d with { Owner = "forged" }),
+                    Facts.Entry(e with { Owner = "forged", Certificate = Certificate(ours, e, null) }),
+                ]);
+            Assert.Equal(["anna", null, null, null, null], state.View().Devices.Select(device => device.Owner));
+            Assert.Equal([false, true, true, true, false], state.View().Devices.Select(device => device.Certificate.IsEmpty));
+            Assert.True(state.View().ShowsOwners);
+
+            // What was judged once holds for that certificate alone.
+            Assert.Equal("bert", Owner(state.WithDevices([Facts.Entry(a with { Certificate = Certificate(ours, a, "bert") })])));
+            Assert.Null(Owner(state.WithDevices([Facts.Entry(a with { Owner = "anna", Certificate = Certificate(theirs, a, "anna") })])));
+            Assert.Null(Owner(state.WithDevices([Facts.Entry(a with { Owner = "anna" })])));
+            Assert.Equal("anna", Owner(state.WithDevices([Facts.Entry(state.View().Devices[0] with { Owner = "forged" })])));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+
+        static string? Owner(ClusterViewState state) => Assert.Single(state.View().Devices).Owner;
+
+        static byte[] Certificate(CertificateAuthority authority, DeviceAnnouncement device, string? owner)
+        {
+            using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+            using var certificate = X509Certificate2.CreateFromPem(authority.Sign(new PublicKey(key), device.Name, device.Device, TimeSpan.FromDays(1), owner));
+            return certificate.RawData;
+        }
     }
 
     [Fact]

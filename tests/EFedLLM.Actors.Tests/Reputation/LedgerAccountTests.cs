@@ -23,6 +23,7 @@ public sealed class LedgerAccountTests
         Assert.Equal(0, Count(report with { Outcome = WorkOutcome.Verified }, conduct with { Verifier = RoleStanding.New with { Score = 1 } }).Reward);
         Assert.Equal(0, Count(report with { Outcome = WorkOutcome.TimedOut }, conduct).Reward);
         Assert.Equal(reward * 0.008, Count(report with { Size = null }, conduct).Reward, 9);
+        Assert.Equal((0, null), (Count(report with { Size = default(WorkSize) }, conduct).Reward, Count(report with { Size = default(WorkSize) }, conduct).Account));
     }
 
     [Fact]

@@ -76,6 +76,13 @@ public class ClusterFactsBuilderTests
         Assert.Equal([("quarantined", 41L), ("full", null), (null, null)], facts.Devices.Select(device => (device.Standing, device.ChecksPassed)));
     }
 
+    [Fact]
+    public void A_device_says_whose_it_is_where_that_is_known()
+    {
+        var facts = ClusterFactsBuilder.Build(View(Device(1) with { Owner = "anna" }, Device(2)), Nothing(), NoRecords());
+        Assert.Equal(["anna", null], facts.Devices.Select(device => device.Owner));
+    }
+
     private static Dictionary<ModelId, ModelManifest> Nothing() => [];
 
     private static Dictionary<DeviceId, DeviceRecord> NoRecords() => [];

@@ -30,6 +30,9 @@ public class InviteCommandTests
 
     [Theory]
     [InlineData("invite", "--ttl", "never")]
+    [InlineData("invite", "--owner", "")]
+    [InlineData("invite", "--owner", "a\tb")]
+    [InlineData("invite", "--owner", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")]
     [InlineData("invite", "revoke")]
     [InlineData("invite", "revoke", "xyz")]
     [InlineData("invite", "revoke", "abc")]

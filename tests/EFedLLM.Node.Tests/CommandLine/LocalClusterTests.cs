@@ -1,3 +1,5 @@
+using EFedLLM.Actors.Identity;
+using EFedLLM.Actors.Protocol;
 using EFedLLM.Node.Api;
 using EFedLLM.Node.CommandLine;
 using EFedLLM.Node.Supervision;
@@ -34,6 +36,31 @@ public class LocalClusterTests
         Assert.False(LocalCluster.IsPlaced(facts with { Models = [facts.Models[0] with { Assignments = [] }] }, 2));
         Assert.False(LocalCluster.IsPlaced(facts with { Models = [facts.Models[0] with { Ready = false }] }, 2));
         Assert.False(LocalCluster.IsPlaced(facts with { Models = [] }, 2));
+    }
+
+    [Fact]
+    public void A_node_gets_another_certificate_when_it_is_somebody_elses()
+    {
+        var folder = Directory.CreateTempSubdirectory("efedllm-local-").FullName;
+        try
+        {
+            using var authority = LocalCertificates.Authority(Path.Combine(folder, "ca"), out _);
+            var fingerprints = new List<string>();
+            foreach (var owner in new[] { null, "anna", "anna", "bert", null })
+            {
+                LocalCertificates.Ensure(authority, Path.Combine(folder, "node"), "node", ["127.0.0.1"], new DeviceId(new string('a', 32)), owner, TimeProvider.System);
+                using var certificate = NodeCertificate.Load(Path.Combine(folder, "node"));
+                Assert.Equal(owner, certificate.Owner);
+                fingerprints.Add(certificate.Fingerprint);
+            }
+
+            Assert.Equal(fingerprints[1], fingerprints[2]);
+            Assert.Equal(4, fingerprints.Distinct().Count());
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
     }
 
     [Fact]

@@ -17,13 +17,14 @@ public class EnrolmentHostTests
     public async Task A_device_that_enrols_has_what_it_needs_to_join_and_needs_no_invite_again()
     {
         await using var server = await EnrolmentServer.StartAsync();
-        var invite = server.Invite("kitchen-pc");
+        var invite = server.Invite("kitchen-pc", "anna");
         var joined = await server.EnrolAsync(invite, "a");
         Assert.Equal(("kitchen-pc", invite.Authority), (joined.Name, joined.Authority));
         Assert.Equal(["127.0.0.1:4053"], joined.Seeds);
         var folder = JoinedCluster.Folder(server.In("a"), invite.Authority);
         using var certificate = NodeCertificate.Load(folder);
         Assert.Null(server.Identity.Certificate.Reject(certificate.Certificate));
+        Assert.Equal("anna", certificate.Owner);
         if (!OperatingSystem.IsWindows())
         {
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(folder, NodeCertificate.KeyFile)));

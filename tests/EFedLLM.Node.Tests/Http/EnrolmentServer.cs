@@ -35,9 +35,9 @@ internal sealed class EnrolmentServer : IAsyncDisposable
 
     public string In(string name) => Path.Combine(_folder, name);
 
-    public InviteToken Invite(string? name = null)
+    public InviteToken Invite(string? name = null, string? owner = null)
     {
-        var (invite, secret) = Desk.Create(name, TimeSpan.FromHours(1));
+        var (invite, secret) = Desk.Create(name, TimeSpan.FromHours(1), owner);
         return new InviteToken(invite.Id, secret, Desk.AuthorityFingerprint, Identity.Certificate.Fingerprint, invite.Expires, [Address], ["127.0.0.1:4053"]);
     }
 

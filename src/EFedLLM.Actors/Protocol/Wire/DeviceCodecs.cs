@@ -38,6 +38,8 @@ internal static class DeviceCodecs
             Revision = message.Revision,
             Blobs = message.Blobs is { } blobs ? BlobCodecs.Write(blobs) : null,
             PublicKey = ByteString.CopyFrom(message.PublicKey.Span),
+            Owner = message.Owner ?? "",
+            Certificate = ByteString.CopyFrom(message.Certificate.Span),
         };
         foreach (var model in message.Models.AsSpan())
         {
@@ -90,6 +92,10 @@ internal static class DeviceCodecs
         {
             Links = [.. form.Links.Select(link => new LinkSample(Values.Device(link.Peer, "peer"), (float)Require.NotNegative(link.Milliseconds, "milliseconds")))],
             PublicKey = PublicKey(form.PublicKey, device),
+            Owner = form.Owner.Length == 0 ? null : OwnerName.Problem(form.Owner) is { } problem ? throw new MalformedMessageException($"owner cannot be: {problem}.") : form.Owner,
+            Certificate = form.Certificate.Length <= CertificateRules.MostBytes
+                ? form.Certificate.ToByteArray()
+                : throw new MalformedMessageException($"certificate has {form.Certificate.Length} bytes; at most {CertificateRules.MostBytes} are allowed."),
         };
     }
 

@@ -1,3 +1,4 @@
+using EFedLLM.Actors.Identity;
 using EFedLLM.Actors.Protocol;
 using EFedLLM.Actors.Protocol.Wire;
 using Google.Protobuf;
@@ -208,6 +209,10 @@ public sealed class MalformedMessageTests(WireFixture fixture, ITestOutputHelper
             form => form.Blobs = new Form.BlobOffer { Fetching = { new Form.FetchingRange { DoneBytes = 2, TotalBytes = 1 } } }, "done_bytes");
         Refused<DeviceAnnouncement, Form.DeviceAnnouncement>(form => form.PublicKey = ByteString.CopyFrom(new byte[31]), "public_key");
         Refused<DeviceAnnouncement, Form.DeviceAnnouncement>(form => form.PublicKey = ByteString.CopyFrom(new byte[32]), "public_key");
+        Refused<DeviceAnnouncement, Form.DeviceAnnouncement>(form => form.Owner = new string('a', OwnerName.MostCharacters + 1), "owner");
+        Refused<DeviceAnnouncement, Form.DeviceAnnouncement>(form => form.Owner = "anna ", "owner");
+        Refused<DeviceAnnouncement, Form.DeviceAnnouncement>(form => form.Owner = "an\u200bna", "owner");
+        Refused<DeviceAnnouncement, Form.DeviceAnnouncement>(form => form.Certificate = ByteString.CopyFrom(new byte[CertificateRules.MostBytes + 1]), "certificate");
         Refused<DeviceAnnouncement, Form.DeviceAnnouncement>(
             form => form.Loaded.Add(new Form.LoadedRange { Model = new(), Range = new() { End = 1 }, Shard = form.Host, StreamedBytes = -1 }), "streamed_bytes");
         Refused<PlacementPlan, Form.PlacementPlan>(form => form.Assignments.Add(new Form.Assignment { Device = new(), Range = new() { End = 1 }, MemoryBytes = -1 }), "memory_bytes");

@@ -223,6 +223,8 @@ internal sealed class MessageSamples
             {
                 Links = [.. models.Select((model, i) => new LinkSample(who.Item1.Item1, i * 0.25f))],
                 PublicKey = who.Item1.Item2,
+                Owner = who.Item1.Item2.Length == 0 ? null : $"owner {last.Item1 % 3}",
+                Certificate = who.Item1.Item2,
             }));
         Add(Gen.Select(
                 Models,

@@ -256,6 +256,10 @@ public sealed class ProtocolSerializerTests(WireFixture fixture, ITestOutputHelp
             new DeviceId(new string('a', 32)), "name", new Address("akka.tcp", "s", "h", 1), actor, 1, 1, [], [], false, 1);
         var back = (DeviceAnnouncement)fixture.Serializer.FromBinary(fixture.Serializer.ToBinary(message), "da");
         Assert.Same(actor, back.Host);
+
+        // As from a device of before there were owners.
+        Assert.Null(back.Owner);
+        Assert.True(back.Certificate.IsEmpty);
     }
 
     private static IEnumerable<Type> Messages() => WireFixture.Messages();
