@@ -31,6 +31,8 @@ public sealed class AppealTests(ITestOutputHelper output)
             }
         }
 
+        // The gateway goes by what it has found itself at once; as what the device is excluded, and for how long, the ledger says.
+        await cluster.UntilAsync(facts => facts.Devices.Single(device => device.Id == liar).ExcludedAs is not null);
         var excluded = await FactsAsync(cluster, liar);
         Assert.Equal("malicious", excluded.ExcludedAs);
         Assert.Contains("excluded (malicious) until", (await RunAsync(ExitCodes.Ok, "cluster", "show", "--gateway", $"{cluster.Gateway}")).Output, StringComparison.Ordinal);
