@@ -30,8 +30,8 @@ internal sealed record GenerateRequest
     /// <summary>0 is greedy, which is also the default. 0 to 2.</summary>
     public float Temperature { get; init; }
 
-    /// <summary>Above 0, at most 1.</summary>
-    public float TopP { get; init; } = 1;
+    /// <summary>Above 0, at most 1; null is 1.</summary>
+    public float? TopP { get; init; }
 
     /// <summary>0 is all.</summary>
     public int TopK { get; init; }

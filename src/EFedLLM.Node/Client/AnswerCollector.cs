@@ -43,7 +43,7 @@ internal static class AnswerCollector
                         ? AnswerFile.Seal(answer with
                         {
                             Signed = new AnswerReceipts(
-                                last.Cluster, started.Session, started.ModelId, new AnswerSampling(request.Temperature, request.TopP, request.TopK, request.Seed, request.Stop, request.IgnoreEos), root, [.. signed.Values], last.Commitment),
+                                last.Cluster, started.Session, started.ModelId, new AnswerSampling(request.Temperature, request.TopP ?? 1, request.TopK, request.Seed, request.Stop, request.IgnoreEos), root, [.. signed.Values], last.Commitment),
                         })
                         : answer;
                 case FailedEvent failed:

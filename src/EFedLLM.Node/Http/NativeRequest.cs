@@ -20,7 +20,7 @@ internal static class NativeRequest
     {
         Require(request.Model is null or { Length: > 0 and <= ModelCharacters }, "model", $"a name of 1 to {ModelCharacters} characters");
         Require(request.Temperature is >= 0 and <= 2, "temperature", "from 0 to 2");
-        Require(request.TopP is > 0 and <= 1, "topP", "above 0 and at most 1");
+        Require(request.TopP is null or (> 0 and <= 1), "topP", "above 0 and at most 1");
         Require(request.TopK >= 0, "topK", "0 or more");
         Require(request.TopLogprobs is >= 0 and <= ProtocolLimits.TopLogprobs, "topLogprobs", $"from 0 to {ProtocolLimits.TopLogprobs}");
         Require(request.Drafts is null or (>= 0 and <= ProtocolLimits.Drafts), "drafts", $"from 0 to {ProtocolLimits.Drafts}");
@@ -36,7 +36,7 @@ internal static class NativeRequest
             Sampling = new SamplingSettings
             {
                 Temperature = request.Temperature,
-                TopP = request.TopP,
+                TopP = request.TopP ?? 1,
                 TopK = request.TopK,
                 Seed = request.Seed,
                 TopLogprobs = request.TopLogprobs,

@@ -52,6 +52,18 @@ public class NativeEndpointsTests
         Assert.Equal("a hop died", (await Assert.ThrowsAsync<UserErrorException>(() => AnswerCollector.CollectAsync(second, Hello, null, default))).Message);
     }
 
+    [Fact]
+    public async Task What_a_request_leaves_out_is_as_the_server_would_have_it()
+    {
+        var backend = new ScriptedBackend();
+        await using var server = await TestServer.StartAsync(backend);
+        using var content = new StringContent("""{"text":"a"}""", System.Text.Encoding.UTF8, "application/json");
+        using var response = await server.Client.PostAsync(new Uri("/efedllm/v1/generate", UriKind.Relative), content);
+        Assert.Equal(System.Net.HttpStatusCode.OK, response.StatusCode);
+        var sampling = Assert.Single(backend.Prompts).Settings.Sampling;
+        Assert.Equal((0f, 1f, 0), (sampling.Temperature, sampling.TopP, sampling.TopK));
+    }
+
     [Theory]
     [InlineData("{}")]
     [InlineData("null")]
@@ -67,6 +79,8 @@ public class NativeEndpointsTests
     [InlineData("""{"text":"a","maxTokens":999999999}""")]
     [InlineData("""{"text":"a","topLogprobs":21}""")]
     [InlineData("""{"text":"a","drafts":1.5}""")]
+    [InlineData("""{"text":"a","drafts":16}""")]
+    [InlineData("""{"text":"a","drafts":-1}""")]
     [InlineData("""{"text":"a","stop":[null]}""")]
     [InlineData("""{"text":"a","unknown":1}""")]
     [InlineData("""{"text":{"deep":1}}""")]
